@@ -1,0 +1,144 @@
+"""Small layers that every network shares, and the drawing of initial weights.
+
+Nothing here touches torch's global random state: weights are drawn by :func:`initialize` and dropout masks by
+:class:`Dropout` from generators that are handed to them.
+"""
+
+import torch
+from torch import nn
+
+
+def linear(n_in, n_out, bias=False, init="xavier"):
+    """Return a linear layer that :func:`initialize` fills by the scheme `init` ("xavier" or "torch")."""
+    layer = nn.Linear(n_in, n_out, bias=bias)
+    layer.init_scheme = init
+    return layer
+
+
+class Dropout(nn.Module):
+    """Dropout that draws its masks from `generator` (None: torch's global one, as :class:`torch.nn.Dropout`).
+
+    Parameters
+    ----------
+    p : float in [0, 1)
+        Probability of zeroing an element in training mode; the others are scaled by 1 / (1 - p).
+    """
+
+    def __init__(self, p):
+        super().__init__()
+        self.p = p
+        self.generator = None
+
+    def forward(self, x):
+        if not self.training or self.p == 0:
+            return x
+        keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator)
+        return x * keep.div_(1 - self.p)
+
+    def extra_repr(self):
+        """Show the probability, as :class:`torch.nn.Dropout` does."""
+        return f"p={self.p}"
+
+
+class Standardize(nn.Module):
+    """Centre and scale the last axis: (x - mean) / scale; the two buffers start at 0 and 1.
+
+    Parameters
+    ----------
+    n_features : int
+        Length of the last axis.
+    """
+
+    def __init__(self, n_features):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(n_features))
+
+    def forward(self, x):
+        return (x - self.mean) / self.scale
+
+
+class StandardizedNetwork(nn.Module):
+    """Any two-stream network behind a :class:`Standardize` layer for each modality.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Called as ``network(audio, visual, mask=None)``.
+    n_audio_features, n_visual_features : int
+        Lengths of the last axes of `audio` and `visual`.
+    """
+
+    def __init__(self, network, n_audio_features, n_visual_features):
+        super().__init__()
+        self.audio_scaling = Standardize(n_audio_features)
+        self.visual_scaling = Standardize(n_visual_features)
+        self.network = network
+
+    @torch.no_grad()
+    def set_statistics(self, audio_mean, audio_scale, visual_mean, visual_scale):
+        """Fill the buffers of both layers with ndarrays of shapes (d_a,) and (d_v,)."""
+        for layer, mean, scale in (
+            (self.audio_scaling, audio_mean, audio_scale),
+            (self.visual_scaling, visual_mean, visual_scale),
+        ):
+            layer.mean.copy_(torch.from_numpy(mean))
+            layer.scale.copy_(torch.from_numpy(scale))
+
+    def forward(self, audio, visual, mask=None):
+        return self.network(self.audio_scaling(audio), self.visual_scaling(visual), mask)
+
+
+def set_dropout_generator(module, generator):
+    """Let every :class:`Dropout` in `module` draw from `generator`."""
+    for layer in module.modules():
+        if isinstance(layer, Dropout):
+            layer.generator = generator
+
+
+@torch.no_grad()
+def initialize(module, generator):
+    """Draw every weight of `module` anew from `generator`, in the order of ``module.modules()``.
+
+    Linear weights by Xavier's uniform rule [1]_ (or torch's default, see :func:`linear`), linear biases and
+    LSTM weights by torch's defaults, layer norms and standardisation as identity.
+
+    References
+    ----------
+    .. [1] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural
+       networks", AISTATS 2010.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            _initialize_linear(layer, generator)
+        elif isinstance(layer, nn.LSTM):
+            bound = layer.hidden_size**-0.5
+            for weight in layer.parameters():
+                weight.uniform_(-bound, bound, generator=generator)
+        elif isinstance(layer, nn.LayerNorm):
+            layer.weight.fill_(1)
+            layer.bias.zero_()
+        elif isinstance(layer, Standardize):
+            layer.mean.zero_()
+            layer.scale.fill_(1)
+
+
+def _initialize_linear(layer, generator):
+    bound = layer.in_features**-0.5
+    if getattr(layer, "init_scheme", "xavier") == "xavier":
+        nn.init.xavier_uniform_(layer.weight, generator=generator)
+    else:
+        layer.weight.uniform_(-bound, bound, generator=generator)
+    if layer.bias is not None:
+        layer.bias.uniform_(-bound, bound, generator=generator)
+
+
+def masked_mean(x, mask=None):
+    """Mean of `x` of shape (n, T, ...) over its second axis, counting only segments where `mask` is true.
+
+    `mask` has shape (n, T); a video without a single valid segment gives 0.
+    """
+    if mask is None:
+        return x.mean(1)
+    weight = mask.reshape(*mask.shape, *[1] * (x.ndim - 2)).to(x.dtype)
+    return (x * weight).sum(1) / weight.sum(1).clamp_min(1)

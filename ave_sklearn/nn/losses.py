@@ -1,0 +1,133 @@
+"""The objective functions of Sec. 4.5, each a value per video, and the criteria that average them."""
+
+import torch.nn.functional as F
+from torch import nn
+
+from ave_sklearn.nn.layers import masked_mean
+
+EPS = 1e-8
+
+
+def segment_cross_entropy(logits, target, *, label_smoothing=0.0, mask=None):
+    r"""Cross-entropy of each video, mean over its segments (Eq. 7 without its factor 1/C).
+
+    Eq. 7 also divides by the number of classes; that factor would only make the meaning of `lam` in Eq. 10
+    depend on it.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (n, T, C)
+    target : int Tensor of shape (n, T)
+        Class of each segment.
+    label_smoothing : float, default=0
+        Share of the target spread evenly over all classes.
+    mask : bool Tensor of shape (n, T) or None
+        False on padding.
+
+    Returns
+    -------
+    loss : Tensor of shape (n,)
+    """
+    loss = F.cross_entropy(logits.transpose(1, 2), target, reduction="none", label_smoothing=label_smoothing)
+    return masked_mean(loss, mask)
+
+
+def pair_similarity_loss(similarity, is_event, *, mask=None):
+    r"""Audio-visual pair similarity loss L_avps of each video (Eq. 8-9).
+
+    .. math:: S = \frac{\mathrm{ReLU}(s)}{\sum_t \mathrm{ReLU}(s_t)}, \quad G = \frac{g}{\sum_t g_t}, \quad
+        L = \frac1T \sum_t (S_t - G_t)^2
+
+    with :math:`s_t` the cosine of the two modalities' features at segment t and :math:`g_t` 1 on event
+    segments, else 0. A video without an event has loss 0.
+
+    Parameters
+    ----------
+    similarity : Tensor of shape (n, T)
+        In [-1, 1].
+    is_event : bool Tensor of shape (n, T)
+    mask : bool Tensor of shape (n, T) or None
+        False on padding.
+
+    Returns
+    -------
+    loss : Tensor of shape (n,)
+    """
+    similarity = F.relu(similarity)
+    if mask is not None:
+        similarity, is_event = similarity * mask, is_event & mask
+    g = is_event.to(similarity.dtype)
+    error = F.normalize(similarity, p=1, dim=1, eps=EPS) - F.normalize(g, p=1, dim=1, eps=EPS)
+    return masked_mean(error.square(), mask) * is_event.any(1)
+
+
+def video_binary_cross_entropy(video_logits, proportions, *, label_smoothing=0.0):
+    r"""Binary cross-entropy between a video's class probabilities and its target, mean over classes (Eq. 11).
+
+    Parameters
+    ----------
+    video_logits : Tensor of shape (n, C)
+        Their softmax is the prediction o of Eq. 5.
+    proportions : Tensor of shape (n, C)
+        Share of segments of each class; rows sum to 1.
+    label_smoothing : float, default=0
+        Share of the target spread evenly over all classes.
+
+    Returns
+    -------
+    loss : Tensor of shape (n,)
+    """
+    target = (1 - label_smoothing) * proportions + label_smoothing / proportions.shape[1]
+    return F.binary_cross_entropy(video_logits.softmax(-1), target, reduction="none").mean(-1)
+
+
+def weighted_mean(loss, weight):
+    """Mean of per-video losses (n,) under per-video weights (n,)."""
+    return (loss * weight).sum() / weight.sum()
+
+
+class FullyLoss(nn.Module):
+    """L_ce + lam * L_avps (Eq. 10), averaged over the videos of a batch.
+
+    Parameters
+    ----------
+    lam : float, default=100
+        Weight of L_avps.
+    background : int or None, default=None
+        Code of the background class; None leaves L_avps out, as do ``lam=0`` and one-segment videos.
+    label_smoothing : float, default=0
+    """
+
+    def __init__(self, lam=100.0, background=None, label_smoothing=0.0):
+        super().__init__()
+        self.lam, self.background, self.label_smoothing = lam, background, label_smoothing
+
+    def forward(self, outputs, target, weight, mask=None):
+        """Return the loss of network `outputs` for `target` (n, T) and video weights `weight` (n,)."""
+        loss = segment_cross_entropy(
+            outputs["logits"], target, label_smoothing=self.label_smoothing, mask=mask
+        )
+        if self.lam and self.background is not None and target.shape[1] > 1:
+            is_event = target != self.background
+            loss = loss + self.lam * pair_similarity_loss(outputs["similarity"], is_event, mask=mask)
+        return weighted_mean(loss, weight)
+
+
+class WeakLoss(nn.Module):
+    """Eq. 11 averaged over the videos of a batch.
+
+    Parameters
+    ----------
+    label_smoothing : float, default=0
+    """
+
+    def __init__(self, label_smoothing=0.0):
+        super().__init__()
+        self.label_smoothing = label_smoothing
+
+    def forward(self, outputs, target, weight):
+        """Return the loss of network `outputs` for `target` (n, C) and video weights `weight` (n,)."""
+        loss = video_binary_cross_entropy(
+            outputs["video_logits"], target, label_smoothing=self.label_smoothing
+        )
+        return weighted_mean(loss, weight)

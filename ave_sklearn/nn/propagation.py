@@ -1,0 +1,107 @@
+"""Positive sample propagation: Eq. 1-3 of the paper as functions, and the module that joins them."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ave_sklearn.nn.layers import Dropout, linear
+
+EPS = 1e-8
+
+
+def all_pair_similarity(v, a):
+    r"""Similarity of every visual with every audio segment (Eq. 1): :math:`\beta^{va} = v a^\top / \sqrt{d_l}`.
+
+    Parameters
+    ----------
+    v, a : Tensors of shape (n, T, d)
+        The projected features :math:`v^{lstm} W_1^v` and :math:`a^{lstm} W_1^a`.
+
+    Returns
+    -------
+    beta_va : Tensor of shape (n, T, T)
+        Rows are visual segments, columns audio segments; its transpose is :math:`\beta^{av}`.
+    """
+    return v @ a.transpose(1, 2) / v.shape[-1] ** 0.5
+
+
+def prune(beta, tau, *, strict=False, mask=None):
+    r"""Cut negative and weak connections (Eq. 2 and the text around it).
+
+    ReLU, division of each row by its sum, :math:`\gamma = \beta\,\mathbb{I}(\beta \geq \tau)`, division of each
+    row by its sum again. A row that loses all its connections becomes zero.
+
+    Parameters
+    ----------
+    beta : Tensor of shape (n, T, T)
+        Similarities of Eq. 1.
+    tau : float
+        Least share of its row that a connection needs to be kept. ``-inf`` keeps all connections ("ASP"): no
+        ReLU, rows divided by the sum of their absolute values. 0 cuts the negative ones only ("WPSP").
+    strict : bool, default=False
+        Keep ``> tau`` (the authors' released code) in place of ``>= tau`` (the paper).
+    mask : bool Tensor of shape (n, T) or None
+        False on padding: such segments neither give nor take.
+
+    Returns
+    -------
+    gamma : Tensor of shape (n, T, T)
+    """
+    if mask is not None:
+        beta = beta * (mask[:, :, None] & mask[:, None, :])
+    if tau == -torch.inf:
+        return F.normalize(beta, p=1, dim=-1, eps=EPS)
+    share = F.normalize(F.relu(beta), p=1, dim=-1, eps=EPS)
+    kept = share > tau if strict else share >= tau
+    return F.normalize(share * kept, p=1, dim=-1, eps=EPS)
+
+
+def propagate(gamma, source, target):
+    r"""Aggregate `source` along the kept connections and add it to `target` (Eq. 3).
+
+    With ``gamma = gamma_av``, ``source`` = :math:`v^{lstm} W_2^v`, ``target`` = :math:`a^{lstm}` this is
+    :math:`a^{psp}`; shapes (n, T, T), (n, T, d), (n, T, d).
+    """
+    return gamma @ source + target
+
+
+class PSP(nn.Module):
+    """Positive sample propagation between the two modalities (Sec. 4.3).
+
+    Parameters
+    ----------
+    size : int
+        Length d_l of the encoded features, kept.
+    tau : float or None
+        See :func:`prune`; None is no propagation at all, ablation "w/o PSP" of Table 1.
+    dropout : float
+        After each of the four projections.
+    released : bool, default=False
+        The authors' code: ReLU after each projection, strict threshold.
+    """
+
+    def __init__(self, size, tau, dropout=0.0, released=False):
+        super().__init__()
+        self.tau, self.released = tau, released
+        if tau is not None:
+            self.w1_v, self.w1_a, self.w2_v, self.w2_a = (linear(size, size) for _ in range(4))
+        self.dropout = Dropout(dropout)
+
+    def project(self, layer, x):
+        """Apply one of the four projections."""
+        y = layer(x)
+        return self.dropout(F.relu(y) if self.released else y)
+
+    def connections(self, v, a, mask=None):
+        """Return gamma_va and gamma_av, each (n, T, T), of encoded features `v` and `a` (n, T, d_l)."""
+        beta = all_pair_similarity(self.project(self.w1_v, v), self.project(self.w1_a, a))
+        return tuple(prune(b, self.tau, strict=self.released, mask=mask) for b in (beta, beta.transpose(1, 2)))
+
+    def forward(self, v, a, mask=None):
+        """Return v_psp and a_psp of shape (n, T, d_l), and a dict with gamma_va and gamma_av (n, T, T)."""
+        if self.tau is None:
+            return v, a, {}
+        gamma_va, gamma_av = self.connections(v, a, mask)
+        v_psp = propagate(gamma_va, self.project(self.w2_a, a), v)
+        a_psp = propagate(gamma_av, self.project(self.w2_v, v), a)
+        return v_psp, a_psp, {"gamma_va": gamma_va, "gamma_av": gamma_av}
