@@ -25,7 +25,7 @@ def all_pair_similarity(v, a):
     return v @ a.transpose(1, 2) / v.shape[-1] ** 0.5
 
 
-def prune(beta, tau, *, strict=False, mask=None):
+def prune(beta, tau, *, strict=False, renormalize=True, mask=None):
     r"""Cut negative and weak connections (Eq. 2 and the text around it).
 
     ReLU, division of each row by its sum, :math:`\gamma = \beta\,\mathbb{I}(\beta \geq \tau)`, division of each
@@ -40,6 +40,8 @@ def prune(beta, tau, *, strict=False, mask=None):
         ReLU, rows divided by the sum of their absolute values. 0 cuts the negative ones only ("WPSP").
     strict : bool, default=False
         Keep ``> tau`` (the authors' released code) in place of ``>= tau`` (the paper).
+    renormalize : bool, default=True
+        False leaves out the second division, as the authors' weakly supervised code does.
     mask : bool Tensor of shape (n, T) or None
         False on padding: such segments neither give nor take.
 
@@ -53,7 +55,7 @@ def prune(beta, tau, *, strict=False, mask=None):
         return F.normalize(beta, p=1, dim=-1, eps=EPS)
     share = F.normalize(F.relu(beta), p=1, dim=-1, eps=EPS)
     kept = share > tau if strict else share >= tau
-    return F.normalize(share * kept, p=1, dim=-1, eps=EPS)
+    return F.normalize(share * kept, p=1, dim=-1, eps=EPS) if renormalize else share * kept
 
 
 def propagate(gamma, source, target):
@@ -78,11 +80,13 @@ class PSP(nn.Module):
         After each of the four projections.
     released : bool, default=False
         The authors' code: ReLU after each projection, strict threshold.
+    renormalize : bool, default=True
+        See :func:`prune`.
     """
 
-    def __init__(self, size, tau, dropout=0.0, released=False):
+    def __init__(self, size, tau, dropout=0.0, released=False, renormalize=True):
         super().__init__()
-        self.tau, self.released = tau, released
+        self.tau, self.released, self.renormalize = tau, released, renormalize
         if tau is not None:
             self.w1_v, self.w1_a, self.w2_v, self.w2_a = (linear(size, size) for _ in range(4))
         self.dropout = Dropout(dropout)
@@ -95,7 +99,8 @@ class PSP(nn.Module):
     def connections(self, v, a, mask=None):
         """Return gamma_va and gamma_av, each (n, T, T), of encoded features `v` and `a` (n, T, d_l)."""
         beta = all_pair_similarity(self.project(self.w1_v, v), self.project(self.w1_a, a))
-        return tuple(prune(b, self.tau, strict=self.released, mask=mask) for b in (beta, beta.transpose(1, 2)))
+        rule = {"strict": self.released, "renormalize": self.renormalize, "mask": mask}
+        return prune(beta, self.tau, **rule), prune(beta.transpose(1, 2), self.tau, **rule)
 
     def forward(self, v, a, mask=None):
         """Return v_psp and a_psp of shape (n, T, d_l), and a dict with gamma_va and gamma_av (n, T, T)."""

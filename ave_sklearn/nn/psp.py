@@ -144,7 +144,7 @@ class PSPNet(nn.Module):
         weak, self.released = supervision == "weak", variant == "released"
         shape = n_audio_features, n_visual_features, n_regions, hidden_size, self_attention
         self.encoder = released_encoder(*shape, weak) if self.released else paper_encoder(*shape, dropout)
-        self.psp = PSP(hidden_size, tau, dropout, self.released)
+        self.psp = PSP(hidden_size, tau, dropout, self.released, renormalize=not (self.released and weak))
         self.fusion = Fusion(
             hidden_size,
             dropout,

@@ -1,0 +1,215 @@
+"""The networks: sizes, masks, their own random numbers, and the authors' released outputs."""
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
+from ave_sklearn._checkpoint import FULLY_NAMES, WEAKLY_NAMES, rename
+from ave_sklearn.nn import (
+    BiLSTM,
+    Dropout,
+    FullyLoss,
+    PSPNet,
+    WeakLoss,
+    initialize,
+    pair_similarity_loss,
+    set_dropout_generator,
+)
+
+PARITY = Path(__file__).parents[2] / "shared" / "parity"
+SETTINGS = [("paper", "full"), ("released", "full"), ("paper", "weak"), ("released", "weak")]
+
+
+def network(variant="paper", supervision="full", d_a=6, d_v=5, n_classes=4, n_regions=9, **params):
+    net = PSPNet(
+        d_a,
+        d_v,
+        n_classes,
+        n_regions,
+        variant=variant,
+        supervision=supervision,
+        **{"hidden_size": 8, "dropout": 0.0, **params},
+    )
+    initialize(net, torch.Generator().manual_seed(0))
+    return net
+
+
+def videos(n=3, n_segments=7, d_a=6, d_v=5, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    audio = torch.randn(n, n_segments, d_a, generator=generator)
+    return audio, torch.randn(n, n_segments, 3, 3, d_v, generator=generator)
+
+
+@pytest.mark.parametrize(
+    ("variant", "supervision", "count"),
+    [("paper", "full", 1_712_497), ("released", "full", 1_548_657), ("released", "weak", 1_253_902)],
+)
+def test_parameter_counts_on_the_ave_dataset(variant, supervision, count):
+    net = PSPNet(128, 512, 29, 49, variant=variant, supervision=supervision)
+    assert sum(p.numel() for p in net.parameters()) == count
+
+
+@pytest.mark.parametrize(("variant", "supervision"), SETTINGS)
+def test_every_parameter_gets_a_gradient(variant, supervision):
+    net = network(variant, supervision, self_attention=True, tau=0.0)
+    outputs = net(*videos())
+    target = torch.tensor([[0] * 3 + [1] * 4] * 3)
+    if supervision == "full":
+        loss = FullyLoss(lam=100.0, background=0)(outputs, target, torch.ones(3))
+    else:
+        loss = WeakLoss()(outputs, torch.tensor([[0.5, 0.5, 0, 0]] * 3), torch.ones(3))
+    loss.backward()
+    assert [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+@pytest.mark.parametrize(("variant", "supervision"), SETTINGS)
+@pytest.mark.parametrize("self_attention", [False, True])
+def test_padded_videos_get_the_outputs_that_they_have_alone(variant, supervision, self_attention):
+    net = network(variant, supervision, self_attention=self_attention).eval()
+    audio, visual = videos()
+    lengths = [7, 4, 2]
+    mask = torch.tensor([[t < length for t in range(7)] for length in lengths])
+    together = net(audio, visual, mask)
+    for i, length in enumerate(lengths):
+        alone = net(audio[i : i + 1, :length], visual[i : i + 1, :length])
+        for name, value in alone.items():
+            padded = together[name][i : i + 1]
+            cut = padded if name == "video_logits" else padded[:, :length]
+            cut = cut[:, :, :length] if name.startswith("gamma") else cut
+            torch.testing.assert_close(cut, value, atol=1e-5, rtol=1e-5)
+
+
+def test_losses_do_not_see_padding():
+    audio, visual = videos()
+    net, loss = network().eval(), FullyLoss(lam=10.0, background=0)
+    target = torch.tensor([[1, 1, 0, 0, 1, 0, 0]] * 3)
+    mask = torch.tensor([[True] * 4 + [False] * 3] * 3)
+    padded = loss(net(audio, visual, mask), target, torch.ones(3), mask)
+    alone = loss(net(audio[:, :4], visual[:, :4]), target[:, :4], torch.ones(3))
+    torch.testing.assert_close(padded, alone)
+
+
+def test_lstm_of_padding_is_zero():
+    mask = torch.tensor([[True, True, False], [True, True, True]])
+    out = BiLSTM(4, 6)(torch.ones(2, 3, 4), mask)
+    assert (out[0, 2] == 0).all() and (out[1] != 0).any()
+
+
+@pytest.mark.parametrize(("variant", "supervision"), SETTINGS)
+def test_pooled_visual_features_need_no_attention(variant, supervision):
+    net = network(variant, supervision, n_regions=None)
+    audio, visual = videos()
+    outputs = net(audio, visual.mean((2, 3)))
+    assert "attention" not in outputs and outputs["logits"].shape == (3, 7, 4)
+
+
+def test_the_papers_network_takes_maps_of_any_size_and_videos_of_any_length():
+    net = network().eval()
+    for n_segments, side in ((1, 1), (12, 4)):
+        audio, visual = torch.randn(2, n_segments, 6), torch.randn(2, n_segments, side, side, 5)
+        assert net(audio, visual)["attention"].shape == (2, n_segments, side, side)
+
+
+def test_initial_weights_come_from_the_generator_alone():
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    a, b = network(), network()
+    torch.set_rng_state(before)
+    initialize(a, torch.Generator().manual_seed(3))
+    initialize(b, torch.Generator().manual_seed(3))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True))
+
+
+def test_dropout_keeps_the_mean_and_draws_from_its_generator():
+    layer = Dropout(0.25)
+    set_dropout_generator(layer, torch.Generator().manual_seed(0))
+    x = torch.ones(100_000)
+    state = torch.get_rng_state()
+    out = layer(x)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.testing.assert_close(out.unique(), torch.tensor([0, 4 / 3]))
+    assert out.mean().item() == pytest.approx(1, abs=0.01)
+    assert layer.eval()(x) is x
+
+
+# ------------------------------------------------- the authors' released outputs
+def fill(shape, name, seed):
+    """Deterministic weights, as the README beside the expected outputs defines them."""
+    rng = np.random.RandomState((zlib.crc32(name.encode()) + seed) % 2**32)
+    x = rng.standard_normal(shape)
+    x = x / np.sqrt(shape[-1]) if len(shape) > 1 else x * 0.1
+    return torch.from_numpy(x.astype(np.float32))
+
+
+def expected_outputs(name):
+    path = PARITY / name
+    if not path.exists():
+        pytest.skip(f"the released networks' outputs are not here: {path}")
+    return np.load(path)
+
+
+def released_weights(expected):
+    names = (entry.split(":") for entry in expected["param_names"])
+    return {name: fill(tuple(map(int, shape.split(","))), name, int(expected["seed"])) for name, shape in names}
+
+
+def parity_videos(seed):
+    rng = np.random.RandomState(seed)
+    audio = abs(rng.standard_normal((3, 10, 128)))
+    visual = np.maximum(rng.standard_normal((3, 10, 7, 7, 512)), 0)
+    return torch.from_numpy(audio).float(), torch.from_numpy(visual).float()
+
+
+def released_outputs(names, supervision, tau, expected):
+    net = PSPNet(128, 512, 29, 49, supervision=supervision, variant="released", tau=tau)
+    net.load_state_dict(rename(released_weights(expected), names))
+    with torch.no_grad():
+        return net.eval()(*parity_videos(int(expected["seed"])))
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.099, 0.2])
+def test_released_fully_supervised_network(tau):
+    expected = expected_outputs("released_fully_seed1.npz")
+    outputs = released_outputs(FULLY_NAMES, "full", tau, expected)
+    np.testing.assert_allclose(outputs["logits"], expected[f"logits_tau{tau}"], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(outputs["fused"], expected[f"fusion_tau{tau}"], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(outputs["similarity"], expected[f"similarity_tau{tau}"], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.095, 0.2])
+def test_released_weakly_supervised_network(tau):
+    expected = expected_outputs("released_weakly_seed1.npz")
+    outputs = released_outputs(WEAKLY_NAMES, "weak", tau, expected)
+    proba = outputs["video_logits"].softmax(-1)
+    np.testing.assert_allclose(proba, expected[f"video_proba_tau{tau}"], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(outputs["logits"], expected[f"segment_scores_tau{tau}"], rtol=0, atol=1e-5)
+
+
+def test_released_pair_similarity_loss():
+    expected = expected_outputs("released_fully_seed1.npz")
+    is_event = torch.from_numpy(expected["avps_target"]) > 0
+    loss = pair_similarity_loss(torch.from_numpy(expected["similarity_tau0.2"]), is_event).mean()
+    assert loss.item() == pytest.approx(float(expected["avps_loss"]), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "file", "key"),
+    [
+        (PSPLocalizer, "released_fully_seed1.npz", "logits_tau0.099"),
+        (WeakPSPLocalizer, "released_weakly_seed1.npz", "segment_scores_tau0.095"),
+    ],
+)
+def test_estimators_from_released_weights(estimator, file, key):
+    expected = expected_outputs(file)
+    classes = [f"event {28 - i}" for i in range(28)] + ["background"]  # not sorted: columns must move
+    localizer = estimator.from_released(released_weights(expected), classes=classes, background="background")
+    audio, visual = parity_videos(1)
+    proba = localizer.predict_proba({"audio": audio.numpy(), "visual": visual.numpy()})
+    released = torch.from_numpy(expected[key]).softmax(-1).numpy()
+    columns = [classes.index(label) for label in localizer.classes_]
+    np.testing.assert_allclose(proba, released[:, :, columns], atol=1e-5)
