@@ -1,0 +1,291 @@
+"""Cross-validation of event localizers: folds stratified by category, out-of-fold probabilities."""
+
+import numbers
+import warnings
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import (
+    BaseCrossValidator,
+    GroupKFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    check_cv,
+    cross_val_predict,
+)
+from sklearn.utils import check_consistent_length, check_random_state
+
+from ave_sklearn._events import video_category
+from ave_sklearn._scorers import find_attribute
+
+__all__ = ["VideoStratifiedKFold", "cross_val_predict_proba", "video_category"]
+
+
+class VideoStratifiedKFold(BaseCrossValidator):
+    """K folds of videos, each with about the same share of every category.
+
+    A video's category is read off its target by `video_category`: its most frequent event label.
+    scikit-learn's own ``cv=5`` is an unshuffled `KFold` where ``y`` has two dimensions: on data that is
+    sorted by class, most test videos then have a class that the training videos lack.
+
+    Without ``groups`` each category is dealt out to the folds as evenly as can be, so that the counts of
+    a category, and those of all videos, differ by one at most between folds. With ``groups``, such as the
+    recording or the speaker, no group is in two folds, by `StratifiedGroupKFold` or, where no category has
+    ``n_splits`` videos, by `GroupKFold`.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of folds, at least 2.
+    shuffle : bool, default=True
+        Whether to draw which videos of a category go to which fold; if False, each fold gets neighbours.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draw. None gives other folds with every call, and neither uses nor moves NumPy's
+        global generator.
+    background : label or None, default="background"
+        The label which is no event.
+
+    Raises
+    ------
+    ValueError
+        If ``n_splits`` is not an integer above 1, or ``random_state`` is given but ``shuffle`` is False.
+    TypeError
+        If ``shuffle`` is not a bool.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ave_sklearn.model_selection import VideoStratifiedKFold
+    >>> y = np.repeat([["background", "dog"], ["cat", "background"]], 4, axis=0)
+    >>> X = np.zeros((8, 2, 3))
+    >>> cv = VideoStratifiedKFold(2, shuffle=False)
+    >>> [test.tolist() for train, test in cv.split(X, y)]
+    [[0, 1, 4, 5], [2, 3, 6, 7]]
+    """
+
+    __metadata_request__split = {"groups": True}
+
+    def __init__(self, n_splits=5, *, shuffle=True, random_state=None, background="background"):
+        StratifiedKFold(n_splits, shuffle=shuffle, random_state=random_state)  # raises on bad values
+        self.n_splits = n_splits
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.background = background
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        """Return the number of folds.
+
+        Parameters
+        ----------
+        X, y, groups : object, default=None
+            Ignored.
+
+        Returns
+        -------
+        n_splits : int
+            The parameter of that name.
+        """
+        return self.n_splits
+
+    def split(self, X, y=None, groups=None):
+        """Generate the row numbers of training and test videos, fold by fold.
+
+        Parameters
+        ----------
+        X : AVFeatures or array-like of n_videos videos, or None
+            Only its length is looked at. A plain dict has the wrong one: use `AVFeatures`.
+        y : array-like
+            The videos' targets in any form that `video_category` reads.
+        groups : array-like of shape (n_videos,), default=None
+            Group of each video; videos of one group stay together.
+
+        Yields
+        ------
+        train, test : ndarray of int
+            Row numbers, ascending.
+
+        Raises
+        ------
+        ValueError
+            If ``y`` is missing or of no known form, lengths differ, or there are fewer videos (or groups)
+            than folds.
+
+        Warns
+        -----
+        UserWarning
+            If a category has fewer videos than there are folds; or if numbers are the segment labels but
+            ``background`` is text, so that background counts as an event.
+        """
+        codes = self._category_codes(X, y, groups)
+        fold = self._deal(codes) if groups is None else self._deal_groups(codes, groups)
+        for k in range(self.n_splits):
+            yield np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+
+    def _category_codes(self, X, y, groups):
+        """Return each video's category as a number 0, 1, ..."""
+        if y is None:
+            raise ValueError("y must be given: VideoStratifiedKFold stratifies on each video's category.")
+        check_consistent_length(X, y, groups)
+        category = video_category(y, background=self.background)
+        if self.n_splits > len(category):
+            raise ValueError(
+                f"n_splits={self.n_splits} must not be greater than the number of videos, {len(category)}."
+            )
+        _warn_of_unmeant_background(y, self.background)
+        return np.unique(category, return_inverse=True)[1]
+
+    def _deal(self, codes):
+        """Deal the videos, sorted by category, to the folds in turn; return each video's fold."""
+        _warn_of_rare_categories(codes, self.n_splits)
+        order = self._random_state().permutation(len(codes)) if self.shuffle else np.arange(len(codes))
+        order = order[np.argsort(codes[order], kind="stable")]
+        turn = np.arange(len(codes)) % self.n_splits
+        fold = np.empty(len(codes), dtype=int)
+        fold[order] = turn[np.lexsort((turn, codes[order]))]  # neighbours of a category share a fold
+        return fold
+
+    def _deal_groups(self, codes, groups):
+        """Let scikit-learn deal the groups; return each video's fold."""
+        stratify = np.bincount(codes).max() >= self.n_splits  # else StratifiedGroupKFold refuses
+        if not stratify:
+            _warn_of_rare_categories(codes, self.n_splits)
+        splitter = (StratifiedGroupKFold if stratify else GroupKFold)(
+            self.n_splits, shuffle=self.shuffle, random_state=self._random_state() if self.shuffle else None
+        )
+        fold = np.empty(len(codes), dtype=int)
+        for k, (_, test) in enumerate(splitter.split(codes, codes, groups)):
+            fold[test] = k
+        return fold
+
+    def _random_state(self):
+        """Return the generator; for None a fresh one, since scikit-learn would take the global one."""
+        if self.random_state is None:
+            return np.random.RandomState(np.random.MT19937())  # noqa: NPY002
+        return check_random_state(self.random_state)
+
+
+def cross_val_predict_proba(estimator, X, y, *, groups=None, cv=None, n_jobs=None, params=None, verbose=0):
+    """Predict each video's probabilities by a clone that was not trained on it.
+
+    scikit-learn's ``cross_val_predict(method="predict_proba")`` is not for segment labels: it encodes each
+    column of ``y`` for itself, so that one number means another label in another segment.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A localizer, or a pipeline or search that ends in one; it is cloned, not fitted. It needs
+        ``predict_proba``, and ``classes_`` once fitted.
+    X : AVFeatures or array-like of n_videos videos
+        What the estimator's ``fit`` takes.
+    y : array-like of n_videos targets
+        What the estimator's ``fit`` takes.
+    groups : array-like of shape (n_videos,), default=None
+        Group of each video, for the splitter.
+    cv : int, splitter, iterable of (train, test) or None, default=None
+        A number of folds means ``VideoStratifiedKFold(cv, random_state=0)`` with the estimator's own
+        ``background``; None means 5 of them.
+    n_jobs : int, default=None
+        Number of folds fitted at the same time, as joblib counts them.
+    params : dict, default=None
+        Further arguments of ``fit``; those with n_videos entries, such as ``sample_weight``, are split
+        with the videos.
+    verbose : int, default=0
+        Verbosity of joblib.
+
+    Returns
+    -------
+    y_proba : ndarray of shape (n_videos, n_segments, n_classes) or (n_videos, n_classes)
+        Columns are the sorted union of the ``classes_`` of all folds: of the labels of ``y`` and of the
+        estimator's parameter ``classes``, where it is set. A label that a fold's clone does not know has
+        probability 0 there.
+
+    Raises
+    ------
+    TypeError
+        If the estimator has no ``predict_proba``.
+    ValueError
+        If the test folds do not hold each video just once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from ave_sklearn.model_selection import cross_val_predict_proba
+    >>> X, y = np.arange(20.0)[:, None], np.repeat(["cat", "dog"], 10)
+    >>> cross_val_predict_proba(LogisticRegression(), X, y).argmax(axis=1).tolist()
+    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]
+    """
+    if not hasattr(estimator, "predict_proba"):
+        raise TypeError(f"estimator must have predict_proba; got {estimator!r}.")
+    splits = list(_check_cv(cv, estimator).split(X, y, groups))
+    rows = cross_val_predict(
+        _ProbaRows(estimator), X, y, cv=splits, n_jobs=n_jobs, params=params, verbose=verbose
+    )
+    return _align_columns(rows)
+
+
+class _ProbaRows(BaseEstimator):
+    """An estimator whose ``predict`` gives, for each video, the classes and their probabilities."""
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    def fit(self, X, y, **params):
+        self.estimator_ = clone(self.estimator).fit(X, y, **params)
+        return self
+
+    def predict(self, X):
+        y_proba = self.estimator_.predict_proba(X)
+        rows = np.empty(len(y_proba), dtype=object)
+        for i, p in enumerate(y_proba):
+            rows[i] = (self.estimator_.classes_, p)
+        return rows
+
+    def get_metadata_routing(self):
+        return self.estimator.get_metadata_routing()
+
+
+def _align_columns(rows):
+    """Join (classes, probabilities) of single videos into one array over the union of the classes."""
+    labels = np.unique(np.concatenate([classes for classes, _ in rows]))
+    n_segments = rows[0][1].shape[:-1]
+    y_proba = np.zeros((len(rows), *n_segments, len(labels)), dtype=rows[0][1].dtype)
+    for i, (classes, p) in enumerate(rows):
+        y_proba[i][..., np.searchsorted(labels, classes)] = p
+    return y_proba
+
+
+def _check_cv(cv, estimator):
+    """Return a splitter; a number of folds, or None, becomes stratified folds of videos."""
+    if cv is not None and not isinstance(cv, numbers.Integral):
+        return check_cv(cv)
+    try:
+        background = find_attribute(estimator, "background")
+    except ValueError:
+        background = None
+    return VideoStratifiedKFold(5 if cv is None else cv, random_state=0, background=background)
+
+
+def _warn_of_rare_categories(codes, n_splits):
+    """Warn, once, of categories with fewer videos than there are folds."""
+    counts = np.bincount(codes)
+    if counts.min() < n_splits:
+        warnings.warn(
+            f"The least frequent category has only {counts.min()} videos, fewer than n_splits={n_splits}: "
+            "not every fold tests it.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _warn_of_unmeant_background(y, background):
+    """Warn if segment labels are numbers but the background label is text."""
+    y = np.asarray(y)
+    are_numbers = y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "biu"
+    if are_numbers and isinstance(background, str):
+        warnings.warn(
+            f"background={background!r} is text, but y holds numbers, so no segment counts as background: "
+            "give VideoStratifiedKFold the number that means background, or None if none does.",
+            UserWarning,
+            stacklevel=4,
+        )
