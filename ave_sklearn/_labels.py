@@ -133,9 +133,7 @@ def check_label_pair(y_true, y_pred, as_labels=as_labels):
     """Return true and predicted labels as arrays of one shape, of one kind and not empty."""
     y_true, y_pred = as_labels(y_true, "y_true"), as_labels(y_pred, "y_pred")
     if y_true.shape != y_pred.shape:
-        raise ValueError(
-            f"y_true and y_pred must have the same shape; got {y_true.shape} and {y_pred.shape}."
-        )
+        raise ValueError(f"y_true and y_pred must have the same shape; got {y_true.shape} and {y_pred.shape}.")
     if label_kind(check_not_empty(y_true)) != label_kind(y_pred):
         raise ValueError(
             f"y_true and y_pred must both be text or both be numbers; got {label_kind(y_true)}, such as "

@@ -180,8 +180,7 @@ def _check_proba(y_proba, shape):
     y_proba = as_array(y_proba, "y_proba")
     if y_proba.shape != shape:
         raise ValueError(
-            f"y_proba must have the shape {shape}, y_true's and one column for each of labels; got "
-            f"{y_proba.shape}."
+            f"y_proba must have the shape {shape}, y_true's and one column for each of labels; got {y_proba.shape}."
         )
     y_proba = y_proba if y_proba.dtype.kind == "f" else y_proba.astype(np.float64)
     if not np.all((y_proba >= 0) & (y_proba <= 1 + 1e-3)):

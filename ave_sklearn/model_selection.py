@@ -218,9 +218,7 @@ def cross_val_predict_proba(estimator, X, y, *, groups=None, cv=None, n_jobs=Non
     if not hasattr(estimator, "predict_proba"):
         raise TypeError(f"estimator must have predict_proba; got {estimator!r}.")
     splits = list(_check_cv(cv, estimator).split(X, y, groups))
-    rows = cross_val_predict(
-        _ProbaRows(estimator), X, y, cv=splits, n_jobs=n_jobs, params=params, verbose=verbose
-    )
+    rows = cross_val_predict(_ProbaRows(estimator), X, y, cv=splits, n_jobs=n_jobs, params=params, verbose=verbose)
     return _align_columns(rows)
 
 

@@ -446,18 +446,14 @@ def test_digits_leave_the_global_generator_alone(random_state):
 
 @pytest.mark.parametrize("subset", ["val", None, ["train"]])
 def test_unknown_subset(subset):
-    with pytest.raises(
-        ValueError, match=r"subset must be one of \['train', 'validation', 'test', 'all'\], got"
-    ):
+    with pytest.raises(ValueError, match=r"subset must be one of \['train', 'validation', 'test', 'all'\], got"):
         load_av_digits(subset=subset)
 
 
 @pytest.mark.parametrize("argument", ["test_speaker", "val_speaker"])
 @pytest.mark.parametrize("value", [-1, 6, 1.0, True, "zohar", None])
 def test_unknown_speaker(argument, value):
-    with pytest.raises(
-        ValueError, match=rf"{argument} must be an integer from 0 to 5 or one of .* got {value!r}"
-    ):
+    with pytest.raises(ValueError, match=rf"{argument} must be an integer from 0 to 5 or one of .* got {value!r}"):
         load_av_digits(**{argument: value})
 
 

@@ -111,9 +111,7 @@ def test_segment_log_loss_matches_a_loop(data, seed, dtype):
         total += weight[i]
     result = segment_log_loss(y_true, proba, labels=[0, 1, 2], sample_weight=weight)
     assert result == pytest.approx(loss / total, rel=1e-5)
-    permuted = segment_log_loss(
-        TEXT[y_true], proba[..., [2, 0, 1]], labels=TEXT[[2, 0, 1]], sample_weight=weight
-    )
+    permuted = segment_log_loss(TEXT[y_true], proba[..., [2, 0, 1]], labels=TEXT[[2, 0, 1]], sample_weight=weight)
     assert permuted == pytest.approx(result)
 
 
@@ -384,9 +382,7 @@ def videos():
 def test_scorer_is_the_metric_of_a_fitted_estimator_however_wrapped(videos, name):
     X, y = videos
     model = SegmentNB().fit(X, y)
-    grid = GridSearchCV(
-        make_pipeline(FunctionTransformer(), SegmentNB()), {"segmentnb__var_smoothing": [1e-9]}, cv=3
-    )
+    grid = GridSearchCV(make_pipeline(FunctionTransformer(), SegmentNB()), {"segmentnb__var_smoothing": [1e-9]}, cv=3)
     wrapped = [
         make_pipeline(FunctionTransformer(), SegmentNB()).fit(X, y),
         grid.set_params(scoring=SCORERS[name]).fit(X, y),
@@ -411,9 +407,7 @@ def test_grid_search_chooses_by_each_scorer(videos):
     for scoring in SCORERS.values():
         search = GridSearchCV(SegmentNB(), {"var_smoothing": [1e4, 1e-9]}, scoring=scoring, cv=3, n_jobs=2)
         assert search.fit(X, y).best_params_ == {"var_smoothing": 1e-9}
-    several = GridSearchCV(
-        SegmentNB(), {"var_smoothing": [1e4, 1e-9]}, scoring=SCORERS, refit="event_f1", cv=3
-    )
+    several = GridSearchCV(SegmentNB(), {"var_smoothing": [1e4, 1e-9]}, scoring=SCORERS, refit="event_f1", cv=3)
     scores = pd.DataFrame(several.fit(X, y).cv_results_).set_index("param_var_smoothing")
     for name in SCORERS:
         assert scores.loc[1e-9, f"mean_test_{name}"] > scores.loc[1e4, f"mean_test_{name}"]

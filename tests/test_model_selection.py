@@ -291,9 +291,7 @@ def test_flat_problems_have_two_dimensions(videos):
     splits = list(StratifiedKFold(3).split(X, y))
     proba = cross_val_predict_proba(LogisticRegression(), X, y, cv=splits)
     assert proba.shape == (60, 3)
-    assert np.array_equal(
-        proba, cross_val_predict(LogisticRegression(), X, y, cv=splits, method="predict_proba")
-    )
+    assert np.array_equal(proba, cross_val_predict(LogisticRegression(), X, y, cv=splits, method="predict_proba"))
 
 
 def test_features_may_be_of_two_modalities(videos):
@@ -308,9 +306,7 @@ def test_pipelines_and_searches_are_validated_like_their_estimator(videos):
     X, y = videos
     expected = cross_val_predict_proba(SegmentNB(), X, y)
     pipeline = make_pipeline(FunctionTransformer(), SegmentNB())
-    search = GridSearchCV(
-        pipeline, {"segmentnb__var_smoothing": [1e-9]}, cv=2, scoring=segment_accuracy_scorer
-    )
+    search = GridSearchCV(pipeline, {"segmentnb__var_smoothing": [1e-9]}, cv=2, scoring=segment_accuracy_scorer)
     assert np.array_equal(cross_val_predict_proba(pipeline, X, y), expected)
     assert np.array_equal(cross_val_predict_proba(search, X, y), expected)
     assert not hasattr(search, "best_estimator_")

@@ -178,9 +178,7 @@ def _check_map_size(map_size):
         return ()
     is_pair = isinstance(map_size, tuple | list) and len(map_size) == 2
     if not is_pair or not all(isinstance(side, Integral) and side >= 1 for side in map_size):
-        raise ValueError(
-            f"map_size must be None or (height, width), integers of at least 1, got {map_size!r}."
-        )
+        raise ValueError(f"map_size must be None or (height, width), integers of at least 1, got {map_size!r}.")
     return tuple(map_size)
 
 

@@ -18,11 +18,11 @@ class Fusion(nn.Module):
     ----------
     size : int
         Length d_l of the features, kept.
-    dropout : float
+    dropout : float, default=0.0
         After the projections.
     project : bool, default=True
         False leaves out W_3, as the authors' released weakly supervised network does.
-    activation : callable, default=torch.nn.Identity()
+    activation : callable or None, default=None
         Between projection and layer norm; the released fully supervised network has ReLU.
     """
 
@@ -36,9 +36,7 @@ class Fusion(nn.Module):
 
     def forward(self, v, a):
         """Return the fused features (n, T, d_l), and both normalised summands."""
-        v, a = (
-            self.norm(self.dropout(self.activation(layer(x)))) for layer, x in ((self.w3_v, v), (self.w3_a, a))
-        )
+        v, a = (self.norm(self.dropout(self.activation(layer(x)))) for layer, x in ((self.w3_v, v), (self.w3_a, a)))
         return (v + a) / 2, v, a
 
 
@@ -53,18 +51,18 @@ class SegmentHead(nn.Module):
         Background included.
     hidden_size : int, default=64
         Width d_h of the hidden layer.
-    dropout : float, default=0
+    dropout : float, default=0.0
         Before each of the two layers.
-    activation : callable, default=torch.relu
-        Between the layers.
+    activation : callable or None, default=None
+        Between the layers; None is ReLU.
     """
 
-    def __init__(self, size, n_classes, hidden_size=64, dropout=0.0, activation=F.relu):
+    def __init__(self, size, n_classes, hidden_size=64, dropout=0.0, activation=None):
         super().__init__()
         self.hidden = linear(size, hidden_size)
         self.output = linear(hidden_size, n_classes)
         self.dropout = Dropout(dropout)
-        self.activation = activation
+        self.activation = activation or F.relu
 
     def forward(self, fused, mask=None):
         """Return ``{"logits": (n, T, C)}`` for `fused` of shape (n, T, d_l)."""
@@ -84,8 +82,10 @@ class VideoHead(nn.Module):
 
     Parameters
     ----------
-    size, n_classes, hidden_size, dropout
+    size, n_classes : int
         See :class:`SegmentHead`.
+    hidden_size : int, default=64
+    dropout : float, default=0.0
     weighting : bool, default=True
         False is Eq. 6: no weighting branch.
     released : bool, default=False

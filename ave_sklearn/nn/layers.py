@@ -30,6 +30,7 @@ class Dropout(nn.Module):
         self.generator = None
 
     def forward(self, x):
+        """Return `x` with a share `p` of its elements zeroed in training mode, else `x` itself."""
         if not self.training or self.p == 0:
             return x
         keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator)
@@ -41,7 +42,7 @@ class Dropout(nn.Module):
 
 
 class Standardize(nn.Module):
-    """Centre and scale the last axis: (x - mean) / scale; the two buffers start at 0 and 1.
+    """Centre and scale: (x - mean) / scale, with a mean for each feature and one scale; they start at 0 and 1.
 
     Parameters
     ----------
@@ -52,9 +53,10 @@ class Standardize(nn.Module):
     def __init__(self, n_features):
         super().__init__()
         self.register_buffer("mean", torch.zeros(n_features))
-        self.register_buffer("scale", torch.ones(n_features))
+        self.register_buffer("scale", torch.ones(()))
 
     def forward(self, x):
+        """Return `x`, a Tensor of shape (..., n_features), centred and scaled."""
         return (x - self.mean) / self.scale
 
 
@@ -76,21 +78,26 @@ class StandardizedNetwork(nn.Module):
         self.network = network
 
     @torch.no_grad()
-    def set_statistics(self, audio_mean, audio_scale, visual_mean, visual_scale):
-        """Fill the buffers of both layers with ndarrays of shapes (d_a,) and (d_v,)."""
-        for layer, mean, scale in (
-            (self.audio_scaling, audio_mean, audio_scale),
-            (self.visual_scaling, visual_mean, visual_scale),
-        ):
-            layer.mean.copy_(torch.from_numpy(mean))
-            layer.scale.copy_(torch.from_numpy(scale))
+    def set_statistics(self, audio, visual):
+        """Fill the buffers of both layers, each with its mean, an ndarray (d,), and its scale."""
+        for layer, (mean, scale) in ((self.audio_scaling, audio), (self.visual_scaling, visual)):
+            layer.mean.copy_(torch.as_tensor(mean))
+            layer.scale.copy_(torch.as_tensor(scale))
 
     def forward(self, audio, visual, mask=None):
+        """Return the network's outputs for the standardised features."""
         return self.network(self.audio_scaling(audio), self.visual_scaling(visual), mask)
 
 
 def set_dropout_generator(module, generator):
-    """Let every :class:`Dropout` in `module` draw from `generator`."""
+    """Let every :class:`Dropout` in `module` draw from `generator`.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    generator : torch.Generator or None
+        On the device of the module; None is torch's global one.
+    """
     for layer in module.modules():
         if isinstance(layer, Dropout):
             layer.generator = generator
@@ -102,6 +109,13 @@ def initialize(module, generator):
 
     Linear weights by Xavier's uniform rule [1]_ (or torch's default, see :func:`linear`), linear biases and
     LSTM weights by torch's defaults, layer norms and standardisation as identity.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Changed in place.
+    generator : torch.Generator
+        On the device of the module.
 
     References
     ----------
@@ -134,9 +148,18 @@ def _initialize_linear(layer, generator):
 
 
 def masked_mean(x, mask=None):
-    """Mean of `x` of shape (n, T, ...) over its second axis, counting only segments where `mask` is true.
+    """Mean over the segments of each video.
 
-    `mask` has shape (n, T); a video without a single valid segment gives 0.
+    Parameters
+    ----------
+    x : Tensor of shape (n, T, ...)
+    mask : bool Tensor of shape (n, T) or None, default=None
+        Segments that count; None is all.
+
+    Returns
+    -------
+    mean : Tensor of shape (n, ...)
+        0 for a video without a segment that counts.
     """
     if mask is None:
         return x.mean(1)

@@ -19,9 +19,9 @@ def segment_cross_entropy(logits, target, *, label_smoothing=0.0, mask=None):
     logits : Tensor of shape (n, T, C)
     target : int Tensor of shape (n, T)
         Class of each segment.
-    label_smoothing : float, default=0
+    label_smoothing : float, default=0.0
         Share of the target spread evenly over all classes.
-    mask : bool Tensor of shape (n, T) or None
+    mask : bool Tensor of shape (n, T) or None, default=None
         False on padding.
 
     Returns
@@ -46,7 +46,7 @@ def pair_similarity_loss(similarity, is_event, *, mask=None):
     similarity : Tensor of shape (n, T)
         In [-1, 1].
     is_event : bool Tensor of shape (n, T)
-    mask : bool Tensor of shape (n, T) or None
+    mask : bool Tensor of shape (n, T) or None, default=None
         False on padding.
 
     Returns
@@ -70,7 +70,7 @@ def video_binary_cross_entropy(video_logits, proportions, *, label_smoothing=0.0
         Their softmax is the prediction o of Eq. 5.
     proportions : Tensor of shape (n, C)
         Share of segments of each class; rows sum to 1.
-    label_smoothing : float, default=0
+    label_smoothing : float, default=0.0
         Share of the target spread evenly over all classes.
 
     Returns
@@ -91,11 +91,11 @@ class FullyLoss(nn.Module):
 
     Parameters
     ----------
-    lam : float, default=100
+    lam : float, default=100.0
         Weight of L_avps.
     background : int or None, default=None
         Code of the background class; None leaves L_avps out, as do ``lam=0`` and one-segment videos.
-    label_smoothing : float, default=0
+    label_smoothing : float, default=0.0
     """
 
     def __init__(self, lam=100.0, background=None, label_smoothing=0.0):
@@ -104,9 +104,7 @@ class FullyLoss(nn.Module):
 
     def forward(self, outputs, target, weight, mask=None):
         """Return the loss of network `outputs` for `target` (n, T) and video weights `weight` (n,)."""
-        loss = segment_cross_entropy(
-            outputs["logits"], target, label_smoothing=self.label_smoothing, mask=mask
-        )
+        loss = segment_cross_entropy(outputs["logits"], target, label_smoothing=self.label_smoothing, mask=mask)
         if self.lam and self.background is not None and target.shape[1] > 1:
             is_event = target != self.background
             loss = loss + self.lam * pair_similarity_loss(outputs["similarity"], is_event, mask=mask)
@@ -118,7 +116,7 @@ class WeakLoss(nn.Module):
 
     Parameters
     ----------
-    label_smoothing : float, default=0
+    label_smoothing : float, default=0.0
     """
 
     def __init__(self, label_smoothing=0.0):
@@ -127,7 +125,5 @@ class WeakLoss(nn.Module):
 
     def forward(self, outputs, target, weight):
         """Return the loss of network `outputs` for `target` (n, C) and video weights `weight` (n,)."""
-        loss = video_binary_cross_entropy(
-            outputs["video_logits"], target, label_smoothing=self.label_smoothing
-        )
+        loss = video_binary_cross_entropy(outputs["video_logits"], target, label_smoothing=self.label_smoothing)
         return weighted_mean(loss, weight)

@@ -42,7 +42,7 @@ def prune(beta, tau, *, strict=False, renormalize=True, mask=None):
         Keep ``> tau`` (the authors' released code) in place of ``>= tau`` (the paper).
     renormalize : bool, default=True
         False leaves out the second division, as the authors' weakly supervised code does.
-    mask : bool Tensor of shape (n, T) or None
+    mask : bool Tensor of shape (n, T) or None, default=None
         False on padding: such segments neither give nor take.
 
     Returns
@@ -61,8 +61,19 @@ def prune(beta, tau, *, strict=False, renormalize=True, mask=None):
 def propagate(gamma, source, target):
     r"""Aggregate `source` along the kept connections and add it to `target` (Eq. 3).
 
-    With ``gamma = gamma_av``, ``source`` = :math:`v^{lstm} W_2^v`, ``target`` = :math:`a^{lstm}` this is
-    :math:`a^{psp}`; shapes (n, T, T), (n, T, d), (n, T, d).
+    Parameters
+    ----------
+    gamma : Tensor of shape (n, T, T)
+        :math:`\gamma^{av}` for the audio features, :math:`\gamma^{va}` for the visual ones.
+    source : Tensor of shape (n, T, d)
+        The other modality, projected: :math:`v^{lstm} W_2^v` or :math:`a^{lstm} W_2^a`.
+    target : Tensor of shape (n, T, d)
+        :math:`a^{lstm}` or :math:`v^{lstm}`.
+
+    Returns
+    -------
+    updated : Tensor of shape (n, T, d)
+        :math:`a^{psp}` or :math:`v^{psp}`.
     """
     return gamma @ source + target
 
@@ -76,7 +87,7 @@ class PSP(nn.Module):
         Length d_l of the encoded features, kept.
     tau : float or None
         See :func:`prune`; None is no propagation at all, ablation "w/o PSP" of Table 1.
-    dropout : float
+    dropout : float, default=0.0
         After each of the four projections.
     released : bool, default=False
         The authors' code: ReLU after each projection, strict threshold.

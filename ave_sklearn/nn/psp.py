@@ -24,11 +24,11 @@ class Encoder(nn.Module):
         d_l.
     attention : AVGA or None
         None for pooled visual features.
-    audio_input, visual_input : torch.nn.Module or None
+    audio_input, visual_input : torch.nn.Module or None, default=None
         Layers in front of the attention (audio) and behind it (visual); the paper has none.
     self_attention : bool, default=False
         Self-attention over segments in front of the LSTMs (SAPSP, Table 1).
-    dropout : float, default=0
+    dropout : float, default=0.0
         On the LSTMs' outputs.
     """
 
@@ -74,9 +74,7 @@ class Encoder(nn.Module):
 def paper_encoder(d_a, d_v, n_regions, hidden_size, self_attention, dropout):
     """Return the encoder of Sec. 4.2: raw features to attention and LSTMs."""
     attention = AVGA(d_a, d_v) if n_regions else None
-    return Encoder(
-        d_a, d_v, hidden_size, attention=attention, self_attention=self_attention, dropout=dropout
-    )
+    return Encoder(d_a, d_v, hidden_size, attention=attention, self_attention=self_attention, dropout=dropout)
 
 
 def released_encoder(d_a, d_v, n_regions, hidden_size, self_attention, weak):
