@@ -1,0 +1,410 @@
+"""What every localizer shares, whatever its network: fit, predict, score, persistence."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from ave_sklearn._events import segments_to_events
+from ave_sklearn._supervision import code_accuracy
+from ave_sklearn._targets import ClassRule, check_target, split_rows
+from ave_sklearn._training import (
+    BatchIterator,
+    LocalizerNet,
+    Progress,
+    Validation,
+    VideoDataset,
+    build_module,
+    feature_statistics,
+    learning_rate_callbacks,
+)
+from ave_sklearn._validation import (
+    check_same_layout,
+    check_validation,
+    check_weights,
+    layout_of,
+    resolve_device,
+    validate_features,
+)
+from ave_sklearn.nn import initialize
+
+FORMAT_VERSION = 1
+HISTORY_KEYS = ("epoch", "train_loss", "valid_loss", "valid_score", "dur")
+
+
+class BaseLocalizer(ClassifierMixin, BaseEstimator):
+    """Base class of the estimators: everything that is not the network's own.
+
+    A subclass has
+
+    * ``_network``, a ``torch.nn.Module`` class called as ``_network(n_audio_features, n_visual_features,
+      n_classes, n_regions, **params)``, whose forward is ``forward(audio, visual, mask=None)`` and returns a dict
+      with at least ``logits`` and ``fused`` (see :mod:`ave_sklearn.nn`);
+    * ``_network_params()``, which returns the ``params`` as a dict of plain values;
+    * ``_supervision``, what full or weak supervision asks for (see ``_supervision.py``);
+    * an explicit ``__init__`` with every default, which passes the parameters below on.
+    """
+
+    _parameter_constraints: dict = {
+        "standardize": ["boolean"],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "lr_schedule": [StrOptions({"one_cycle", "constant", "released"})],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "early_stopping": ["boolean", Interval(Integral, 1, None, closed="left")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_audio_features": [None, Interval(Integral, 1, None, closed="left")],
+        "background": "no_validation",
+        "classes": ["array-like", None],
+        "precision": [StrOptions({"float32", "float64"})],
+        "device": [str, torch.device],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        standardize,
+        max_epochs,
+        batch_size,
+        lr,
+        lr_schedule,
+        weight_decay,
+        label_smoothing,
+        early_stopping,
+        validation_fraction,
+        n_audio_features,
+        background,
+        classes,
+        precision,
+        device,
+        random_state,
+        verbose,
+    ):
+        self.standardize = standardize
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.label_smoothing = label_smoothing
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_audio_features = n_audio_features
+        self.background = background
+        self.classes = classes
+        self.precision = precision
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.target_tags.multi_output = True
+        tags.target_tags.two_d_labels = True
+        return tags
+
+    # ------------------------------------------------------------------ fit
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
+        """Train the network; an earlier fit stays as it is until the training has succeeded.
+
+        Parameters
+        ----------
+        X : AVFeatures of n videos, array of shape (n, T, F) or (n, F), or ``X["audio"], X["visual"]``
+            The features; see the class. A plain dict works, but scikit-learn's splitters cannot slice it.
+        y : array-like
+            The targets; see the class.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each video in the loss and in the feature statistics.
+        X_val, y_val : like `X` and `y`, default=None
+            Videos that choose the best epoch, in place of a part of the training videos; they need
+            `early_stopping`. A `y_val` of segment labels is scored by segments, with weak supervision too; any
+            other by the videos' categories. Under scikit-learn's searches, an `X_val` that is as long as `X`
+            gets sliced by the training rows of each fold, silently: take another number of videos.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For a parameter out of its range, features that are not finite, targets that do not fit the features,
+            or a loss that is not finite. The message names the argument, what came and what was wanted.
+        """
+        fitted = type(self)(**self.get_params(deep=False))
+        fitted._fit(X, y, sample_weight, X_val, y_val)
+        self._adopt(fitted)
+        return self
+
+    def _fit(self, X, y, sample_weight, X_val, y_val):
+        """Fit this estimator, a fresh twin of the one that the user holds."""
+        self._validate_params()
+        check_validation(self.early_stopping, X_val, y_val)
+        device = resolve_device(self.device)
+        X = validate_features(self, X, reset=True)
+        targets = self._encode(self._supervision.encode, y, X)
+        weight = check_weights(sample_weight, X)
+        self._warn(X, targets)
+        seeds = self._draw_seeds()
+        self._remember(X, targets)
+        rows, validation = self._split(X, y, targets, np.flatnonzero(weight), seeds["split"], X_val, y_val)
+        train = VideoDataset(X[rows], self.precision, targets.values[rows], weight[rows])
+        module = self._initial_module(train, seeds)
+        self.net_ = self._make_net(module, self._supervision.criterion(targets, self), device)
+        self._train(train, validation, seeds)
+
+    def _adopt(self, fitted):
+        """Take over what `fitted` learned; forget an earlier fit."""
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
+        for name, value in vars(fitted).items():
+            if name.endswith("_"):
+                setattr(self, name, value)
+
+    def _encode(self, encode, y, X, known=None, strict=True):
+        """Encode the targets `y` of the videos `X` by a method of the supervision."""
+        rule = ClassRule(self.classes, self.background, known, strict)
+        return encode(check_target(y, len(X), self), X.n_segments, rule, self)
+
+    def _draw_seeds(self):
+        """Draw a seed for each use of random numbers; None means fresh entropy, not NumPy's global state."""
+        random = np.random.RandomState() if self.random_state is None else check_random_state(self.random_state)
+        return {use: int(random.randint(np.iinfo(np.int32).max)) for use in ("weights", "dropout", "order", "split")}
+
+    def _warn(self, X, targets):
+        """Say what would disappoint in a fit that is about to start."""
+        self._supervision.warn(targets, self)
+
+    def _remember(self, X, targets):
+        """Set the fitted attributes that describe the data, and the plan of the network."""
+        self.classes_ = targets.classes
+        self.n_segments_ = X.n_segments
+        self._flat_ = targets.flat
+        self._plan_ = self._make_plan(layout_of(X), len(targets.classes))
+
+    def _make_plan(self, layout, n_classes):
+        """Return what it takes to build the network, as a dict of plain values."""
+        return {
+            "layout": layout,
+            "n_classes": n_classes,
+            "params": self._network_params(),
+            "standardize": bool(self.standardize),
+            "precision": self.precision,
+        }
+
+    def _split(self, X, y, targets, rows, seed, X_val, y_val):
+        """Return the training rows and, with early stopping, what to validate on: data and reference."""
+        if self.early_stopping is False:
+            return rows, None
+        if X_val is None:
+            rows, held_out = split_rows(rows, targets.categories(), self.validation_fraction, seed)
+            reference = targets.take(held_out)
+            return rows, (VideoDataset(X[held_out], self.precision, reference.values), reference)
+        X_val = validate_features(self, X_val, reset=False)
+        check_same_layout(self, X_val, self._plan_["layout"], "X_val")
+        encoded, reference = (
+            self._encode(encode, y_val, X_val, self.classes_)
+            for encode in (self._supervision.encode, self._supervision.reference)
+        )
+        return rows, (VideoDataset(X_val, self.precision, encoded.values), reference)
+
+    def _initial_module(self, train, seeds):
+        """Build the network with initial weights and the statistics of the training features."""
+        module = build_module(self._network, self._plan_)
+        initialize(module, torch.Generator().manual_seed(seeds["weights"]))
+        if self.standardize:
+            module.set_statistics(*feature_statistics(train, self.batch_size))
+        return module
+
+    def _make_net(self, module, criterion, device):
+        """Return a skorch net around `module`."""
+        return LocalizerNet(
+            module,
+            criterion=criterion,
+            optimizer=torch.optim.AdamW,
+            optimizer__weight_decay=self.weight_decay,
+            lr=self.lr,
+            max_epochs=self.max_epochs,
+            batch_size=self.batch_size,
+            iterator_train=BatchIterator,
+            iterator_valid=BatchIterator,
+            train_split=None,
+            callbacks__print_log=None,
+            device=device,
+            verbose=0,
+        )
+
+    def _train(self, train, validation, seeds):
+        """Train ``net_`` and set the fitted attributes that describe how it went."""
+        n_steps = -(-len(train) // self.batch_size) * self.max_epochs
+        callbacks = learning_rate_callbacks(self.lr_schedule, self.lr, n_steps, self._supervision.milestones)
+        best = None
+        if validation is not None:
+            dataset, reference = validation
+            best = Validation(dataset, lambda codes: code_accuracy(codes, reference), self.early_stopping)
+            callbacks.append(("validation", best))
+        if self.verbose:
+            callbacks.append(("progress", Progress()))
+        self.net_.fit_dataset(train, callbacks, seeds["order"], seeds["dropout"])
+        self.history_ = [{k: row[k] for k in HISTORY_KEYS if k in row} for row in self.net_.history]
+        self.n_iter_ = len(self.history_)
+        self.best_epoch_ = best.best_epoch_ if best else self.n_iter_
+        self.validation_score_ = best.best_[0] if best else None
+
+    # -------------------------------------------------------------- predict
+    def predict_proba(self, X):
+        """Return the probability of each class at each segment.
+
+        Parameters
+        ----------
+        X : like `X` of :meth:`fit`
+
+        Returns
+        -------
+        proba : ndarray of shape (n, T, C)
+            Columns follow ``classes_`` and sum to 1; (n, C) after a fit on one label a one-segment video.
+        """
+        proba = self._segment_proba(X)
+        return proba[:, 0] if self._flat_ else proba
+
+    def predict(self, X):
+        """Return the most probable label of each segment.
+
+        Parameters
+        ----------
+        X : like `X` of :meth:`fit`
+
+        Returns
+        -------
+        y : ndarray of shape (n, T)
+            (n,) after a fit on one label a one-segment video.
+        """
+        codes = self.predict_proba(X).argmax(-1)
+        return self.classes_[codes]
+
+    def score(self, X, y, sample_weight=None):
+        """Return the segment accuracy, the paper's metric.
+
+        Parameters
+        ----------
+        X : like `X` of :meth:`fit`
+        y : array-like
+            Segment labels (n, T) or their one-hot form; of a weakly supervised estimator also proportions or
+            categories of videos, which are compared with the most frequent event class of the prediction.
+        sample_weight : array-like of shape (n,), default=None
+            Weight of each video.
+
+        Returns
+        -------
+        score : float in [0, 1]
+        """
+        predicted = self.predict(X)
+        X = validate_features(self, X, reset=False)
+        reference = self._encode(self._supervision.reference, y, X, self.classes_, strict=False)
+        weight = None if sample_weight is None else check_weights(sample_weight, X)
+        codes = np.searchsorted(reference.classes, predicted).reshape(len(X), -1)
+        return code_accuracy(codes, reference, weight)
+
+    def predict_events(self, X, *, segment_duration=1.0, videos=None):
+        """Return the predicted events: runs of segments with the same label other than background.
+
+        Parameters
+        ----------
+        X : like `X` of :meth:`fit`
+        segment_duration : float, default=1.0
+            In seconds.
+        videos : array-like of shape (n,), default=None
+            Names of the videos; 0, 1, ... when None.
+
+        Returns
+        -------
+        events : DataFrame
+            Columns video, onset, offset (seconds), event_label, score (mean probability of the label).
+        """
+        proba = self._segment_proba(X)
+        has_background = self.background in self.classes_.tolist()
+        return segments_to_events(
+            self.classes_[proba.argmax(-1)],
+            background=self.background if has_background else None,
+            segment_duration=segment_duration,
+            scores=proba.max(-1),
+            videos=videos,
+        )
+
+    def embed(self, X):
+        """Return the fused features of each segment, ndarray of shape (n, T, d) (Eq. 4)."""
+        (fused,) = self._outputs(X, "fused")
+        return fused
+
+    def attention(self, X):
+        """Return where the network looks: ndarray of shape (n, T, H, W), each map summing to 1.
+
+        Raises
+        ------
+        ValueError
+            After a fit on pooled visual features, which have no regions to attend to.
+        """
+        check_is_fitted(self)
+        if self._plan_["layout"]["map_size"] is None:
+            raise ValueError(
+                "attention needs visual maps (n, T, H, W, d_v), but this estimator was fitted on pooled visual "
+                "features (n, T, d_v), which have no regions to attend to."
+            )
+        (attention,) = self._outputs(X, "attention")
+        return attention
+
+    def _segment_proba(self, X):
+        (logits,) = self._outputs(X, "logits")
+        return softmax(logits)
+
+    def _outputs(self, X, *names):
+        """Return the network's outputs of these names for all videos of `X`, a list of ndarrays."""
+        check_is_fitted(self)
+        X = validate_features(self, X, reset=False)
+        check_same_layout(self, X, self._plan_["layout"])
+        dataset = VideoDataset(X, self._plan_["precision"])
+        batches = [[outputs[name] for name in names] for outputs in self.net_.forward_iter(dataset)]
+        return [torch.cat(parts).numpy() for parts in zip(*batches, strict=True)]
+
+    # ---------------------------------------------------------- persistence
+    def __getstate__(self):
+        state = {name: value for name, value in super().__getstate__().items() if name != "net_"}
+        if hasattr(self, "net_"):
+            weights = self.net_.module_.state_dict()
+            state["_weights_"] = {name: value.cpu().numpy() for name, value in weights.items()}
+        return {**state, "_format_version": FORMAT_VERSION}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        version = state.pop("_format_version", FORMAT_VERSION)
+        if version > FORMAT_VERSION:
+            raise ValueError(
+                f"This {type(self).__name__} was saved in format {version} by a newer ave_sklearn; this version "
+                f"reads formats up to {FORMAT_VERSION}. Upgrade ave_sklearn to load it."
+            )
+        weights = state.pop("_weights_", None)
+        super().__setstate__(state)
+        if weights is not None:
+            self._restore(weights)
+
+    def _restore(self, weights):
+        """Build ``net_`` anew around `weights`, a dict of ndarrays; on the CPU where there is no GPU."""
+        module = build_module(self._network, self._plan_)
+        module.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
+        device = resolve_device(self.device, fallback=True)
+        self.net_ = self._make_net(module, torch.nn.Identity(), device).initialize()
+        self.net_.release_training_state()
+
+
+def softmax(logits):
+    """Softmax over the last axis of an ndarray."""
+    return torch.from_numpy(logits).softmax(-1).numpy()

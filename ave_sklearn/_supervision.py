@@ -1,0 +1,87 @@
+"""What full and weak supervision do differently: targets, losses and warnings; and how codes are scored."""
+
+import warnings
+
+import numpy as np
+
+from ave_sklearn._targets import (
+    encode_segments,
+    encode_videos,
+    event_category,
+    is_proportions,
+    segment_proportions,
+)
+from ave_sklearn.nn import FullyLoss, WeakLoss
+
+
+class FullSupervision:
+    """A label for every segment."""
+
+    milestones = (60, 120)  # epochs at which the released recipe lowers the learning rate
+
+    def encode(self, y, n_segments, rule, estimator):
+        """Return the Targets that the loss sees: segment codes (n, T)."""
+        return encode_segments(y, n_segments, rule)
+
+    reference = encode
+
+    def warn(self, targets, estimator):
+        """Say when L_avps cannot be computed."""
+        if estimator.lam and targets.background is None and targets.values.shape[1] > 1:
+            warnings.warn(
+                f"The background label {estimator.background!r} is not among the classes "
+                f"{targets.classes.tolist()}: the loss L_avps is left out, and every segment counts as an event. "
+                "Set background= to your background label (28 for the AVE dataset's integers), or lam=0.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def criterion(self, targets, estimator):
+        """Return the loss of Eq. 10."""
+        return FullyLoss(estimator.lam, targets.background, estimator.label_smoothing)
+
+
+class WeakSupervision:
+    """A target for every video."""
+
+    milestones = (80, 160)
+
+    def encode(self, y, n_segments, rule, estimator):
+        """Return the Targets that the loss sees: video proportions (n, C)."""
+        return encode_videos(y, n_segments, rule, estimator.target)
+
+    def reference(self, y, n_segments, rule, estimator):
+        """Return the Targets that a score compares with: segment codes where `y` has them."""
+        if y.ndim == 2 and not is_proportions(y, n_segments, rule):
+            return encode_segments(y, n_segments, rule)
+        return self.encode(y, n_segments, rule, estimator)
+
+    def warn(self, targets, estimator):
+        """Say when no target has background."""
+        has_background = targets.background is not None and targets.values[:, targets.background].any()
+        if not has_background and not targets.flat:
+            warnings.warn(
+                f"No training target has any of the background label {estimator.background!r}: such a model calls "
+                "every second an event. Train on proportions, or add videos without an event.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def criterion(self, targets, estimator):
+        """Return the loss of Eq. 11."""
+        return WeakLoss(estimator.label_smoothing)
+
+
+def code_accuracy(codes, reference, sample_weight=None):
+    """Accuracy of predicted segment codes (n, T).
+
+    Of segments, when `reference` has segment codes; of each video's category, its most frequent event class,
+    when it has proportions.
+    """
+    true = reference.values
+    if true.dtype.kind == "f":
+        true = reference.categories()
+        share = segment_proportions(codes, len(reference.classes))
+        codes = event_category(share, reference.background)
+    right = (codes == true).reshape(len(true), -1).mean(1)
+    return float(np.average(right, weights=sample_weight))

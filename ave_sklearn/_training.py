@@ -1,0 +1,259 @@
+"""Training on skorch: batches of rows, the net, and what happens after each epoch."""
+
+import numpy as np
+import torch
+from sklearn.preprocessing import StandardScaler
+from skorch import NeuralNet
+from skorch.callbacks import Callback, GradientNormClipping, LRScheduler
+from torch.optim.lr_scheduler import MultiStepLR, OneCycleLR
+from torch.utils.data import Dataset
+from tqdm.auto import tqdm
+
+from ave_sklearn._validation import check_finite
+from ave_sklearn.nn import StandardizedNetwork, set_dropout_generator
+
+CLIP_NORM = 1.0
+RELEASED_DECAY = 0.8
+
+
+class VideoDataset(Dataset):
+    """Videos with their encoded targets, read by batches of rows.
+
+    Parameters
+    ----------
+    X : AVFeatures
+    dtype : numpy dtype
+        Of the features in a batch.
+    target : ndarray of shape (n, T) or (n, C), or None
+        Class codes of segments (int) or class proportions of videos (float).
+    weight : ndarray of shape (n,) or None
+        Weight of each video; None is 1.
+    """
+
+    def __init__(self, X, dtype, target=None, weight=None):
+        self.X, self.dtype = X, np.dtype(dtype)
+        n = len(X)
+        self.target = torch.zeros(n) if target is None else self._tensor(target)
+        self.weight = self._tensor(np.ones(n) if weight is None else weight)
+
+    def _tensor(self, array):
+        array = np.ascontiguousarray(array)
+        return torch.from_numpy(array.astype(self.dtype if array.dtype.kind == "f" else np.int64))
+
+    def __len__(self):
+        return len(self.X)
+
+    def features(self, rows):
+        """Return the finite audio and visual features of `rows`, as `dtype`."""
+        audio, visual = self.X.take(rows, dtype=self.dtype)
+        check_finite(audio, "X.audio", rows)
+        check_finite(visual, "X.visual", rows)
+        return audio, visual
+
+    def batch(self, rows):
+        """Return ``({"audio", "visual"}, (target, weight))`` of `rows` as tensors."""
+        audio, visual = map(torch.from_numpy, self.features(rows))
+        return {"audio": audio, "visual": visual}, (self.target[rows], self.weight[rows])
+
+
+class BatchIterator:
+    """Iterate over a :class:`VideoDataset` batch by batch; stands in for torch's DataLoader in skorch.
+
+    Parameters
+    ----------
+    dataset : VideoDataset
+    batch_size : int
+    random_state : RandomState or None
+        Draws the order of each pass; None keeps the videos' order.
+    """
+
+    def __init__(self, dataset, batch_size, random_state=None):
+        self.dataset, self.batch_size, self.random_state = dataset, batch_size, random_state
+
+    def __len__(self):
+        return -(-len(self.dataset) // self.batch_size)
+
+    def __iter__(self):
+        self.dataset.X.check_files()
+        n = len(self.dataset)
+        order = np.arange(n) if self.random_state is None else self.random_state.permutation(n)
+        for start in range(0, n, self.batch_size):
+            yield self.dataset.batch(order[start : start + self.batch_size])
+
+
+class LocalizerNet(NeuralNet):
+    """The skorch net behind the estimators.
+
+    Its module returns a dict of tensors; its criterion is called as ``criterion(outputs, target, weight)``.
+    """
+
+    stopped = False
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        """Return the loss of a batch; raise ValueError when a training loss is not finite."""
+        target, weight = (t.to(self.device) for t in y_true)
+        loss = self.criterion_(y_pred, target, weight)
+        if training and not torch.isfinite(loss):
+            raise ValueError(
+                f"The training loss is {loss.item()} in epoch {len(self.history)}. Try a smaller lr, "
+                "standardize=True, or features of a smaller scale."
+            )
+        return loss
+
+    def fit_dataset(self, dataset, callbacks, order_seed, dropout_seed):
+        """Train for at most ``max_epochs``, or until a callback sets ``stopped``; Ctrl-C goes through.
+
+        Parameters
+        ----------
+        dataset : VideoDataset
+        callbacks : list of (str, Callback)
+        order_seed, dropout_seed : int
+            Seeds of the order of the videos and of the dropout masks.
+        """
+        self.set_params(callbacks=callbacks, iterator_train__random_state=np.random.RandomState(order_seed))
+        self.initialize()
+        set_dropout_generator(self.module_, torch.Generator(self.device).manual_seed(dropout_seed))
+        self.notify("on_train_begin", X=dataset, y=None)
+        for _ in range(self.max_epochs):
+            self.fit_loop(dataset, epochs=1)
+            if self.stopped:
+                break
+        self.notify("on_train_end", X=dataset, y=None)
+        return self.release_training_state()
+
+    def release_training_state(self):
+        """Forget what only training needs: optimiser moments, generators, references to data."""
+        set_dropout_generator(self.module_, None)
+        self.optimizer_.state.clear()
+        self.callbacks, self.callbacks_ = None, []
+        self.iterator_train__random_state = None
+        self.module_.eval()
+        return self
+
+
+class Validation(Callback):
+    """Score the net on validation videos after each epoch, and keep the weights of its best epoch.
+
+    Parameters
+    ----------
+    dataset : VideoDataset
+    score : callable
+        Maps the predicted segment codes (n, T) of `dataset` to a number; higher is better. Ties go to the
+        lower validation loss.
+    patience : int
+        Epochs without a better one after which training stops.
+    """
+
+    def __init__(self, dataset, score, patience):
+        self.dataset, self.score, self.patience = dataset, score, patience
+
+    def on_train_begin(self, net, **kwargs):
+        """Forget earlier trainings."""
+        self.best_, self.best_epoch_, self.best_weights_ = (-np.inf, -np.inf), 0, None
+
+    def on_epoch_end(self, net, **kwargs):
+        """Record ``valid_loss`` and ``valid_score``; stop the net when its patience is over."""
+        loss, score = self.evaluate(net)
+        net.history.record("valid_loss", loss)
+        net.history.record("valid_score", score)
+        epoch = len(net.history)
+        if (score, -loss) > self.best_:
+            self.best_, self.best_epoch_ = (score, -loss), epoch
+            self.best_weights_ = {k: v.clone() for k, v in net.module_.state_dict().items()}
+        net.stopped = epoch - self.best_epoch_ >= self.patience
+
+    def evaluate(self, net):
+        """Return loss and score on the validation videos."""
+        losses, codes = [], []
+        for batch in net.get_iterator(self.dataset, training=False):
+            outputs = net.evaluation_step(batch)
+            losses.append((net.get_loss(outputs, batch[1]).item(), len(batch[1][1])))
+            codes.append(outputs["logits"].argmax(-1).cpu())
+        loss, size = np.array(losses).T
+        return float(np.average(loss, weights=size)), self.score(torch.cat(codes).numpy())
+
+    def on_train_end(self, net, **kwargs):
+        """Restore the best epoch's weights."""
+        net.module_.load_state_dict(self.best_weights_)
+
+
+class Progress(Callback):
+    """A bar with epoch, loss, validation score ("-" without validation) and time left."""
+
+    def on_train_begin(self, net, **kwargs):
+        """Open the bar."""
+        layout = "epoch {n_fmt}/{total_fmt} |{bar:20}| {desc} [{elapsed}<{remaining}]"
+        self.bar_ = tqdm(total=net.max_epochs, bar_format=layout)
+
+    def on_epoch_end(self, net, **kwargs):
+        """Advance the bar by an epoch."""
+        last = net.history[-1]
+        score = f"{last['valid_score']:.3f}" if "valid_score" in last else "-"
+        self.bar_.set_description_str(f"loss {last['train_loss']:.4f}, val acc {score}", refresh=False)
+        self.bar_.update()
+        if net.stopped:
+            self.close()
+
+    def on_train_end(self, net, **kwargs):
+        """Leave the finished bar behind."""
+        self.close()
+
+    def close(self):
+        """Close the bar, if one is open."""
+        self.bar_.close()
+
+
+def learning_rate_callbacks(schedule, lr, n_steps, milestones):
+    """Return the skorch callbacks of a learning-rate schedule.
+
+    "one_cycle" rises to `lr` and anneals over `n_steps` batches; "constant" stays; "released" is the authors':
+    times 0.8 after each epoch of `milestones`, gradients unclipped.
+    """
+    if schedule == "released":
+        return [("lr", LRScheduler(MultiStepLR, milestones=milestones, gamma=RELEASED_DECAY))]
+    clip = ("clip", GradientNormClipping(CLIP_NORM))
+    if schedule == "constant":
+        return [clip]
+    one_cycle = LRScheduler(OneCycleLR, max_lr=lr, total_steps=n_steps, step_every="batch")
+    return [clip, ("lr", one_cycle)]
+
+
+def feature_statistics(dataset, batch_size):
+    """Mean of each feature, and one scale for each modality, in one pass over `dataset`.
+
+    One scale, because the relation of the features' scales carries information: dividing each principal component
+    by its own would make noise as loud as signal.
+
+    Parameters
+    ----------
+    dataset : VideoDataset
+        Videos count by their weight.
+    batch_size : int
+        Videos read at once.
+
+    Returns
+    -------
+    statistics : tuple of (mean, scale) for audio and for visual
+        `mean` is an ndarray of shape (d,), `scale` the root of the features' mean variance (1 if that is 0).
+    """
+    scalers = StandardScaler(), StandardScaler()
+    dataset.X.check_files()
+    for start in range(0, len(dataset), batch_size):
+        rows = np.arange(start, min(start + batch_size, len(dataset)))
+        for scaler, array in zip(scalers, dataset.features(rows), strict=True):
+            flat = array.reshape(-1, array.shape[-1])
+            weight = np.repeat(dataset.weight[rows].numpy(), len(flat) // len(rows))
+            scaler.partial_fit(flat, sample_weight=weight)
+    return tuple((scaler.mean_, np.sqrt(scaler.var_.mean()) or 1.0) for scaler in scalers)
+
+
+def build_module(network, plan):
+    """Return a module of the class `network` after `plan`, its weights not yet drawn."""
+    layout = plan["layout"]
+    widths = layout["n_audio_features"], layout["n_visual_features"]
+    n_regions = layout["map_size"] and int(np.prod(layout["map_size"]))
+    with torch.device("meta"):  # draws nothing from torch's global generator
+        module = network(*widths, plan["n_classes"], n_regions, **plan["params"])
+        if plan["standardize"]:
+            module = StandardizedNetwork(module, *widths)
+    return module.to(getattr(torch, plan["precision"])).to_empty(device="cpu")
