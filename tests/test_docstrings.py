@@ -1,0 +1,53 @@
+"""Public docstrings: every parameter is documented, with the default that the signature has."""
+
+import inspect
+import re
+
+import pytest
+from numpydoc.docscrape import ClassDoc, FunctionDoc
+
+import ave_sklearn
+import ave_sklearn.datasets
+import ave_sklearn.metrics
+import ave_sklearn.model_selection
+import ave_sklearn.nn
+
+MODULES = [
+    ave_sklearn,
+    ave_sklearn.datasets,
+    ave_sklearn.metrics,
+    ave_sklearn.model_selection,
+    ave_sklearn.nn,
+]
+PUBLIC = {f"{module.__name__}.{name}": getattr(module, name) for module in MODULES for name in module.__all__}
+PUBLIC = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing) or inspect.isfunction(thing)}
+
+
+def documented_parameters(thing):
+    doc = ClassDoc(thing) if inspect.isclass(thing) else FunctionDoc(thing)
+    names = {}
+    for entry in doc["Parameters"]:
+        names.update({name.strip().lstrip("*"): entry.type for name in entry.name.split(",")})
+    return names
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_parameters_and_defaults_agree_with_the_signature(name):
+    signature = inspect.signature(PUBLIC[name])
+    documented = documented_parameters(PUBLIC[name])
+    assert list(signature.parameters) == list(documented)
+    for parameter in signature.parameters.values():
+        stated = re.search(r"default=(.+)$", documented[parameter.name])
+        if stated and parameter.default is not inspect.Parameter.empty:
+            assert stated.group(1).strip("`") in (repr(parameter.default), f'"{parameter.default}"'), parameter.name
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is not inspect.Parameter.empty:
+            assert stated, f"{parameter.name} has no documented default"
+
+
+@pytest.mark.parametrize("estimator", [ave_sklearn.PSPLocalizer, ave_sklearn.WeakPSPLocalizer])
+def test_fitted_attributes_are_documented(estimator, pooled):
+    fitted = estimator(max_epochs=1, hidden_size=8).fit(*pooled)
+    documented = {entry.name for entry in ClassDoc(estimator)["Attributes"]}
+    public = {name for name in vars(fitted) if name.endswith("_") and not name.startswith("_")}
+    assert public <= documented
+    assert documented - public == {"feature_names_in_"}

@@ -1,0 +1,159 @@
+"""The course of a training: validation, early stopping, schedules, progress, interruption."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from skorch.callbacks import Callback
+
+from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
+from ave_sklearn import _base as base
+from ave_sklearn._targets import split_rows
+from ave_sklearn._training import learning_rate_callbacks
+
+ESTIMATORS = [PSPLocalizer, WeakPSPLocalizer]
+
+
+def quick(estimator=PSPLocalizer, **params):
+    return estimator(**{"max_epochs": 6, "hidden_size": 8, "random_state": 0, **params})
+
+
+# ----------------------------------------------------------------- validation
+@pytest.mark.parametrize(("estimator", "lr"), [(PSPLocalizer, 0.1), (WeakPSPLocalizer, 0.03)])
+def test_the_best_epochs_weights_are_restored(videos, estimator, lr):
+    X, y = videos
+    train, held_out = (X[:40], y[:40]), (X[40:], y[40:])
+    localizer = quick(estimator, early_stopping=20, lr=lr, lr_schedule="constant", max_epochs=12).fit(
+        *train, X_val=held_out[0], y_val=held_out[1]
+    )
+    scores = [entry["valid_score"] for entry in localizer.history_]
+    assert localizer.n_iter_ == 12
+    assert localizer.validation_score_ == max(scores) == localizer.score(*held_out)
+    assert scores[localizer.best_epoch_ - 1] == max(scores)
+    assert scores[-1] != max(scores)  # otherwise restoring was not put to the test
+
+
+def test_ties_of_the_score_go_to_the_lower_validation_loss(videos):
+    X, y = videos
+    localizer = quick(early_stopping=20, lr=1e-6).fit(X[:40], y[:40], X_val=X[40:42], y_val=y[40:42])
+    best = localizer.history_[localizer.best_epoch_ - 1]
+    tied = [entry["valid_loss"] for entry in localizer.history_ if entry["valid_score"] == best["valid_score"]]
+    assert len(tied) > 1 and best["valid_loss"] == min(tied)
+
+
+def test_training_stops_when_patience_is_over(videos):
+    X, y = videos
+    localizer = quick(early_stopping=2, max_epochs=60, lr=0.05, lr_schedule="constant").fit(X, y)
+    assert localizer.n_iter_ == localizer.best_epoch_ + 2 < 60
+
+
+def test_internal_validation_holds_out_whole_videos_of_every_category(videos):
+    categories = np.array([0] * 10 + [1] * 10 + [2])  # category 2 has a single video: it stays in training
+    train, held_out = split_rows(np.arange(21), categories, 0.2, seed=0)
+    assert_array_equal(np.sort(np.r_[train, held_out]), np.arange(21))
+    assert np.bincount(categories[held_out], minlength=3).tolist() == [2, 2, 0]
+
+
+def test_weak_internal_validation_never_sees_segment_labels(videos):
+    X, y = videos
+    shares = (y[:, :, None] == np.unique(y)).mean(1)
+    from_labels = quick(WeakPSPLocalizer, early_stopping=3).fit(X, y)
+    from_shares = quick(WeakPSPLocalizer, early_stopping=3, background=0).fit(X, shares)
+    assert_array_equal(from_labels.predict_proba(X), from_shares.predict_proba(X))
+    losses = [[entry["valid_score"] for entry in localizer.history_] for localizer in (from_labels, from_shares)]
+    assert losses[0] == losses[1]
+
+
+def test_weak_validation_on_given_segment_labels_scores_segments(videos):
+    X, y = videos
+    localizer = quick(WeakPSPLocalizer, early_stopping=3).fit(X[:40], y[:40], X_val=X[40:], y_val=y[40:])
+    assert localizer.validation_score_ == np.mean(localizer.predict(X[40:]) == y[40:])
+
+
+def test_without_early_stopping_all_videos_train(videos):
+    localizer = quick(max_epochs=1).fit(*videos)
+    assert sum(localizer.net_.history[0, "batches", :, "train_batch_size"]) == 60
+
+
+# ------------------------------------------------------------------ schedules
+def learning_rates(schedule, n_epochs, n_batches, milestones=(60, 120)):
+    """Learning rate of every batch, from the callbacks as skorch would call them."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    (policy,) = [
+        cb for name, cb in learning_rate_callbacks(schedule, 0.1, n_epochs * n_batches, milestones) if name == "lr"
+    ]
+    scheduler = policy.initialize().policy_(optimizer, **policy.kwargs)
+    rates = []
+    for step in range(n_epochs * n_batches):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if policy.step_every == "batch" or (step + 1) % n_batches == 0:
+            scheduler.step()
+    return np.array(rates)
+
+
+def test_one_cycle_rises_to_lr_and_anneals_to_nothing():
+    rates = learning_rates("one_cycle", 20, 5)
+    peak = rates.argmax()
+    assert rates[peak] == pytest.approx(0.1) and 20 < peak < 40
+    assert (np.diff(rates[: peak + 1]) > 0).all() and (np.diff(rates[peak:]) < 0).all()
+    assert rates[-1] < 1e-5
+
+
+def test_released_schedule_drops_after_its_milestones():
+    rates = learning_rates("released", 150, 2).reshape(150, 2)[:, 0]
+    np.testing.assert_allclose(rates, [0.1] * 60 + [0.08] * 60 + [0.064] * 30)
+    assert [name for name, _ in learning_rate_callbacks("released", 0.1, 10, (60, 120))] == ["lr"]
+    assert [name for name, _ in learning_rate_callbacks("constant", 0.1, 10, (60, 120))] == ["clip"]
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "constant", "released"])
+def test_every_schedule_trains(pooled, schedule):
+    history = quick(lr_schedule=schedule).fit(*pooled).history_
+    assert history[-1]["train_loss"] < history[0]["train_loss"]
+
+
+# ------------------------------------------------------------------- progress
+def test_progress_bar_shows_epoch_loss_accuracy_and_time(videos, capsys):
+    X, y = videos
+    localizer = quick(verbose=1, early_stopping=6).fit(X, y)
+    shown = capsys.readouterr().err.split("\r")[-1]
+    assert "epoch 6/6" in shown and "<00:00]" in shown
+    assert f"loss {localizer.history_[-1]['train_loss']:.4f}" in shown
+    assert f"val acc {localizer.history_[-1]['valid_score']:.3f}" in shown
+    quick(verbose=1).fit(X, y)
+    assert "val acc -" in capsys.readouterr().err
+
+
+def test_silence_by_default(videos, capfd):
+    quick(early_stopping=2).fit(*videos).predict(videos[0])
+    captured = capfd.readouterr()
+    assert captured.out == "" and captured.err == ""
+
+
+# ----------------------------------------------------------------- interruption
+class Interrupt(Callback):
+    """Press Ctrl-C in the second epoch."""
+
+    def on_batch_end(self, net, **kwargs):
+        if len(net.history) == 2:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_goes_through_and_leaves_the_earlier_fit(videos, monkeypatch):
+    X, y = videos
+    localizer = quick().fit(X, y)
+    before = localizer.predict_proba(X)
+    original = learning_rate_callbacks
+    monkeypatch.setattr(base, "learning_rate_callbacks", lambda *args: [*original(*args), ("ctrl-c", Interrupt())])
+    with pytest.raises(KeyboardInterrupt):
+        localizer.set_params(hidden_size=16).fit(X, y)
+    assert_array_equal(localizer.predict_proba(X), before)
+    with pytest.raises(KeyboardInterrupt):
+        quick(early_stopping=3, verbose=1).fit(X, y)
+
+
+def test_nothing_of_the_training_data_stays_in_the_fitted_net(videos):
+    net = quick(early_stopping=3).fit(*videos).net_
+    assert net.callbacks_ == [] and not net.optimizer_.state
+    assert net.iterator_train__random_state is None
