@@ -1,0 +1,38 @@
+"""Every example runs as a user would run it, and leaves its picture; the README keeps its word."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ON_GENERATED_DATA = sorted((ROOT / "examples").glob("plot_*.py"))
+
+
+@pytest.mark.parametrize("path", ON_GENERATED_DATA, ids=lambda path: path.stem)
+def test_example(path, tmp_path):
+    env = {**os.environ, "MPLBACKEND": "Agg"}
+    done = subprocess.run([sys.executable, path], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) >= 3
+    (picture,) = tmp_path.glob("*.png")
+    assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 5000
+
+
+def test_the_readmes_example_runs(tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert 0.3 < float(done.stdout.split()[-1]) < 1
+
+
+def test_the_readmes_table_names_what_is_there():
+    import ave_sklearn.nn
+
+    rows = re.findall(r"^\| Eq.*\| `(.*?)`", (ROOT / "README.md").read_text(), flags=re.M)
+    assert len(rows) >= 9
+    for name in rows:
+        assert hasattr(ave_sklearn.nn, name.removeprefix("nn.")), name
