@@ -6,124 +6,14 @@ J. Zhou, L. Zheng, Y. Zhong, S. Hao and M. Wang, "Positive sample propagation al
 CVPR 2021.
 """
 
-import warnings
-from numbers import Integral, Real
+from numbers import Real
 
-import numpy as np
-from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from ave_sklearn._base import BaseLocalizer, softmax
-from ave_sklearn._checkpoint import (
-    FULLY_NAMES,
-    WEAKLY_NAMES,
-    read_state_dict,
-    rename,
-    sort_classes,
-    square_map,
-)
+from ave_sklearn._checkpoint import FULLY_NAMES, WEAKLY_NAMES
+from ave_sklearn._psp import RELEASED_HIDDEN, PSPMixin
 from ave_sklearn._supervision import FullSupervision, WeakSupervision
-from ave_sklearn._targets import ClassRule
-from ave_sklearn.nn import PSPNet
-
-RELEASED_SEGMENTS = 10
-PRUNES_ALL = 1.5  # tau * n_segments above this leaves next to no connection
-
-
-class PSPMixin:
-    """What the fully and the weakly supervised PSP share, beside :class:`BaseLocalizer`."""
-
-    _network = PSPNet
-    _parameter_constraints: dict = {
-        **BaseLocalizer._parameter_constraints,
-        "tau": [None, Interval(Real, 0, 1, closed="both"), Options(Real, {-np.inf})],
-        "variant": [StrOptions({"paper", "released"})],
-        "self_attention": ["boolean"],
-        "hidden_size": [Interval(Integral, 2, None, closed="left")],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-    }
-
-    def _network_params(self):
-        if self.hidden_size % 2:
-            raise ValueError(
-                f"hidden_size is {self.hidden_size}; wanted an even number, half of it for each LSTM direction."
-            )
-        return {
-            "tau": self.tau if self.tau is None else float(self.tau),
-            "variant": self.variant,
-            "self_attention": bool(self.self_attention),
-            "hidden_size": int(self.hidden_size),
-            "dropout": float(self.dropout),
-        }
-
-    def _warn(self, X, targets):
-        super()._warn(X, targets)
-        if self.tau is not None and self.tau * X.n_segments > PRUNES_ALL:
-            warnings.warn(
-                f"tau={self.tau} prunes nearly all connections of videos of {X.n_segments} segments, whose shares "
-                f"are about {1 / X.n_segments:.3g}; about {0.95 / X.n_segments:.3g} is the paper's choice for them.",
-                UserWarning,
-                stacklevel=4,
-            )
-
-    def propagation(self, X):
-        """Return the connections that PSP keeps (Eq. 2).
-
-        Parameters
-        ----------
-        X : like `X` of :meth:`fit`
-
-        Returns
-        -------
-        gamma_va, gamma_av : ndarrays of shape (n, T, T)
-            Row t of `gamma_va` holds what visual segment t takes from each audio segment, and `gamma_av` the
-            reverse. Rows sum to 1, or are 0 where all connections were cut.
-
-        Raises
-        ------
-        ValueError
-            After a fit with ``tau=None``, which has no propagation.
-        """
-        check_is_fitted(self)
-        if self._plan_["params"]["tau"] is None:
-            raise ValueError(
-                "propagation needs connections, but this estimator was fitted with tau=None, without propagation; "
-                "fit with tau=0 to see all positive ones."
-            )
-        gamma_va, gamma_av = self._outputs(X, "gamma_va", "gamma_av")
-        return gamma_va, gamma_av
-
-    @classmethod
-    def _from_released(cls, checkpoint, names, estimator):
-        """Return `estimator` fitted with the weights of a checkpoint of the authors."""
-        state_dict = checkpoint if hasattr(checkpoint, "items") else read_state_dict(checkpoint)
-        weights = rename(state_dict, names)
-        head = names["L2"]
-        n_classes = len(weights[f"{head}.weight"])
-        rule = ClassRule(estimator.classes, estimator.background)
-        classes, order = rule.columns(n_classes)
-        estimator._take_released(classes, released_layout(weights))
-        estimator._restore(sort_classes(weights, order, head))
-        return estimator
-
-    def _take_released(self, classes, layout):
-        """Set the fitted attributes of an estimator that was trained elsewhere."""
-        self.classes_, self.n_segments_, self._flat_ = classes, layout["n_segments"], False
-        self._plan_ = self._make_plan(layout, len(classes))
-        n_regions = int(np.prod(layout["map_size"]))
-        self.n_features_in_ = layout["n_audio_features"] + n_regions * layout["n_visual_features"]
-        self.history_, self.n_iter_, self.best_epoch_, self.validation_score_ = [], 0, 0, None
-
-
-def released_layout(weights):
-    """Return the layout of the videos that released `weights`, by this package's names, were trained on."""
-    audio = weights.get("encoder.audio_input.0.weight", weights["encoder.attention.audio.weight"])
-    return {
-        "n_audio_features": audio.shape[1],
-        "n_visual_features": weights["encoder.attention.visual.weight"].shape[1],
-        "map_size": square_map(len(weights["encoder.attention.audio_key.weight"])),
-        "n_segments": RELEASED_SEGMENTS,
-    }
 
 
 class PSPLocalizer(PSPMixin, BaseLocalizer):
@@ -324,6 +214,7 @@ class PSPLocalizer(PSPMixin, BaseLocalizer):
         estimator = cls(
             variant="released",
             tau=tau,
+            hidden_size=RELEASED_HIDDEN,
             standardize=False,
             classes=classes,
             background=background,
@@ -538,6 +429,7 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
         estimator = cls(
             variant="released",
             tau=tau,
+            hidden_size=RELEASED_HIDDEN,
             standardize=False,
             classes=classes,
             background=background,

@@ -55,7 +55,7 @@ def main():
     parser.add_argument("--n-jobs", type=int, default=2)
     parser.add_argument("--localizers", nargs="+", choices=LOCALIZERS, default=list(LOCALIZERS))
     parser.add_argument("--variants", nargs="+", default=["paper", "released"])
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=NUMBER", help="parameters other than the defaults")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=NUMBER", help="other parameters")
     parser.add_argument("--csv", help="where to write a row for each fit")
     args = parser.parse_args()
     params = {name: float(value) if "." in value else int(value) for name, value in (s.split("=") for s in args.set)}

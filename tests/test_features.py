@@ -372,7 +372,7 @@ def test_object_arrays_of_numbers_become_floats(visual):
     [
         (numbers(AUDIO_SHAPE, "c8"), "got dtype complex64"),
         (numbers(AUDIO_SHAPE).astype(str), "got dtype <U"),
-        (numbers(AUDIO_SHAPE).astype(bytes), r"got dtype \|S6"),
+        (numbers(AUDIO_SHAPE).astype(bytes), r"got dtype \|S"),
         (numbers(AUDIO_SHAPE).astype("M8[s]"), "got dtype datetime64"),
         (numbers(AUDIO_SHAPE).astype("m8[s]"), "got dtype timedelta64"),
         (np.zeros(AUDIO_SHAPE, [("a", "f4")]), "got dtype"),

@@ -83,6 +83,15 @@ def test_a_released_estimator_is_fitted_and_can_be_saved(estimator, supervision,
     assert localizer.attention(X).shape == (2, 10, 7, 7) and len(localizer.propagation(X)) == 2
 
 
+def test_released_weights_without_propagation(X):
+    weights = checkpoint("full", FULLY_NAMES)
+    options = {"classes": CLASSES, "background": CLASSES[-1]}
+    cut, without = (PSPLocalizer.from_released(weights, tau=tau, **options) for tau in (1.0, None))
+    np.testing.assert_allclose(cut.predict_proba(X), without.predict_proba(X), atol=1e-6)  # tau = 1 cuts all
+    with pytest.raises(ValueError, match="tau.*'high'"):
+        PSPLocalizer.from_released(weights, tau="high", **options)
+
+
 class Malicious:
     def __reduce__(self):
         return os.system, ("touch pwned",)

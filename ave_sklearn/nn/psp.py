@@ -10,7 +10,6 @@ from ave_sklearn.nn.layers import Dropout, linear
 from ave_sklearn.nn.propagation import PSP
 
 RELEASED_WIDTH = 128  # of each modality in front of its LSTM in the released networks
-RELEASED_DROPOUT = 0.1
 
 
 class Encoder(nn.Module):
@@ -77,15 +76,16 @@ def paper_encoder(d_a, d_v, n_regions, hidden_size, self_attention, dropout):
     return Encoder(d_a, d_v, hidden_size, attention=attention, self_attention=self_attention, dropout=dropout)
 
 
+def released_bottleneck(n_in):
+    """Return the two linear layers, without an activation between them, of the authors' fully supervised code."""
+    inner, outer = linear(n_in, 256, init="torch"), linear(256, RELEASED_WIDTH, init="torch")
+    return nn.Sequential(inner, outer)
+
+
 def released_encoder(d_a, d_v, n_regions, hidden_size, self_attention, weak):
     """Return the authors' encoder, with its layers in front of the LSTMs, linear on linear."""
-
-    def bottleneck(n_in):
-        inner, outer = linear(n_in, 256, init="torch"), linear(256, RELEASED_WIDTH, init="torch")
-        return nn.Sequential(inner, outer)
-
-    visual_input = linear(d_v, RELEASED_WIDTH, bias=True, init="torch") if weak else bottleneck(d_v)
-    audio_input = None if weak else bottleneck(d_a)
+    visual_input = linear(d_v, RELEASED_WIDTH, bias=True, init="torch") if weak else released_bottleneck(d_v)
+    audio_input = None if weak else released_bottleneck(d_a)
     d_a = d_a if weak else RELEASED_WIDTH
     return Encoder(
         d_a,
