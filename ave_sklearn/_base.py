@@ -255,7 +255,9 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
         if self.verbose:
             callbacks.append(("progress", Progress()))
         self.net_.fit_dataset(train, callbacks, seeds["order"], seeds["dropout"])
-        self.history_ = [{k: row[k] for k in HISTORY_KEYS if k in row} for row in self.net_.history]
+        self.history_ = [
+            {key: np.asarray(row[key]).item() for key in HISTORY_KEYS if key in row} for row in self.net_.history
+        ]
         self.n_iter_ = len(self.history_)
         self.best_epoch_ = best.best_epoch_ if best else self.n_iter_
         self.validation_score_ = best.best_[0] if best else None

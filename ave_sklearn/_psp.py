@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ave_sklearn._base import BaseLocalizer
 from ave_sklearn._checkpoint import read_state_dict, rename, sort_classes, square_map
-from ave_sklearn._targets import ClassRule
+from ave_sklearn._targets import ClassRule, sorted_classes
 from ave_sklearn.nn import PSPNet
 
 RELEASED_SEGMENTS, RELEASED_HIDDEN = 10, 256
@@ -85,13 +85,16 @@ class PSPMixin:
         estimator._validate_params()
         state_dict = checkpoint if hasattr(checkpoint, "items") else read_state_dict(checkpoint)
         weights = rename(state_dict, names)
-        head = names["L2"]
-        n_classes = len(weights[f"{head}.weight"])
-        rule = ClassRule(estimator.classes, estimator.background)
-        classes, order = rule.columns(n_classes)
-        estimator._take_released(classes, released_layout(weights))
+        rule, head = ClassRule(estimator.classes, estimator.background), names["L2"]
+        classes, order = sorted_classes(estimator.classes)
+        if len(classes) != len(weights[f"{head}.weight"]) or rule.background_code(classes) is None:
+            raise ValueError(
+                f"classes is {list(estimator.classes)} with the background {estimator.background!r}; wanted "
+                f"{len(weights[f'{head}.weight'])} labels, the background label among them."
+            )
         if estimator.tau is None:
             weights = {name: value for name, value in weights.items() if not name.startswith("psp.")}
+        estimator._take_released(classes, released_layout(weights))
         estimator._restore(sort_classes(weights, order, head))
         return estimator
 

@@ -33,7 +33,7 @@ class FullSupervision:
                 f"{targets.classes.tolist()}: the loss L_avps is left out, and every segment counts as an event. "
                 "Set background= to your background label (28 for the AVE dataset's integers), or lam=0.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=6,
             )
 
     def criterion(self, targets, estimator):
@@ -64,7 +64,7 @@ class WeakSupervision:
                 f"No training target has any of the background label {estimator.background!r}: such a model calls "
                 "every second an event. Train on proportions, or add videos without an event.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=6,
             )
 
     def criterion(self, targets, estimator):

@@ -321,7 +321,7 @@ def test_missing_background_is_said_once(pooled):
     codes = np.unique(y, return_inverse=True)[1]
     with pytest.warns(UserWarning, match="background label 'background' is not among the classes") as record:
         quick(PSPLocalizer).fit(X, codes)
-    assert len(record) == 1
+    assert len(record) == 1 and record[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         quick(PSPLocalizer, lam=0).fit(X, codes)
@@ -330,10 +330,12 @@ def test_missing_background_is_said_once(pooled):
 
 def test_weak_targets_without_background_are_said_to_be_useless_for_localizing(pooled):
     X, y = pooled
-    with pytest.warns(UserWarning, match="calls every second an event"):
+    with pytest.warns(UserWarning, match="calls every second an event") as record:
         quick(WeakPSPLocalizer, target="category").fit(X, y)
+    assert record[0].filename == __file__
 
 
 def test_tau_too_high_for_the_number_of_segments_warns(pooled):
-    with pytest.warns(UserWarning, match=r"tau=0.2 prunes nearly all.*0.119"):
+    with pytest.warns(UserWarning, match=r"tau=0.2 prunes nearly all.*0.119") as record:
         quick(PSPLocalizer, tau=0.2).fit(*pooled)
+    assert record[0].filename == __file__

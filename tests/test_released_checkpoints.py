@@ -108,8 +108,10 @@ def test_code_in_a_file_is_refused_and_not_run(zip_file, tmp_path, monkeypatch):
 
 def test_missing_weights_and_wrong_classes_are_named():
     weights = checkpoint("full", FULLY_NAMES)
-    with pytest.raises(ValueError, match="y has 29 columns, but there are 3 classes|29"):
+    with pytest.raises(ValueError, match=r"classes is \['a', 'b', 'c'\].*wanted 29 labels"):
         PSPLocalizer.from_released(weights, classes=["a", "b", "c"], background="c")
+    with pytest.raises(ValueError, match="background 'none'.*the background label among them"):
+        PSPLocalizer.from_released(weights, classes=CLASSES, background="none")
     without = {name: value for name, value in weights.items() if not name.startswith("fa.")}
     with pytest.raises(ValueError, match=r"lacks the weights \['fa.0', 'fa.1'\]"):
         PSPLocalizer.from_released(without, classes=CLASSES, background=CLASSES[-1])
