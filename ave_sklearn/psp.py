@@ -251,10 +251,11 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
     standardize : bool, default=True
         Subtract each feature's mean over the training videos, and divide each modality by one scale, the root of
         its features' mean variance.
-    max_epochs : int, default=40
+    max_epochs : int, default=20
         Passes over the training videos.
-    batch_size : int, default=32
-        Videos in a batch, in `fit` and in `predict`.
+    batch_size : int, default=8
+        Videos in a batch, in `fit` and in `predict`. Small batches keep it from learning the video in place of its
+        segments.
     lr : float, default=0.002
         Learning rate of AdamW; the peak of "one_cycle".
     lr_schedule : {"one_cycle", "constant", "released"}, default="one_cycle"
@@ -353,8 +354,8 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
         hidden_size=128,
         dropout=0.2,
         standardize=True,
-        max_epochs=40,
-        batch_size=32,
+        max_epochs=20,
+        batch_size=8,
         lr=0.002,
         lr_schedule="one_cycle",
         weight_decay=0.01,

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 
-def linear(n_in, n_out, bias=False, init="xavier"):
-    """Return a linear layer that :func:`initialize` fills by the scheme `init` ("xavier" or "torch")."""
+def linear(n_in, n_out, bias=False, init="xavier", gain=1.0):
+    """Return a linear layer that :func:`initialize` fills by the scheme `init`, "xavier" (times `gain`) or "torch"."""
     layer = nn.Linear(n_in, n_out, bias=bias)
-    layer.init_scheme = init
+    layer.init_scheme, layer.init_gain = init, gain
     return layer
 
 
@@ -107,7 +107,7 @@ def set_dropout_generator(module, generator):
 def initialize(module, generator):
     """Draw every weight of `module` anew from `generator`, in the order of ``module.modules()``.
 
-    Linear weights by Xavier's uniform rule [1]_ (or torch's default, see :func:`linear`), linear biases and
+    Linear weights by Xavier's uniform rule [1]_ (or as :func:`linear` was told), linear biases and
     LSTM weights by torch's defaults, layer norms and standardisation as identity.
 
     Parameters
@@ -140,7 +140,7 @@ def initialize(module, generator):
 def _initialize_linear(layer, generator):
     bound = layer.in_features**-0.5
     if getattr(layer, "init_scheme", "xavier") == "xavier":
-        nn.init.xavier_uniform_(layer.weight, generator=generator)
+        nn.init.xavier_uniform_(layer.weight, gain=getattr(layer, "init_gain", 1.0), generator=generator)
     else:
         layer.weight.uniform_(-bound, bound, generator=generator)
     if layer.bias is not None:

@@ -7,6 +7,7 @@ from torch import nn
 from ave_sklearn.nn.layers import Dropout, linear
 
 EPS = 1e-8
+PROPAGATED_GAIN = 0.1  # initial size of what is propagated: training starts from each segment's own features
 
 
 def all_pair_similarity(v, a):
@@ -98,8 +99,10 @@ class PSP(nn.Module):
     def __init__(self, size, tau, dropout=0.0, released=False, renormalize=True):
         super().__init__()
         self.tau, self.released, self.renormalize = tau, released, renormalize
+        gain = 1.0 if released else PROPAGATED_GAIN
         if tau is not None:
-            self.w1_v, self.w1_a, self.w2_v, self.w2_a = (linear(size, size) for _ in range(4))
+            self.w1_v, self.w1_a = linear(size, size), linear(size, size)
+            self.w2_v, self.w2_a = linear(size, size, gain=gain), linear(size, size, gain=gain)
         self.dropout = Dropout(dropout)
 
     def project(self, layer, x):
