@@ -42,7 +42,7 @@ class AVFeatures:
     Examples
     --------
     >>> import numpy as np
-    >>> from ave_sklearn._features import AVFeatures
+    >>> from ave_sklearn import AVFeatures
     >>> X = AVFeatures(np.zeros((20, 10, 128), "f4"), np.zeros((20, 10, 7, 7, 512), "f4"))
     >>> X
     AVFeatures(n_videos=20, n_segments=10, audio=(128,) float32, visual=(7, 7, 512) float32, 20.2 MB)
@@ -86,7 +86,7 @@ class AVFeatures:
         Examples
         --------
         >>> import numpy as np
-        >>> from ave_sklearn._features import AVFeatures
+        >>> from ave_sklearn import AVFeatures
         >>> AVFeatures.from_array(np.zeros((2, 10, 5)), n_audio_features=2).visual.shape
         (2, 10, 3)
         """

@@ -9,7 +9,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from ave_sklearn._features import AVFeatures
+from ave_sklearn import AVFeatures
 from ave_sklearn.datasets import _digits_recipe as recipe
 from ave_sklearn.datasets import load_av_digits, make_av_events
 

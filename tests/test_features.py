@@ -1,5 +1,6 @@
 """AVFeatures: what it takes, what it shows, and how it travels between processes."""
 
+import contextlib
 import copy
 import os
 import pickle
@@ -21,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import _safe_indexing, resample
 
-from ave_sklearn._features import AVFeatures
+from ave_sklearn import AVFeatures
 
 N, T = 23, 4
 AUDIO_SHAPE, VISUAL_SHAPE = (N, T, 6), (N, T, 3, 2, 5)
@@ -410,11 +411,14 @@ def test_audio_and_visual_must_agree(audio, visual):
         AVFeatures(audio, visual[:, 1:])
 
 
-def test_no_videos_are_fine_here(audio, visual, tmp_path):
-    for X in (AVFeatures(audio[:0], visual[:0]), AVFeatures(audio, visual)[:0]):
+def test_no_videos_are_fine_here(audio, visual, mapped, tmp_path):
+    of_files = AVFeatures(mapped.audio[:0], mapped.visual[:0])
+    for X in (AVFeatures(audio[:0], visual[:0]), AVFeatures(audio, visual)[:0], of_files, mapped[:0]):
         again = pickle.loads(pickle.dumps(X))
         assert_features(again, audio[:0], visual[:0])
         assert np.asarray(again).shape == again.shape == (0, T * 36)
+    truncate(tmp_path / "visual.npy", 0)
+    of_files.check_files()
 
 
 def test_from_array_splits_columns_without_copying():
@@ -721,7 +725,7 @@ def test_files_are_fine_after_all(X):
 TRUNCATED = """
 import pickle, sys
 import numpy as np
-from ave_sklearn._features import AVFeatures
+from ave_sklearn import AVFeatures
 file, act = sys.argv[1:]
 visual = np.load(file, mmap_mode="r")
 X = AVFeatures(np.zeros((len(visual), 1, 1)), visual)
@@ -808,10 +812,25 @@ def test_joblib_shares_one_copy_of_features_in_memory(in_memory, tmp_path):
 
 
 def test_joblib_gets_a_copy_of_a_slice_for_each_task(in_memory, tmp_path):
-    """The opposite of the test before, so that it can tell; and files joblib deletes early are no error."""
+    """The opposite of the test before, so that it can tell."""
     names, sums, _ = zip(*share(in_memory[5:30], tmp_path), strict=True)
     assert len(set(names)) == 6
     assert set(sums) == {float(sum(array.sum() for array in in_memory.take([6, 5])))}
+
+
+def test_joblib_may_delete_its_files_early(in_memory, tmp_path):
+    """As it does, at times before the worker looks, with the rows that a slice was pickled by."""
+    with joblib.Parallel(n_jobs=2, max_nbytes=1000, temp_folder=tmp_path) as parallel:
+        sums = parallel([joblib.delayed(read_without_file)(in_memory[5:30])])
+    assert sums == [float(in_memory.take([5])[1].sum())]
+
+
+def read_without_file(X):
+    """In a worker."""
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(X.visual.filename)
+    X.check_files()
+    return float(X.take([0])[1].sum())
 
 
 def test_joblib_writes_nothing_of_features_in_files(in_memory, tmp_path):

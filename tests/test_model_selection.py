@@ -26,7 +26,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from ave_sklearn._features import AVFeatures
+from ave_sklearn import AVFeatures
 from ave_sklearn.metrics import segment_accuracy_scorer
 from ave_sklearn.model_selection import VideoStratifiedKFold, cross_val_predict_proba, video_category
 
