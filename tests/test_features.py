@@ -419,6 +419,7 @@ def test_no_videos_are_fine_here(audio, visual, mapped, tmp_path):
         assert np.asarray(again).shape == again.shape == (0, T * 36)
     truncate(tmp_path / "visual.npy", 0)
     of_files.check_files()
+    assert_features(pickle.loads(pickle.dumps(of_files)), audio[:0], visual[:0])
 
 
 def test_from_array_splits_columns_without_copying():
