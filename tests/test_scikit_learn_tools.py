@@ -124,7 +124,7 @@ def test_learning_curve_and_halving_search(videos, estimator):
     )
     assert sizes.tolist() == [15, 30] and train.shape == test.shape == (2, 2)
     halving = HalvingGridSearchCV(
-        quick(estimator, classes=np.unique(y)),
+        quick(estimator, classes=np.unique(y), max_epochs=15, batch_size=4),
         {"lr": [1e-6, 1e-5, 4e-3, 8e-3]},
         cv=CV,
         factor=2,
