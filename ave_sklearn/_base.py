@@ -156,7 +156,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
         self._warn(X, targets)
         seeds = self._draw_seeds()
         self._remember(X, targets)
-        rows, validation = self._split(X, y, targets, np.flatnonzero(weight), seeds["split"], X_val, y_val)
+        rows, validation = self._split(X, targets, np.flatnonzero(weight), seeds["split"], X_val, y_val)
         train = VideoDataset(X[rows], self.precision, targets.values[rows], weight[rows])
         module = self._initial_module(train, seeds)
         self.net_ = self._make_net(module, self._supervision.criterion(targets, self), device)
@@ -201,7 +201,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
             "precision": self.precision,
         }
 
-    def _split(self, X, y, targets, rows, seed, X_val, y_val):
+    def _split(self, X, targets, rows, seed, X_val, y_val):
         """Return the training rows and, with early stopping, what to validate on: data and reference."""
         if self.early_stopping is False:
             return rows, None

@@ -229,10 +229,12 @@ class _ProbaRows(BaseEstimator):
         self.estimator = estimator
 
     def fit(self, X, y, **params):
+        """Fit a clone of the estimator."""
         self.estimator_ = clone(self.estimator).fit(X, y, **params)
         return self
 
     def predict(self, X):
+        """Return, for each video, the classes and their probabilities."""
         y_proba = self.estimator_.predict_proba(X)
         rows = np.empty(len(y_proba), dtype=object)
         for i, p in enumerate(y_proba):
@@ -240,6 +242,7 @@ class _ProbaRows(BaseEstimator):
         return rows
 
     def get_metadata_routing(self):
+        """Route metadata as the estimator asks."""
         return self.estimator.get_metadata_routing()
 
 
