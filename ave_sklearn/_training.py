@@ -45,7 +45,8 @@ class VideoDataset(Dataset):
 
     def features(self, rows):
         """Return the finite audio and visual features of `rows`, as `dtype`."""
-        audio, visual = self.X.take(rows, dtype=self.dtype)
+        with np.errstate(over="ignore"):  # values that `dtype` cannot hold are errors two lines on
+            audio, visual = self.X.take(rows, dtype=self.dtype)
         check_finite(audio, "X.audio", rows)
         check_finite(visual, "X.visual", rows)
         return audio, visual
