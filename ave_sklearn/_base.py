@@ -182,7 +182,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
 
     def _warn(self, X, targets):
         """Say what would disappoint in a fit that is about to start."""
-        self._supervision.warn(targets, self)
+        self._supervision.warn(targets, X.n_segments, self)
 
     def _remember(self, X, targets):
         """Set the fitted attributes that describe the data, and the plan of the network."""

@@ -25,9 +25,9 @@ class FullSupervision:
 
     reference = encode
 
-    def warn(self, targets, estimator):
+    def warn(self, targets, n_segments, estimator):
         """Say when L_avps cannot be computed."""
-        if estimator.lam and targets.background is None and targets.values.shape[1] > 1:
+        if estimator.lam and targets.background is None and n_segments > 1:
             warnings.warn(
                 f"The background label {estimator.background!r} is not among the classes "
                 f"{targets.classes.tolist()}: the loss L_avps is left out, and every segment counts as an event. "
@@ -56,10 +56,10 @@ class WeakSupervision:
             return encode_segments(y, n_segments, rule)
         return self.encode(y, n_segments, rule, estimator)
 
-    def warn(self, targets, estimator):
+    def warn(self, targets, n_segments, estimator):
         """Say when no target has background."""
         has_background = targets.background is not None and targets.values[:, targets.background].any()
-        if not has_background and not targets.flat:
+        if not has_background and n_segments > 1:
             warnings.warn(
                 f"No training target has any of the background label {estimator.background!r}: such a model calls "
                 "every second an event. Train on proportions, or add videos without an event.",

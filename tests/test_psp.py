@@ -83,7 +83,9 @@ def test_two_dimensional_input_is_videos_of_one_segment(estimator):
     assert localizer.predict(X).shape == (100,) and localizer.predict_proba(X).shape == (100, 2)
     assert localizer.feature_names_in_.tolist() == ["a", "b", "c"]
     assert localizer.score(X, y) > 0.8
-    assert quick(estimator).fit(X, y[:, None]).predict(X).shape == (100, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # one-segment videos need no background
+        assert quick(estimator).fit(X, y[:, None]).predict(X).shape == (100, 1)
 
 
 def test_refitting_on_other_features_forgets_the_old_names(pooled):
