@@ -5,11 +5,11 @@ from numbers import Integral, Real
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ave_sklearn._events import segments_to_events
+from ave_sklearn._random import own_random_state
 from ave_sklearn._supervision import code_accuracy
 from ave_sklearn._targets import ClassRule, check_target, split_rows
 from ave_sklearn._training import (
@@ -155,7 +155,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
         weight = check_weights(sample_weight, X)
         self._warn(X, targets)
         seeds = self._draw_seeds()
-        self._remember(X, targets)
+        self._remember(layout_of(X), targets.classes, targets.flat)
         rows, validation = self._split(X, targets, np.flatnonzero(weight), seeds["split"], X_val, y_val)
         train = VideoDataset(X[rows], self.precision, targets.values[rows], weight[rows])
         module = self._initial_module(train, seeds)
@@ -177,25 +177,19 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
 
     def _draw_seeds(self):
         """Draw a seed for each use of random numbers; None means fresh entropy, not NumPy's global state."""
-        random = np.random.RandomState() if self.random_state is None else check_random_state(self.random_state)
+        random = own_random_state(self.random_state)
         return {use: int(random.randint(np.iinfo(np.int32).max)) for use in ("weights", "dropout", "order", "split")}
 
     def _warn(self, X, targets):
         """Say what would disappoint in a fit that is about to start."""
         self._supervision.warn(targets, X.n_segments, self)
 
-    def _remember(self, X, targets):
-        """Set the fitted attributes that describe the data, and the plan of the network."""
-        self.classes_ = targets.classes
-        self.n_segments_ = X.n_segments
-        self._flat_ = targets.flat
-        self._plan_ = self._make_plan(layout_of(X), len(targets.classes))
-
-    def _make_plan(self, layout, n_classes):
-        """Return what it takes to build the network, as a dict of plain values."""
-        return {
+    def _remember(self, layout, classes, flat):
+        """Set the fitted attributes that describe the data, and the plan of the network, of plain values."""
+        self.classes_, self.n_segments_, self._flat_ = classes, layout["n_segments"], flat
+        self._plan_ = {
             "layout": layout,
-            "n_classes": n_classes,
+            "n_classes": len(classes),
             "params": self._network_params(),
             "standardize": bool(self.standardize),
             "precision": self.precision,
@@ -245,7 +239,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
 
     def _train(self, train, validation, seeds):
         """Train ``net_`` and set the fitted attributes that describe how it went."""
-        n_steps = -(-len(train) // self.batch_size) * self.max_epochs
+        n_steps = len(BatchIterator(train, self.batch_size)) * self.max_epochs
         callbacks = learning_rate_callbacks(self.lr_schedule, self.lr, n_steps, self._supervision.milestones)
         best = None
         if validation is not None:
@@ -309,12 +303,12 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
         -------
         score : float in [0, 1]
         """
-        predicted = self.predict(X)
+        check_is_fitted(self)
         X = validate_features(self, X, reset=False)
+        codes = self._segment_proba(X).argmax(-1)
         reference = self._encode(self._supervision.reference, y, X, self.classes_, strict=False)
         weight = None if sample_weight is None else check_weights(sample_weight, X)
-        codes = np.searchsorted(reference.classes, predicted).reshape(len(X), -1)
-        return code_accuracy(codes, reference, weight)
+        return code_accuracy(np.searchsorted(reference.classes, self.classes_)[codes], reference, weight)
 
     def predict_events(self, X, *, segment_duration=1.0, videos=None):
         """Return the predicted events: runs of segments with the same label other than background.
@@ -374,7 +368,8 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
         X = validate_features(self, X, reset=False)
         check_same_layout(self, X, self._plan_["layout"])
         dataset = VideoDataset(X, self._plan_["precision"])
-        batches = [[outputs[name] for name in names] for outputs in self.net_.forward_iter(dataset)]
+        outputs = map(self.net_.evaluation_step, self.net_.get_iterator(dataset))
+        batches = [[output[name].cpu() for name in names] for output in outputs]
         return [torch.cat(parts).numpy() for parts in zip(*batches, strict=True)]
 
     # ---------------------------------------------------------- persistence

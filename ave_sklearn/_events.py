@@ -3,7 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from ave_sklearn._labels import as_array, as_labels, as_segment_labels, check_positive, is_background
+from ave_sklearn._labels import (
+    as_array,
+    as_labels,
+    as_segment_labels,
+    background_code,
+    check_positive,
+    event_category,
+    is_background,
+)
 
 __all__ = ["segments_to_events", "video_category"]
 
@@ -111,10 +119,7 @@ def video_category(y, *, background="background", classes=None):
     if y.ndim == 1:
         return as_labels(y, "y", whole=False)
     weight, labels = _class_weights(y, classes)
-    is_event = np.asarray(labels != background) if background is not None else np.ones(len(labels), bool)
-    event_weight = np.where(is_event, weight, 0)
-    has_event = event_weight.max(axis=1) > 0
-    return labels[np.where(has_event, event_weight.argmax(axis=1), np.argmin(is_event))]
+    return labels[event_category(weight, background_code(labels, background))]
 
 
 def find_runs(y, background_mask):

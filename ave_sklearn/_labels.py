@@ -112,6 +112,34 @@ def is_background(y, background):
     return np.asarray(y == background)
 
 
+def background_code(labels, background):
+    """Return the position of the label `background` in an array of labels, or None."""
+    found = np.flatnonzero([label == background for label in labels.tolist()])
+    return int(found[0]) if len(found) else None
+
+
+def event_category(share, background):
+    """Give each video its greatest event class.
+
+    Parameters
+    ----------
+    share : ndarray of shape (n_videos, n_classes)
+        How much of each class a video has, not negative.
+    background : int or None
+        Column of the background; None if there is none.
+
+    Returns
+    -------
+    category : ndarray of int, of shape (n_videos,)
+        Column of the greatest share among the events, the first of equals; `background` where those are all 0.
+    """
+    if background is None:
+        return share.argmax(1)
+    events = share.copy()
+    events[:, background] = 0
+    return np.where(events.any(1), events.argmax(1), background)
+
+
 def label_kind(y):
     """Return "text" or "numbers": what an array of labels holds."""
     return "numbers" if y.dtype.kind in "biuf" else "text"

@@ -9,7 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ave_sklearn._base import BaseLocalizer
 from ave_sklearn._checkpoint import read_state_dict, rename, sort_classes, square_map
-from ave_sklearn._targets import ClassRule, sorted_classes
+from ave_sklearn._labels import background_code
+from ave_sklearn._targets import sorted_classes
 from ave_sklearn.nn import PSPNet
 
 RELEASED_SEGMENTS, RELEASED_HIDDEN = 10, 256
@@ -80,28 +81,37 @@ class PSPMixin:
         return gamma_va, gamma_av
 
     @classmethod
-    def _from_released(cls, checkpoint, names, estimator):
-        """Return `estimator` fitted with the weights of a checkpoint of the authors."""
+    def _from_released(cls, checkpoint, names, classes, background, tau, device):
+        """Return an estimator fitted with the weights of a checkpoint of the authors, whose names are `names`."""
+        estimator = cls(
+            variant="released",
+            tau=tau,
+            hidden_size=RELEASED_HIDDEN,
+            standardize=False,
+            classes=classes,
+            background=background,
+            device=device,
+        )
         estimator._validate_params()
         state_dict = checkpoint if hasattr(checkpoint, "items") else read_state_dict(checkpoint)
         weights = rename(state_dict, names)
-        rule, head = ClassRule(estimator.classes, estimator.background), names["L2"]
-        classes, order = sorted_classes(estimator.classes)
-        if len(classes) != len(weights[f"{head}.weight"]) or rule.background_code(classes) is None:
+        head = names["L2"]
+        n_classes = len(weights[f"{head}.weight"])
+        sorted_labels, order = sorted_classes(classes)
+        if len(sorted_labels) != n_classes or background_code(sorted_labels, background) is None:
             raise ValueError(
-                f"classes is {list(estimator.classes)} with the background {estimator.background!r}; wanted "
-                f"{len(weights[f'{head}.weight'])} labels, the background label among them."
+                f"classes is {list(classes)} with the background {background!r}; wanted {n_classes} labels, the "
+                "background label among them."
             )
-        if estimator.tau is None:
+        if tau is None:
             weights = {name: value for name, value in weights.items() if not name.startswith("psp.")}
-        estimator._take_released(classes, released_layout(weights))
+        estimator._take_released(sorted_labels, released_layout(weights))
         estimator._restore(sort_classes(weights, order, head))
         return estimator
 
     def _take_released(self, classes, layout):
         """Set the fitted attributes of an estimator that was trained elsewhere."""
-        self.classes_, self.n_segments_, self._flat_ = classes, layout["n_segments"], False
-        self._plan_ = self._make_plan(layout, len(classes))
+        self._remember(layout, classes, flat=False)
         n_regions = int(np.prod(layout["map_size"]))
         self.n_features_in_ = layout["n_audio_features"] + n_regions * layout["n_visual_features"]
         self.history_, self.n_iter_, self.best_epoch_, self.validation_score_ = [], 0, 0, None

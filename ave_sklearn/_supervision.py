@@ -2,15 +2,9 @@
 
 import warnings
 
-import numpy as np
-
-from ave_sklearn._targets import (
-    encode_segments,
-    encode_videos,
-    event_category,
-    is_proportions,
-    segment_proportions,
-)
+from ave_sklearn._labels import event_category
+from ave_sklearn._segment_metrics import segment_accuracy_score
+from ave_sklearn._targets import encode_segments, encode_videos, is_proportions, segment_proportions
 from ave_sklearn.nn import FullyLoss, WeakLoss
 
 
@@ -83,5 +77,4 @@ def code_accuracy(codes, reference, sample_weight=None):
         true = reference.categories()
         share = segment_proportions(codes, len(reference.classes))
         codes = event_category(share, reference.background)
-    right = (codes == true).reshape(len(true), -1).mean(1)
-    return float(np.average(right, weights=sample_weight))
+    return segment_accuracy_score(true, codes, sample_weight=sample_weight)

@@ -7,6 +7,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
+from ave_sklearn._labels import background_code, event_category, label_kind
+
 PROPORTION_TOLERANCE = 1e-3
 
 
@@ -74,7 +76,7 @@ class ClassRule:
         if classes is None:
             classes, _ = sorted_classes(np.unique(labels) if self.classes is None else self.classes)
         missing = labels_outside(labels, classes)
-        if missing and (self.strict or not same_kind(labels, classes)):
+        if missing and (self.strict or label_kind(labels) != label_kind(classes)):
             raise ValueError(f"y holds labels that are not in classes: {missing}; classes are {classes.tolist()}.")
         classes = np.union1d(classes, labels) if missing else classes
         return np.searchsorted(classes, labels), classes
@@ -86,11 +88,6 @@ class ClassRule:
         if len(classes) != n_columns:
             raise ValueError(f"y has {n_columns} columns, but there are {len(classes)} classes: {classes.tolist()}.")
         return classes, order
-
-    def background_code(self, classes):
-        """Return the index of the background label in `classes`, or None."""
-        found = np.flatnonzero([label == self.background for label in classes.tolist()])
-        return int(found[0]) if len(found) else None
 
 
 def sorted_classes(classes):
@@ -108,32 +105,18 @@ def labels_outside(labels, classes):
     return [label for label in np.unique(labels).tolist() if label not in known]
 
 
-def same_kind(a, b):
-    """Whether both arrays hold numbers, or neither does."""
-    return (a.dtype.kind in "biuf") == (b.dtype.kind in "biuf")
-
-
 def segment_proportions(codes, n_classes):
     """Share of segments of each class (n, C) of class codes (n, T): the paper's Y_weak (Sec. 3)."""
     return (codes[:, :, None] == np.arange(n_classes)).mean(1)
 
 
-def event_category(share, background):
-    """Column of the greatest share among the event classes (n,); `background` where those are all 0."""
-    if background is None:
-        return share.argmax(1)
-    events = share.copy()
-    events[:, background] = 0
-    return np.where(events.any(1), events.argmax(1), background)
-
-
-def check_target(y, n_videos, estimator, name="y"):
+def check_target(y, n_videos, estimator):
     """Return `y` as an array of `n_videos` rows, checked as scikit-learn checks targets."""
     if y is None:
         raise ValueError(
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
         )
-    y = check_array(y, ensure_2d=False, allow_nd=True, dtype=None, input_name=name, estimator=estimator)
+    y = check_array(y, ensure_2d=False, allow_nd=True, dtype=None, input_name="y", estimator=estimator)
     check_consistent_length(np.empty(n_videos), y)
     return y
 
@@ -166,7 +149,7 @@ def encode_segments(y, n_segments, rule):
             f"y has the shape {y.shape}; wanted labels (n_videos, {n_segments}), one for each segment of X, or "
             f"their one-hot form (n_videos, {n_segments}, n_classes)."
         )
-    return Targets(codes, classes, rule.background_code(classes), flat)
+    return Targets(codes, classes, background_code(classes, rule.background), flat)
 
 
 def check_one_hot(y):
@@ -242,7 +225,7 @@ def encode_proportions(y, rule):
             f"{total[off[0]]:g} where 1 is wanted. Segment labels must have as many columns as X has segments."
         )
     classes, order = rule.columns(y.shape[1])
-    return Targets(y[:, order].astype(np.float64), classes, rule.background_code(classes))
+    return Targets(y[:, order].astype(np.float64), classes, background_code(classes, rule.background))
 
 
 def split_rows(rows, categories, fraction, seed):

@@ -192,15 +192,9 @@ class Progress(Callback):
         score = f"{last['valid_score']:.3f}" if "valid_score" in last else "-"
         self.bar_.set_description_str(f"loss {last['train_loss']:.4f}, val acc {score}", refresh=False)
         self.bar_.update()
-        if net.stopped:
-            self.close()
 
     def on_train_end(self, net, **kwargs):
         """Leave the finished bar behind."""
-        self.close()
-
-    def close(self):
-        """Close the bar, if one is open."""
         self.bar_.close()
 
 
@@ -238,13 +232,10 @@ def feature_statistics(dataset, batch_size):
         `mean` is an ndarray of shape (d,), `scale` the root of the features' mean variance (1 if that is 0).
     """
     scalers = StandardScaler(), StandardScaler()
-    dataset.X.check_files()
-    for start in range(0, len(dataset), batch_size):
-        rows = np.arange(start, min(start + batch_size, len(dataset)))
-        for scaler, array in zip(scalers, dataset.features(rows), strict=True):
-            flat = array.reshape(-1, array.shape[-1])
-            weight = np.repeat(dataset.weight[rows].numpy(), len(flat) // len(rows))
-            scaler.partial_fit(flat, sample_weight=weight)
+    for features, (_, weight) in BatchIterator(dataset, batch_size):
+        for scaler, tensor in zip(scalers, features.values(), strict=True):
+            flat = tensor.numpy().reshape(-1, tensor.shape[-1])
+            scaler.partial_fit(flat, sample_weight=np.repeat(weight.numpy(), len(flat) // len(weight)))
     return tuple((scaler.mean_, np.sqrt(scaler.var_.mean()) or 1.0) for scaler in scalers)
 
 

@@ -13,9 +13,10 @@ from sklearn.model_selection import (
     check_cv,
     cross_val_predict,
 )
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_consistent_length
 
 from ave_sklearn._events import video_category
+from ave_sklearn._random import own_random_state
 from ave_sklearn._scorers import find_attribute
 
 __all__ = ["VideoStratifiedKFold", "cross_val_predict_proba", "video_category"]
@@ -159,9 +160,7 @@ class VideoStratifiedKFold(BaseCrossValidator):
 
     def _random_state(self):
         """Return the generator; for None a fresh one, since scikit-learn would take the global one."""
-        if self.random_state is None:
-            return np.random.RandomState(np.random.MT19937())  # noqa: NPY002
-        return check_random_state(self.random_state)
+        return own_random_state(self.random_state)
 
 
 def cross_val_predict_proba(estimator, X, y, *, groups=None, cv=None, n_jobs=None, params=None, verbose=0):

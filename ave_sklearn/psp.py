@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ave_sklearn._base import BaseLocalizer, softmax
 from ave_sklearn._checkpoint import FULLY_NAMES, WEAKLY_NAMES
-from ave_sklearn._psp import RELEASED_HIDDEN, PSPMixin
+from ave_sklearn._psp import PSPMixin
 from ave_sklearn._supervision import FullSupervision, WeakSupervision
 
 
@@ -212,16 +212,7 @@ class PSPLocalizer(PSPMixin, BaseLocalizer):
         localizer : PSPLocalizer
             Fitted, with ``variant="released"`` and ``standardize=False``, for raw VGG-19 and VGGish features.
         """
-        estimator = cls(
-            variant="released",
-            tau=tau,
-            hidden_size=RELEASED_HIDDEN,
-            standardize=False,
-            classes=classes,
-            background=background,
-            device=device,
-        )
-        return cls._from_released(checkpoint, FULLY_NAMES, estimator)
+        return cls._from_released(checkpoint, FULLY_NAMES, classes, background, tau, device)
 
 
 class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
@@ -428,13 +419,4 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
         localizer : WeakPSPLocalizer
             Fitted, with ``variant="released"`` and ``standardize=False``, for raw VGG-19 and VGGish features.
         """
-        estimator = cls(
-            variant="released",
-            tau=tau,
-            hidden_size=RELEASED_HIDDEN,
-            standardize=False,
-            classes=classes,
-            background=background,
-            device=device,
-        )
-        return cls._from_released(checkpoint, WEAKLY_NAMES, estimator)
+        return cls._from_released(checkpoint, WEAKLY_NAMES, classes, background, tau, device)

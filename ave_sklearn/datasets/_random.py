@@ -1,7 +1,8 @@
 """The random numbers of the datasets."""
 
 import numpy as np
-from sklearn.utils import check_random_state
+
+from ave_sklearn._random import own_random_state
 
 
 def make_generator(random_state):
@@ -21,6 +22,4 @@ def make_generator(random_state):
     ValueError
         If `random_state` is none of these.
     """
-    if random_state is None:
-        return np.random.default_rng()
-    return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
+    return np.random.default_rng(own_random_state(random_state).randint(2**31 - 1))

@@ -70,11 +70,6 @@ class SegmentHead(nn.Module):
         return {"logits": self.output(self.dropout(hidden))}
 
 
-def identity(x):
-    """Return `x`: no activation."""
-    return x
-
-
 class VideoHead(nn.Module):
     r"""Segment scores weighted and averaged to a video's prediction: the weakly supervised classifier (Eq. 5).
 
@@ -94,7 +89,7 @@ class VideoHead(nn.Module):
 
     def __init__(self, size, n_classes, hidden_size=64, dropout=0.0, weighting=True, released=False):
         super().__init__()
-        self.activation = F.relu if released else identity
+        self.activation = F.relu if released else nn.Identity()
         self.scores = SegmentHead(size, n_classes, hidden_size, dropout, self.activation)
         self.weighting = linear(n_classes, 1, init="torch") if weighting else None
 
