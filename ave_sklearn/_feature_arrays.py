@@ -1,9 +1,11 @@
 """Arrays that can hold features: what is taken, and what is said about the rest."""
 
 from decimal import Decimal
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
+
+from ave_sklearn._sources import RowSource
 
 LAYOUTS = {
     "audio": {3: "(n_videos, n_segments, n_audio_features)"},
@@ -22,11 +24,11 @@ def as_feature_array(name, values):
     ----------
     name : {"audio", "visual", "X"}
         What errors call it, and which of `LAYOUTS` it may have.
-    values : array-like
+    values : array-like or RowSource
 
     Returns
     -------
-    array : ndarray
+    array : ndarray or RowSource
         Of booleans, integers or floats; arrays of numbers as objects become float64.
 
     Raises
@@ -34,7 +36,8 @@ def as_feature_array(name, values):
     ValueError
         If it is of another layout, empty along an axis other than the first, or not of real numbers.
     """
-    array = values if type(values) in (np.ndarray, np.memmap) else _convert(name, values)
+    is_kept = type(values) in (np.ndarray, np.memmap) or isinstance(values, RowSource)
+    array = values if is_kept else _convert(name, values)
     array = _as_real(name, array)
     _check_layout(name, array)
     return array
@@ -85,3 +88,13 @@ def check_pair(audio, visual):
                 f"audio and visual must have the same number of {what}, got {audio.shape[axis]} in audio of "
                 f"shape {audio.shape} and {visual.shape[axis]} in visual of shape {visual.shape}."
             )
+
+
+def check_n_audio_features(n_audio_features, n_features):
+    """Raise a ValueError unless it is an integer that leaves some columns to audio and some to visual features."""
+    is_integer = isinstance(n_audio_features, Integral) and not isinstance(n_audio_features, bool)
+    if not is_integer or not 1 <= n_audio_features < n_features:
+        raise ValueError(
+            f"n_audio_features must be an integer from 1 to {n_features - 1}, so that some of the "
+            f"{n_features} columns of X are audio and some visual, got {n_audio_features!r}."
+        )

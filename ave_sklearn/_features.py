@@ -1,12 +1,14 @@
 """Audio and visual features of videos as one container that scikit-learn can split and slice."""
 
 import math
-from numbers import Integral
 
 import numpy as np
 
-from ave_sklearn._feature_arrays import as_feature_array, check_pair
-from ave_sklearn._rows import StoredRows, row_positions, whole_index
+from ave_sklearn._feature_arrays import as_feature_array, check_n_audio_features, check_pair
+from ave_sklearn._feature_files import check_from_files, write_npy
+from ave_sklearn._hdf5 import open_hdf5
+from ave_sklearn._npy import open_npy
+from ave_sklearn._rows import JoinedRows, StoredRows, row_positions, whole_index
 
 
 class AVFeatures:
@@ -14,7 +16,7 @@ class AVFeatures:
 
     Rows are videos. Indexing gives another `AVFeatures` over the same two arrays, which are neither copied
     nor read: the folds of a cross-validation cost nothing, and features may be larger than the memory when
-    they are memory maps (``np.load(file, mmap_mode="r")``).
+    they lie in files: `from_npy`, `from_hdf5`, or arrays that are memory maps.
 
     Parameters
     ----------
@@ -33,11 +35,12 @@ class AVFeatures:
     Notes
     -----
     Pickled (by joblib for its workers, for example), a view of a memory map is the name of the file and the
-    layout of the array, opened again with mode "r"; a view of arrays in memory is its own rows, or, when it
-    has all rows, the arrays themselves, which joblib then shares between its workers. A map of mode "c"
-    cannot be pickled, since its edits are in no file.
+    layout of the array, opened again with mode "r"; a view of a compressed dataset of `from_hdf5` is the name
+    of the file; a view of arrays in memory is its own rows, or, when it has all rows, the arrays themselves,
+    which joblib then shares between its workers. A map of mode "c" cannot be pickled, since its edits are in
+    no file.
 
-    ``copy.deepcopy`` shares maps of mode "r" and copies everything else into memory.
+    ``copy.deepcopy`` shares maps of mode "r" and HDF5 files, and copies everything else into memory.
 
     Examples
     --------
@@ -91,14 +94,81 @@ class AVFeatures:
         (2, 10, 3)
         """
         X = as_feature_array("X", X)
-        _check_n_audio_features(n_audio_features, X.shape[-1])
+        check_n_audio_features(n_audio_features, X.shape[-1])
         return cls(X[..., :n_audio_features], X[..., n_audio_features:])
+
+    @classmethod
+    def from_hdf5(cls, audio, visual, *, audio_key=None, visual_key=None):
+        """Take features from HDF5 files without reading them.
+
+        A dataset that lies in its file in one piece, uncompressed, is memory-mapped. One that is chunked or
+        compressed is read when its videos are asked for: any rows in any order, each chunk decompressed once
+        a read. To read it faster, epoch after epoch, copy it once with `to_npy`.
+
+        Parameters
+        ----------
+        audio, visual : path-like
+            The files; they may be the same one.
+        audio_key, visual_key : str or None, default=None
+            Names of the datasets, of the shapes that `AVFeatures` takes. None for the only one of the file.
+
+        Returns
+        -------
+        features : AVFeatures
+            Pickled, it is the names of the files, whatever the layout of the datasets.
+
+        Raises
+        ------
+        FileNotFoundError
+            If a file is not there.
+        ValueError
+            If a file is no whole HDF5 file; has no such dataset, or several where no key is given; if the
+            dataset is compressed with a filter that is not installed; if the arrays are not what `AVFeatures`
+            takes. The error names the file.
+        ImportError
+            If h5py is not installed: ``pip install "ave_sklearn[hdf5]"``.
+
+        Examples
+        --------
+        >>> from ave_sklearn import AVFeatures
+        >>> X = AVFeatures.from_hdf5("audio_feature.h5", "visual_feature.h5")  # doctest: +SKIP
+        """
+        arrays = open_hdf5(audio, audio_key), open_hdf5(visual, visual_key)
+        return cls(*check_from_files((audio, visual), arrays))
+
+    @classmethod
+    def from_npy(cls, audio, visual):
+        """Memory-map features that lie in two .npy files.
+
+        Parameters
+        ----------
+        audio, visual : path-like
+            The files, of arrays of the shapes that `AVFeatures` takes.
+
+        Returns
+        -------
+        features : AVFeatures
+
+        Raises
+        ------
+        FileNotFoundError
+            If a file is not there.
+        ValueError
+            If a file is no whole .npy file, or its array is not what `AVFeatures` takes. The error names the
+            file.
+
+        See Also
+        --------
+        to_npy : Writes such files.
+        """
+        return cls(*check_from_files((audio, visual), (open_npy(audio), open_npy(visual))))
 
     @property
     def audio(self):
         """Audio features, ndarray of shape (n_videos, n_segments, n_audio_features).
 
-        The array given, a view of it when the videos are a slice of all, else a copy.
+        The array given, a view of it when the videos are a slice of all, else a copy. Features that are
+        neither in memory nor memory-mapped are read, all of them, each time.
         """
         return self._audio.array
 
@@ -106,7 +176,8 @@ class AVFeatures:
     def visual(self):
         """Visual features, ndarray of shape (n_videos, n_segments[, height, width], n_visual_features).
 
-        The array given, a view of it when the videos are a slice of all, else a copy.
+        The array given, a view of it when the videos are a slice of all, else a copy. Features that are
+        neither in memory nor memory-mapped are read, all of them, each time.
         """
         return self._visual.array
 
@@ -234,6 +305,49 @@ class AVFeatures:
         audio, visual = out
         return _fill(view._audio, audio), _fill(view._visual, visual)
 
+    def to_npy(self, audio, visual, *, dtype=None):
+        """Write the features into two .npy files, block by block.
+
+        The files get their names when both are finished: a write that fails or is interrupted leaves what
+        was there before. They may replace the files that these features are mapped from, which then live on
+        for as long as these features do; pickle the features returned, not the old ones.
+
+        Parameters
+        ----------
+        audio, visual : path-like
+            The files to write, in folders that are there.
+        dtype : dtype or None, default=None
+            Type of the numbers written, ``"float32"`` for example; None keeps the type of each array.
+
+        Returns
+        -------
+        features : AVFeatures
+            The new files, memory-mapped.
+
+        Raises
+        ------
+        FileNotFoundError
+            If a folder is not there.
+        OSError
+            If the disk has no room for the files, known before anything is written; if writing fails.
+        ValueError
+            If both are the same file, `dtype` is not of real numbers, or a file of these features is gone.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import numpy as np
+        >>> from ave_sklearn import AVFeatures
+        >>> X = AVFeatures(np.zeros((20, 10, 128)), np.zeros((20, 10, 7, 7, 512)))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     files = os.path.join(folder, "audio.npy"), os.path.join(folder, "visual.npy")
+        ...     X[:5].to_npy(*files, dtype="float32")
+        AVFeatures(n_videos=5, n_segments=10, audio=(128,) float32, visual=(7, 7, 512) float32, 5.0 MB, memory-mapped)
+        """
+        self.check_files()
+        write_npy((audio, visual), (self._audio, self._visual), dtype)
+        return type(self).from_npy(audio, visual)
+
     def __array__(self, dtype=None, copy=None):
         """Flatten: for each segment its audio features, then its visual ones.
 
@@ -255,14 +369,14 @@ class AVFeatures:
         return joined.reshape(self.shape)
 
     def check_files(self):
-        """Check that the files of memory maps still hold all the features.
+        """Check that the files of the features still hold all of them.
 
-        Reading beyond the end of a truncated file kills the process: check before each pass over them.
+        Reading beyond the end of a truncated memory-mapped file kills the process: check before each pass.
 
         Raises
         ------
         ValueError
-            If a file is missing or too short, naming the file, the bytes it has and the bytes wanted.
+            If a file is missing, too short, or no longer of the same shape and type, naming the file.
         """
         self._audio.check_file()
         self._visual.check_file()
@@ -272,19 +386,30 @@ class AVFeatures:
         for stored in (self._audio, self._visual):
             parts.append(f"{stored.name}={stored.shape[2:]} {stored.base.dtype}")
         parts.append(_format_bytes(self.nbytes))
-        mapped = [stored.name for stored in (self._audio, self._visual) if stored.is_mapped]
-        if mapped:
-            parts.append("memory-mapped" if len(mapped) == 2 else f"{mapped[0]} memory-mapped")
+        parts += self._storage()
         return f"AVFeatures({', '.join(parts)})"
 
+    def _storage(self):
+        """Where features lie that are not in memory."""
+        if self._audio.storage == self._visual.storage:
+            return [self._audio.storage] if self._audio.storage else []
+        return [f"{stored.name} {stored.storage}" for stored in (self._audio, self._visual) if stored.storage]
 
-def _check_n_audio_features(n_audio_features, n_features):
-    is_integer = isinstance(n_audio_features, Integral) and not isinstance(n_audio_features, bool)
-    if not is_integer or not 1 <= n_audio_features < n_features:
-        raise ValueError(
-            f"n_audio_features must be an integer from 1 to {n_features - 1}, so that some of the "
-            f"{n_features} columns of X are audio and some visual, got {n_audio_features!r}."
-        )
+
+def join_features(parts):
+    """Put the videos of several `AVFeatures` one after the other, without reading them.
+
+    Parameters
+    ----------
+    parts : list of AVFeatures
+        With the same number of segments and features.
+
+    Returns
+    -------
+    features : AVFeatures
+        Pickled, each part is what it is alone: by reference where it lies in files.
+    """
+    return AVFeatures(JoinedRows([X._audio for X in parts]), JoinedRows([X._visual for X in parts]))
 
 
 def _rows_only(key):

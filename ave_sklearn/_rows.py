@@ -1,5 +1,6 @@
 """Rows of an array as an index beside the array: composed, pickled and read lazily."""
 
+import copy
 import math
 import pickle
 from numbers import Integral
@@ -7,6 +8,7 @@ from numbers import Integral
 import numpy as np
 
 from ave_sklearn._memmap import MappedArray, backing_map, check_file, is_joblib_temporary
+from ave_sklearn._sources import RowSource
 
 
 def row_positions(key, n_rows):
@@ -152,13 +154,13 @@ def _unpack(packed, n_base):
 
 
 class StoredRows:
-    """Some rows of one array in memory or in a file; none is read before it is asked for.
+    """Some rows of one array or row source; none is read before it is asked for.
 
     Parameters
     ----------
     name : str
         What errors call the array.
-    base : ndarray of shape (n_base, ...)
+    base : ndarray or RowSource of shape (n_base, ...)
     index : RowIndex of length n
     """
 
@@ -166,6 +168,9 @@ class StoredRows:
         self.name = name
         self.base = base
         self.index = index
+
+    def __len__(self):
+        return len(self.index)
 
     @property
     def shape(self):
@@ -178,20 +183,46 @@ class StoredRows:
         return math.prod(self.shape) * self.base.itemsize
 
     @property
-    def is_mapped(self):
-        """Whether the rows lie in a file."""
-        return backing_map(self.base) is not None
+    def is_source(self):
+        """Whether the rows are those of a `RowSource`, not of an array."""
+        return isinstance(self.base, RowSource)
+
+    @property
+    def storage(self):
+        """Where the rows lie: "memory-mapped", for example, or None for in memory."""
+        if self.is_source:
+            return self.base.storage
+        return None if backing_map(self.base) is None else "memory-mapped"
 
     @property
     def array(self):
-        """The rows: the base itself if they are all of it, a view of it if they are a slice, else a copy."""
+        """The rows: the base itself if it is an array and they are all of it, a view if a slice, else a copy."""
+        if self.is_source:
+            return self.read()
         return self.base if self.index.is_whole else self.base[self.index.key]
 
-    def copy_to(self, out):
-        """Write the rows into `out`, of shape (n, ...) with as many elements a row, cast to its dtype."""
+    def select(self, positions):
+        """Rows of these rows, at positions from `row_positions`."""
+        return StoredRows(self.name, self.base, self.index.select(positions))
+
+    def copy_to(self, out, places=None):
+        """Write the rows into an array, cast to its dtype.
+
+        Parameters
+        ----------
+        out : ndarray of shape (m, ...)
+            The axes after the first may be joined: as many elements a row as the base has, in its order.
+        places : int ndarray of shape (n,) or None
+            Which rows of `out` to write to; None is all of them, in order.
+        """
+        out = out.reshape(len(out), *self.base.shape[1:])  # a view: it only splits axes
+        places = np.arange(len(self.index)) if places is None else places
+        if self.is_source:
+            self.base.copy_rows(np.asarray(self.index.rows, np.intp), out, places)
+            return
         base = np.asarray(self.base)  # a np.memmap would make a np.memmap of every row
-        for target, row in zip(out, self.index, strict=True):
-            target[...] = base[row].reshape(target.shape)
+        for place, row in zip(places.tolist(), self.index, strict=True):
+            out[place] = base[row]
 
     def read(self, dtype=None):
         """Copy the rows into a new array of shape (n, ...)."""
@@ -200,11 +231,16 @@ class StoredRows:
         return out
 
     def check_file(self):
-        """Raise a ValueError if the array's file is missing or too short."""
-        check_file(self.name, self.base)
+        """Raise a ValueError if the file of the rows is missing, too short, or not the one that it was."""
+        if self.is_source:
+            self.base.check(self.name)
+        else:
+            check_file(self.name, self.base)
 
     def __getstate__(self):
         self.check_file()
+        if self.is_source:
+            return self.name, self.base, self.index
         mapped = backing_map(self.base)
         in_memory = mapped is None or is_joblib_temporary(mapped)
         if in_memory and self.index.is_whole:
@@ -217,12 +253,62 @@ class StoredRows:
     def __setstate__(self, state):
         self.name, data, self.index = state
         self.base = data.open(self.name) if isinstance(data, MappedArray) else data
+        if self.is_source:
+            self.check_file()
 
     def __deepcopy__(self, memo):
+        if self.is_source:
+            return StoredRows(self.name, copy.deepcopy(self.base, memo), self.index)
         mapped = backing_map(self.base)
         if mapped is not None and mapped.mode == "r":
             return StoredRows(self.name, self.base, self.index)
         return StoredRows(self.name, self.read(), whole_index(len(self.index)))
+
+
+class JoinedRows(RowSource):
+    """Rows of several arrays or row sources, one after the other.
+
+    Pickled, each part is what it is alone: by reference where its rows lie in a file.
+
+    Parameters
+    ----------
+    parts : list of StoredRows
+        Of rows of the same shape.
+
+    Raises
+    ------
+    ValueError
+        If the rows of two parts differ in shape.
+    """
+
+    def __init__(self, parts):
+        row_shapes = [part.shape[1:] for part in parts]
+        if len(set(row_shapes)) > 1:
+            raise ValueError(f"{parts[0].name} of videos to join must be of the same shape, got {row_shapes}.")
+        self.parts = parts
+        self._stops = np.cumsum([len(part) for part in parts])
+        self.shape = (int(self._stops[-1]), *row_shapes[0])
+        self.dtype = np.result_type(*(part.base.dtype for part in parts))
+
+    @property
+    def storage(self):
+        """Where the rows of the parts lie."""
+        kinds = dict.fromkeys(part.storage for part in self.parts)
+        return None if not any(kinds) else " and ".join(kind or "in memory" for kind in kinds)
+
+    def copy_rows(self, rows, out, places):
+        """Write rows into an array, those of one part after those of another; see `RowSource`."""
+        numbers = np.searchsorted(self._stops, rows, side="right")
+        for number, part in enumerate(self.parts):
+            chosen = np.flatnonzero(numbers == number)
+            if chosen.size:
+                start = self._stops[number] - len(part)
+                part.select(rows[chosen] - start).copy_to(out, places[chosen])
+
+    def check(self, name):
+        """Raise a ValueError if a part's file is missing or too short; see `RowSource`."""
+        for part in self.parts:
+            part.check_file()
 
 
 def _refuse_copy_on_write(name, mapped):
