@@ -180,3 +180,9 @@ def check_not_empty(y_true):
 def name_rows(report, labels, summaries):
     """Name a report's rows: the labels as they are, and then the summaries."""
     return report.set_axis(pd.Index([*labels.tolist(), *summaries], dtype=object, name="label"))
+
+
+def first_few(names, limit=3):
+    """Write the first names of many."""
+    names = list(names)
+    return ", ".join(map(repr, names[:limit])) + (", ..." if len(names) > limit else "") or "none"

@@ -1,6 +1,8 @@
-"""Data to fit on: a generated task, and a benchmark of real recordings."""
+"""Data to fit on: the AVE dataset's files, event lists, a benchmark of real recordings and a generated task."""
 
+from ave_sklearn.datasets._ave import load_ave
 from ave_sklearn.datasets._digits import load_av_digits
+from ave_sklearn.datasets._event_lists import read_events, to_events, to_segments
 from ave_sklearn.datasets._synthetic import make_av_events
 
-__all__ = ["load_av_digits", "make_av_events"]
+__all__ = ["load_av_digits", "load_ave", "make_av_events", "read_events", "to_events", "to_segments"]

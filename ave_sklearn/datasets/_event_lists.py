@@ -1,0 +1,293 @@
+"""Event lists: who reads them from a file, and who turns them into segment labels and back."""
+
+import numbers
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from ave_sklearn._events import segments_to_events
+from ave_sklearn._labels import as_array, as_labels, check_positive, first_few, is_background
+from ave_sklearn.datasets._event_table import check_frame, read_table
+
+__all__ = ["read_events", "to_events", "to_segments"]
+
+TOLERANCE = 1e-9  # of a segment: what the rounding of seconds may add to an overlap or take from it
+
+
+def read_events(file):
+    r"""Read an event list: a row an event, with the columns that sed_eval and the DCASE challenges use.
+
+    The first line names the columns ``filename`` (or ``video``), ``onset``, ``offset`` (seconds),
+    ``event_label`` and, if wanted, ``score`` or ``probability``, in any order. They are separated by commas, tabs or
+    semicolons, whichever the first line has. Blanks around a field are dropped, blank lines are skipped.
+    A row with a file name alone says that this file holds no event.
+
+    Parameters
+    ----------
+    file : str or path
+        UTF-8 text.
+
+    Returns
+    -------
+    events : DataFrame
+        The rows of the file, in its order, with the columns ``filename`` (str), ``onset`` and ``offset`` (float),
+        ``event_label`` (str) and those of ``score`` and ``probability`` (float) that the file has. Of a file
+        without events ``onset`` and ``offset`` are NaN and ``event_label`` is missing.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is empty, no UTF-8 text or has no header; if a column is missing, repeated or unknown; if a row
+        has too many or too few fields, no file name or half an event; if a time is not a number or negative, or an
+        event does not end after its onset. The message names the file and the line.
+
+    See Also
+    --------
+    to_segments : Label the segments of videos by such events.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from ave_sklearn.datasets import read_events
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder, "events.csv")
+    ...     _ = file.write_text("filename,onset,offset,event_label\n001.mp4,1.0,3.5,dog\n")
+    ...     read_events(file)
+      filename  onset  offset event_label
+    0  001.mp4    1.0     3.5         dog
+    """
+    return read_table(file)
+
+
+def to_segments(
+    events,
+    videos,
+    *,
+    n_segments,
+    segment_duration=1.0,
+    background="background",
+    min_overlap=0.5,
+    unknown="raise",
+):
+    r"""Label the segments of videos by the events that they hold.
+
+    Segment :math:`t` of a video lasts from :math:`t d` to :math:`(t + 1) d` seconds, where :math:`d` is
+    ``segment_duration``. It gets the label :math:`c` if the events :math:`e` of that label cover enough of it:
+
+    .. math:: \frac{1}{d} \sum_{e: label(e) = c} |[onset_e, offset_e] \cap [t d, (t + 1) d]| \ge min\_overlap
+
+    Parameters
+    ----------
+    events : DataFrame
+        Columns and rows as `read_events` returns them; labels may also be integers.
+    videos : array-like of shape (n_videos,)
+        The ``filename`` of each row of the result. Videos without events are all background.
+    n_segments : int
+        Segments of a video.
+    segment_duration : float, default=1.0
+        Length of a segment in seconds.
+    background : label, default="background"
+        The label of segments without an event.
+    min_overlap : float, default=0.5
+        The share of a segment, within [0, 1], that its event must cover; 0 stands for any time above zero.
+    unknown : {"raise", "ignore"}, default="raise"
+        What to do about events of files that are not among ``videos``.
+
+    Returns
+    -------
+    y : ndarray of shape (n_videos, n_segments)
+        Labels, text unless ``events`` and ``background`` are numbers.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range, a row of ``events`` is no event (see `read_events`), an event is called
+        ``background``, ends more than half a segment after the last one or is of an unknown file, or if two labels
+        claim one segment. The message names the row.
+
+    Warns
+    -----
+    UserWarning
+        If an event is too short to mark any segment.
+
+    See Also
+    --------
+    to_events : The way back.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from ave_sklearn.datasets import to_segments
+    >>> events = pd.DataFrame({"filename": ["a"], "onset": [0.7], "offset": [2.5], "event_label": ["dog"]})
+    >>> to_segments(events, ["a", "b"], n_segments=4).tolist()
+    [['background', 'dog', 'dog', 'background'], ['background', 'background', 'background', 'background']]
+    """
+    videos, duration = _check_videos(videos), check_positive(segment_duration, "segment_duration")
+    _check_options(n_segments, min_overlap, unknown)
+    events = check_frame(events).assign(video=lambda frame: videos.get_indexer(frame["filename"]))
+    events = _known_events(events, videos, unknown)
+    _check_ends(events, n_segments, duration)
+    codes, labels = _encode_labels(events, background)
+    touches = _touches(events, codes, n_segments, duration)
+    marks = touches[touches["share"] >= max(min_overlap - TOLERANCE, TOLERANCE)]
+    _check_one_label(marks, events, duration)
+    _warn_unmarked(events[~np.isin(np.arange(len(events)), marks["event"])], min_overlap, duration)
+    y = np.zeros((len(videos), n_segments), dtype=int)
+    y[marks["video"], marks["segment"]] = marks["code"]
+    return labels[y]
+
+
+def to_events(y, videos=None, *, background="background", segment_duration=1.0, scores=None):
+    """List the events of segment labels: each maximal run of one label that is not background.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_videos, n_segments)
+        Labels: int, str or object.
+    videos : array-like of shape (n_videos,), default=None
+        Names of the rows of ``y``; their numbers 0, 1, ... if None.
+    background : label or None, default="background"
+        The label which is no event; None if there is none, so that every segment belongs to an event.
+    segment_duration : float, default=1.0
+        Length of a segment in seconds.
+    scores : array-like of shape (n_videos, n_segments), default=None
+        Probability of each segment's label, within [0, 1].
+
+    Returns
+    -------
+    events : DataFrame
+        One row an event, in the order of ``y``'s rows and then of time, with the columns ``filename``, ``onset``
+        and ``offset`` (seconds), ``event_label`` and, if ``scores`` is given, ``score``: the mean of the run's.
+        ``events.to_csv(file, index=False)`` writes what `read_events` reads.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong shape, ``y`` holds no labels, ``background`` is text and the labels are numbers
+        or the other way round, ``segment_duration`` is not positive, or a score lies outside [0, 1].
+
+    See Also
+    --------
+    to_segments : The way back.
+
+    Examples
+    --------
+    >>> from ave_sklearn.datasets import to_events
+    >>> to_events([["background", "dog", "dog", "cat"]], ["a.mp4"])
+      filename  onset  offset event_label
+    0    a.mp4    1.0     3.0         dog
+    1    a.mp4    3.0     4.0         cat
+    """
+    events = segments_to_events(
+        y, background=background, segment_duration=segment_duration, scores=scores, videos=videos
+    )
+    return events.rename(columns={"video": "filename"})
+
+
+def _check_videos(videos):
+    """Return the names of the videos as an Index."""
+    names = as_array(videos, "videos")
+    if names.ndim != 1:
+        raise ValueError(f"videos must be a list of names; got the shape {names.shape}.")
+    names = pd.Index(names.tolist())
+    if names.has_duplicates:
+        raise ValueError(f"videos must name each video once; got {names[names.duplicated()][0]!r} again.")
+    return names
+
+
+def _check_options(n_segments, min_overlap, unknown):
+    """Refuse options of `to_segments` that are out of their range."""
+    if not isinstance(n_segments, numbers.Integral) or isinstance(n_segments, bool) or n_segments < 1:
+        raise ValueError(f"n_segments must be a positive integer; got {n_segments!r}.")
+    if not isinstance(min_overlap, numbers.Real) or not 0 <= min_overlap <= 1:
+        raise ValueError(f"min_overlap must be a number within [0, 1]; got {min_overlap!r}.")
+    if unknown not in ("raise", "ignore"):
+        raise ValueError(f"unknown must be 'raise' or 'ignore'; got {unknown!r}.")
+
+
+def _known_events(events, videos, unknown):
+    """Return the rows that are events of known videos; `video` is the number of the video, -1 if unknown."""
+    strangers = events.loc[events["video"] < 0, "filename"].unique()
+    if len(strangers) and unknown == "raise":
+        raise ValueError(
+            f"events has {len(strangers)} file names that are not among the {len(videos)} videos: "
+            f"{first_few(strangers)}; videos has {first_few(videos)}. unknown='ignore' drops them."
+        )
+    return events[(events["video"] >= 0) & events["event_label"].notna()]
+
+
+def _check_ends(events, n_segments, duration):
+    """Refuse events that end more than half a segment after the last one."""
+    late = events[events["offset"] / duration > n_segments + 0.5 + TOLERANCE]
+    if len(late):
+        row = late.iloc[0]
+        raise ValueError(
+            f"events, row {late.index[0]!r}: the event ends at {row['offset']:g} s, but the video {row['filename']!r} "
+            f"has {n_segments} segments of {duration:g} s, {n_segments * duration:g} s together."
+        )
+
+
+def _encode_labels(events, background):
+    """Return the code of each event, from 1, and the labels by code, of which `background` is the first."""
+    labels = as_labels(events["event_label"].to_numpy(), "event_label")
+    named = np.flatnonzero(is_background(labels, background))
+    if background is None or len(named):
+        row = "" if background is None else f"events, row {events.index[named[0]]!r}: "
+        raise ValueError(f"{row}background={background!r} must be the label of segments without an event.")
+    classes, codes = np.unique(labels, return_inverse=True)
+    first = np.array([background])
+    return codes + 1, np.concatenate([first, classes]) if len(classes) else first
+
+
+def _touches(events, codes, n_segments, duration):
+    """List which event touches which segment.
+
+    Returns
+    -------
+    touches : DataFrame
+        Columns ``video``, ``segment``, ``code``, ``event`` (its position) and ``share``: how much of the segment
+        all events of this code cover. Sorted by the first three.
+    """
+    onset, offset = (np.minimum(events[name] / duration, n_segments).to_numpy() for name in ("onset", "offset"))
+    first = np.floor(onset).astype(int)
+    count = np.ceil(offset).astype(int) - first
+    event = np.repeat(np.arange(len(events)), count)
+    segment = np.arange(len(event)) - np.repeat(np.cumsum(count) - count - first, count)
+    share = np.minimum(offset[event], segment + 1) - np.maximum(onset[event], segment)
+    video = events["video"].to_numpy()[event]
+    touches = pd.DataFrame({"video": video, "segment": segment, "code": codes[event], "event": event, "share": share})
+    touches = touches[touches["share"] > TOLERANCE]
+    cell = ["video", "segment", "code"]
+    return touches.assign(share=touches.groupby(cell)["share"].transform("sum")).sort_values(cell)
+
+
+def _check_one_label(marks, events, duration):
+    """Refuse segments that are marked with two labels."""
+    n_codes = marks.groupby(["video", "segment"])["code"].transform("nunique")
+    clash = marks[n_codes > 1]
+    if len(clash):
+        video, segment = clash[["video", "segment"]].iloc[0]
+        rows = events.iloc[np.sort(clash.loc[(clash["video"] == video) & (clash["segment"] == segment), "event"])]
+        labels = " and ".join(map(repr, rows["event_label"].unique().tolist()))
+        raise ValueError(
+            f"events, rows {rows.index.tolist()}: the segment from {segment * duration:g} to "
+            f"{(segment + 1) * duration:g} s of {rows['filename'].iloc[0]!r} has the labels {labels}, but may have "
+            "one. Mend the events, or raise min_overlap."
+        )
+
+
+def _warn_unmarked(short, min_overlap, duration):
+    """Warn of events that marked no segment."""
+    if len(short):
+        row = short.iloc[0]
+        warnings.warn(
+            f"{len(short)} of the events cover less than {min_overlap:g} of each segment of {duration:g} s, or lie "
+            f"behind the last, and are lost: first row {short.index[0]!r}, {row['event_label']!r} in "
+            f"{row['filename']!r} from {row['onset']:g} to {row['offset']:g} s.",
+            UserWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,129 @@
+"""The table of an event list: its columns, its rows as text, and what is said about bad ones."""
+
+import csv
+import io
+import math
+import numbers
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+REQUIRED = ["filename", "onset", "offset", "event_label"]
+OPTIONAL = ["score", "probability"]
+
+
+def read_table(file):
+    """Return the checked events of a file as a DataFrame; see `read_events`."""
+    (header_line, header), *rows = _split_rows(file)
+    names = _check_columns(header, f"{file}, line {header_line}")
+    for line, row in rows:
+        if len(row) != len(names):
+            raise ValueError(f"{file}, line {line}: a row must have {len(names)} fields, {names}; got {row}.")
+    columns = zip(*(row for _, row in rows), strict=True) if rows else [()] * len(names)
+    fields = dict(zip(names, columns, strict=True))
+    events = pd.DataFrame({name: _parse(name, fields[name]) for name in REQUIRED + OPTIONAL if name in fields})
+    return _check_events(events, lambda position: f"{file}, line {rows[position][0]}")
+
+
+def check_frame(events):
+    """Return the events of a DataFrame as `read_table` returns those of a file, with the index that they had."""
+    if not isinstance(events, pd.DataFrame):
+        raise ValueError(f"events must be a DataFrame with the columns {REQUIRED}; got {type(events).__name__}.")
+    names = _check_columns(events.columns.tolist(), "events")
+    return _check_events(events.set_axis(names, axis=1), lambda position: f"events, row {events.index[position]!r}")
+
+
+def _split_rows(file):
+    """Return the lines of a file that are not blank: pairs of the line's number and its fields."""
+    try:
+        text = Path(file).read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file} must be an event list, UTF-8 text; it is not text, since {error}.") from error
+    if not text.strip():
+        raise ValueError(f"{file} is empty; an event list begins with a line of column names, {REQUIRED}.")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), skipinitialspace=True, strict=True)
+    try:
+        rows = [(reader.line_num, [field.strip() for field in row]) for row in reader]
+    except csv.Error as error:
+        raise ValueError(f"{file}, line {reader.line_num}: the fields cannot be told apart: {error}.") from error
+    return [(line, row) for line, row in rows if len(row) > 1 or any(row)]
+
+
+def _separator(text):
+    """Return what separates the names in the first line that is not blank."""
+    header = text.lstrip("\r\n").splitlines()[0]
+    return next((separator for separator in "\t;" if separator in header.strip()), ",")
+
+
+def _parse(name, column):
+    """Turn the text of one column into a Series; numbers that cannot be read stay text for the check."""
+    if name == "filename":
+        return pd.Series(column, dtype="str")
+    if name == "event_label":
+        return pd.Series([text or None for text in column], dtype="str")
+    values = [_number(text) for text in column]
+    return pd.Series(values, dtype=None if values else float)
+
+
+def _number(text):
+    """Read a number; nothing is NaN, and what is no number stays text."""
+    if not text:
+        return math.nan
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return text if math.isnan(value) or "_" in text else value
+
+
+def _check_columns(columns, where):
+    """Return the names of the columns with "video" as "filename"; each known, once, and none missing."""
+    names = ["filename" if name == "video" else name for name in columns]
+    missing = [name for name in REQUIRED if name not in names]
+    unknown = [name for name in names if name not in REQUIRED + OPTIONAL]
+    if missing or unknown or len(set(names)) < len(names):
+        got = f"got {list(columns)}"
+        if missing == REQUIRED:
+            got = f"there is no header, but {list(columns)}"
+        raise ValueError(
+            f"{where}: the columns must be {REQUIRED}, each once, and {' or '.join(OPTIONAL)} if wanted; {got}."
+        )
+    return names
+
+
+def _check_events(events, where):
+    """Return events whose times are floats; each row is an event or a file without one.
+
+    `where` names the row at a position for the error message.
+    """
+    events = events.assign(event_label=events["event_label"].mask(events["event_label"] == ""))
+    _refuse(events["filename"].isna() | (events["filename"] == ""), where, "filename is missing")
+    for name in events.columns.drop(["filename", "event_label"]):
+        events[name] = _check_numbers(events[name], where)
+    onset, offset = events["onset"], events["offset"]
+    some = events[["onset", "offset", "event_label"]].notna().any(axis=1)
+    for name in ("onset", "offset", "event_label"):
+        _refuse(some & events[name].isna(), where, f"{name} is missing; leave out all of {REQUIRED[1:]} or none")
+    _refuse(onset < 0, where, "onset must be 0 or more", onset)
+    times = events[["onset", "offset"]].to_numpy().tolist()
+    _refuse(onset >= offset, where, "the event must end after its onset", times)
+    return events
+
+
+def _check_numbers(column, where):
+    """Return a column of numbers as float64, missing ones as NaN."""
+    if column.dtype.kind not in "iuf":
+        bad = [not isinstance(value, numbers.Real) or isinstance(value, bool) for value in column]
+        _refuse(np.array(bad, dtype=bool) & column.notna(), where, f"{column.name} must be a number", column)
+    values = column.astype(float)
+    _refuse(np.isinf(values), where, f"{column.name} must be finite", values)
+    return values
+
+
+def _refuse(bad, where, rule, got=None):
+    """Raise ValueError about the first row that is marked bad, if there is one."""
+    positions = np.flatnonzero(bad)
+    if len(positions):
+        value = "" if got is None else f"; got {list(got)[positions[0]]!r}"
+        raise ValueError(f"{where(positions[0])}: {rule}{value}.")
