@@ -1,0 +1,16 @@
+"""Features of video files: decoding, the log-mel front end, VGG-19 and VGGish."""
+
+from ave_sklearn.extraction._extractor import VideoFeatureExtractor
+from ave_sklearn.extraction._log_mel import log_mel_spectrogram, mel_filterbank
+from ave_sklearn.extraction._media import ExtractionError
+from ave_sklearn.extraction.networks import VGG19, VGGish, pca_quantize
+
+__all__ = [
+    "VGG19",
+    "ExtractionError",
+    "VGGish",
+    "VideoFeatureExtractor",
+    "log_mel_spectrogram",
+    "mel_filterbank",
+    "pca_quantize",
+]

@@ -1,0 +1,371 @@
+"""The transformer from video files to features."""
+
+import os
+import warnings
+from numbers import Integral
+
+import joblib
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_memory
+from tqdm import tqdm
+
+from ave_sklearn._features import AVFeatures
+from ave_sklearn._npy import check_room, check_targets, npy_files
+from ave_sklearn._validation import resolve_device
+from ave_sklearn.extraction._features import Network, Recipe, cache_key, extract, file_stamp
+from ave_sklearn.extraction._log_mel import SAMPLE_RATE
+from ave_sklearn.extraction._media import ExtractionError, import_av, probe
+from ave_sklearn.extraction._weights import find_weights, load_pca_params, warn_random
+
+__all__ = ["VideoFeatureExtractor"]
+
+
+class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+    """Turn video files into audio and visual features, one segment a second, as those of the AVE dataset are made.
+
+    Visual: of each second the pictures on screen at 16 evenly spaced times, scaled to 224 x 224 pixels, through
+    VGG-19 up to pool5, and averaged over the second: maps of 7 x 7 regions and 512 features. Audio: the sound of each
+    second by itself, channels averaged, resampled to 16 kHz, as a log-mel spectrogram of 96 frames and 64 bands
+    through VGGish: 128 features, after the ReLU.
+
+    Needs ``pip install "ave_sklearn[video]"`` (PyAV, which brings FFmpeg, and soxr).
+
+    Parameters
+    ----------
+    visual : "vgg19", torch.nn.Module or callable, default="vgg19"
+        Network for pictures: from a float32 Tensor (n, 3, image_size, image_size), preprocessed, to features
+        (n, d) or maps (n, d, height, width).
+    audio : "vggish", torch.nn.Module or callable, default="vggish"
+        Network for sound: from a float32 Tensor of log-mel spectrograms (n, 1, 96, 64) to features (n, d).
+    n_segments : int, default=10
+        Seconds of each video, from its beginning. Videos may lack less than half a second of the last; of longer
+        ones the rest is left out, with a warning.
+    frames_per_segment : int, default=16
+        Pictures of each second. One that is on screen at several of those times is put through the network once.
+    image_size : int, default=224
+        Height and width in pixels.
+    preprocessing : {"imagenet", "caffe"} or callable, default="imagenet"
+        "imagenet": RGB within [0, 1], standardised, for weights of torchvision. "caffe": BGR within [0, 255], without
+        the mean, for weights converted from Caffe or Keras. A callable takes RGB (n, 3, H, W) of 0 to 255, float32.
+    pca_params : path or None, default=None
+        PCA for VGGish embeddings, a ``.pth`` or ``.npz`` with ``pca_eigen_vectors`` and ``pca_means``: features are
+        then whole numbers from 0 to 255, as in AudioSet. Those of AVE are without it.
+    weights : {"pretrained", "random"}, default="pretrained"
+        "random" is for tests: the same weights at each call, never trained, with a warning.
+    weights_dir : path or None, default=None
+        Folder with ``vgg19-*.pth`` (torchvision's state dict) and ``vggish-*.pth`` (that of torchvggish), loaded
+        without running code. None is the folder that the environment variable AVE_SKLEARN_WEIGHTS names.
+    batch_size : int, default=32
+        Pictures that go through the visual network at once.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the networks' arithmetic; features are float32.
+    device : str or torch.device, default="auto"
+        "auto" is "cuda" where there is one, else "cpu".
+    n_jobs : int or None, default=None
+        Videos at once, in threads of one process, which share the networks. Set OMP_NUM_THREADS so that this times
+        its threads is the number of cores.
+    memory : path, joblib.Memory or None, default=None
+        Cache on disk of each video's features. A video is done again when its file, the parameters or the networks
+        changed. A plain function that stands in for a network is told from another by its name and source.
+    on_error : {"raise", "skip"}, default="raise"
+        What happens to videos that cannot be used. "raise": an `ExtractionError` that lists all that can be found
+        from their headers, before any network runs, and stops at the first found later. "skip": the others are done,
+        and a warning and ``report_`` list the skipped.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    report_ : DataFrame of len(paths) rows
+        Of the last :meth:`transform` or :meth:`transform_to`: ``filename``, ``error`` ("" if the video was used) and
+        ``warning`` ("" if there is nothing to say).
+
+    See Also
+    --------
+    ave_sklearn.datasets.to_segments : Labels of the segments from an event list.
+
+    Notes
+    -----
+    :meth:`fit` learns nothing and need not be called. Where on_error="skip" drops videos, rows of the result are
+    those of ``report_`` without error; labels beside them must be cut alike.
+
+    References
+    ----------
+    .. [1] Y. Tian et al., "Audio-Visual Event Localization in Unconstrained Videos", ECCV 2018.
+    .. [2] S. Hershey et al., "CNN Architectures for Large-Scale Audio Classification", ICASSP 2017.
+
+    Examples
+    --------
+    >>> from ave_sklearn.extraction import VideoFeatureExtractor
+    >>> extractor = VideoFeatureExtractor(weights_dir="weights", n_jobs=2, memory="cache")
+    >>> X = extractor.transform(["dog.mp4", "bell.mp4"])  # doctest: +SKIP
+    >>> X  # doctest: +SKIP
+    AVFeatures(n_videos=2, n_segments=10, audio=(128,) float32, visual=(7, 7, 512) float32, 2.0 MB)
+    """
+
+    _parameter_constraints: dict = {
+        "visual": [StrOptions({"vgg19"}), callable],
+        "audio": [StrOptions({"vggish"}), callable],
+        "n_segments": [Interval(Integral, 1, None, closed="left")],
+        "frames_per_segment": [Interval(Integral, 1, None, closed="left")],
+        "image_size": [Interval(Integral, 1, None, closed="left")],
+        "preprocessing": [StrOptions({"imagenet", "caffe"}), callable],
+        "pca_params": [None, str, os.PathLike],
+        "weights": [StrOptions({"pretrained", "random"})],
+        "weights_dir": [None, str, os.PathLike],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "precision": [StrOptions({"float32", "bfloat16"})],
+        "device": [str, torch.device],
+        "n_jobs": [None, Integral],
+        "memory": [None, str, os.PathLike, HasMethods(["cache"])],
+        "on_error": [StrOptions({"raise", "skip"})],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        visual="vgg19",
+        audio="vggish",
+        n_segments=10,
+        frames_per_segment=16,
+        image_size=224,
+        preprocessing="imagenet",
+        pca_params=None,
+        weights="pretrained",
+        weights_dir=None,
+        batch_size=32,
+        precision="float32",
+        device="auto",
+        n_jobs=None,
+        memory=None,
+        on_error="raise",
+        verbose=0,
+    ):
+        self.visual = visual
+        self.audio = audio
+        self.n_segments = n_segments
+        self.frames_per_segment = frames_per_segment
+        self.image_size = image_size
+        self.preprocessing = preprocessing
+        self.pca_params = pca_params
+        self.weights = weights
+        self.weights_dir = weights_dir
+        self.batch_size = batch_size
+        self.precision = precision
+        self.device = device
+        self.n_jobs = n_jobs
+        self.memory = memory
+        self.on_error = on_error
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.no_validation = True
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def fit(self, X, y=None):
+        """Check the parameters; there is nothing to learn.
+
+        Parameters
+        ----------
+        X : list of paths
+            Not opened.
+        y : None
+            Not used.
+
+        Returns
+        -------
+        self
+        """
+        self._validate_params()
+        check_paths(X)
+        return self
+
+    def transform(self, X):
+        """Extract the features of videos into memory.
+
+        Parameters
+        ----------
+        X : array-like of n paths
+
+        Returns
+        -------
+        features : AVFeatures of n videos
+            Rows follow the paths; with on_error="skip" those of videos that cannot be used are left out.
+
+        Raises
+        ------
+        ExtractionError
+            If videos cannot be used, naming each and the cause; with on_error="skip" if none can.
+        FileNotFoundError
+            If the weights are not there.
+        ValueError
+            For a parameter out of its range, weights that do not fit, paths that are no list of paths.
+        ImportError
+            Without PyAV or soxr.
+        """
+        audio, visual = (list(rows) for rows in zip(*self._extracted(X), strict=True))
+        return AVFeatures(np.stack(audio), np.stack(visual))
+
+    def transform_to(self, X, audio, visual):
+        """Extract the features of videos into two ``.npy`` files, a video at a time.
+
+        Parameters
+        ----------
+        X : array-like of n paths
+        audio, visual : path
+            The files; they appear, or take the place of older ones, when all videos are done.
+
+        Returns
+        -------
+        features : AVFeatures of n videos
+            Memory-mapped.
+
+        Raises
+        ------
+        OSError
+            If there is no room on the disk.
+        ExtractionError, FileNotFoundError, ValueError, ImportError
+            As :meth:`transform`.
+        """
+        check_targets((audio, visual))
+        rows = self._extracted(X)
+        first = next(rows)
+        layout = {path: (row.shape, row.dtype) for path, row in zip((audio, visual), first, strict=True)}
+        check_room({path: len(X) * row.nbytes for path, row in zip((audio, visual), first, strict=True)})
+        with npy_files(layout) as writers:
+            self._write(writers, first)
+            for features in rows:
+                self._write(writers, features)
+        return AVFeatures.from_npy(audio, visual)
+
+    @staticmethod
+    def _write(writers, features):
+        for writer, row in zip(writers, features, strict=True):
+            writer.append(row[None])
+
+    def _extracted(self, X):
+        """Yield the audio and visual features of each usable video, and set ``report_`` when all are done."""
+        self._validate_params()
+        paths = check_paths(X)
+        import_av()
+        one_video = self._one_video()
+        report = self._probe(paths)
+        usable = report.index[report["error"] == ""]
+        parallel = joblib.Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
+        results = parallel(joblib.delayed(one_video)(paths[row]) for row in usable)
+        n_done = 0
+        for row, (features, error) in zip(usable, self._progress(results, len(usable)), strict=True):
+            report.loc[row, "error"] = error
+            if features is not None:
+                n_done += 1
+                yield features
+        self._finish(report, n_done)
+
+    def _progress(self, results, n_videos):
+        return tqdm(results, total=n_videos, unit="video", disable=not self.verbose)
+
+    def _one_video(self):
+        """Return a function from a path to (features, "") or, with on_error="skip", (None, message)."""
+        device = resolve_device(self.device)
+        networks = tuple(self._network(name, device) for name in ("visual", "audio"))
+        recipe = self._recipe()
+        key = None if self.memory is None else cache_key(recipe, networks)
+        memory = check_memory(os.fspath(self.memory) if isinstance(self.memory, os.PathLike) else self.memory)
+        cached = memory.cache(extract, ignore=["recipe", "networks", "batch_size"])
+
+        def one_video(path):
+            try:
+                return cached(path, file_stamp(path), key, recipe, networks, self.batch_size), ""
+            except ExtractionError as error:
+                if self.on_error == "raise":
+                    raise
+                return None, error.reason
+
+        return one_video
+
+    def _network(self, argument, device):
+        given = getattr(self, argument)
+        named = isinstance(given, str)
+        file = find_weights(given, self.weights_dir) if named and self.weights == "pretrained" else None
+        return Network(argument, given, file, device, self.precision)
+
+    def _recipe(self):
+        pca = None
+        if self.pca_params is not None:
+            if self.audio != "vggish":
+                raise ValueError(f"pca_params is for audio='vggish'; got audio={self.audio!r}.")
+            pca = load_pca_params(self.pca_params)
+        return Recipe(self.n_segments, self.frames_per_segment, self.image_size, self.preprocessing, pca)
+
+    def _probe(self, paths):
+        """Read all headers; return the report, or raise an error that lists the videos that cannot be used."""
+        rows, errors = [], []
+        for path in paths:
+            try:
+                rows.append((path, "", self._note(probe(path, self.n_segments))))
+            except ExtractionError as error:
+                rows.append((path, error.reason, ""))
+                errors.append(str(error))
+        if errors and (self.on_error == "raise" or len(errors) == len(paths)):
+            raise ExtractionError(f"{len(errors)} of {len(paths)} videos cannot be used:\n" + "\n".join(errors))
+        return pd.DataFrame(rows, columns=["filename", "error", "warning"])
+
+    def _note(self, info):
+        """Say what is unusual about a video that can be used."""
+        notes = []
+        if info.duration is not None and info.duration >= self.n_segments + 1:
+            notes.append(f"of {info.duration:.1f} s the first {self.n_segments} are used")
+        if info.sample_rate < SAMPLE_RATE:
+            notes.append(f"sound of {info.sample_rate} Hz has nothing above {info.sample_rate // 2} Hz")
+        return "; ".join(notes)
+
+    def _finish(self, report, n_done):
+        """Keep the report and warn of what is in it."""
+        self.report_ = report
+        if not n_done:
+            raise ExtractionError("none of the videos can be used:\n" + _lines(report, "error"))
+        random = [name for name in (self.visual, self.audio) if isinstance(name, str) and self.weights == "random"]
+        if random:
+            warn_random(random)
+        for column, what in (("error", "were skipped"), ("warning", "are used, but")):
+            said = report[report[column] != ""]
+            if len(said):
+                message = f"{len(said)} of {len(report)} videos {what}:\n{_lines(said, column)}"
+                warnings.warn(message, UserWarning, stacklevel=4)
+
+
+def _lines(report, column, most=10):
+    """Write what a column of the report says of its videos, a line each."""
+    lines = [f"{filename}: {text}" for filename, text in zip(report["filename"], report[column], strict=True)]
+    return "\n".join(lines[:most] + [f"... and {len(lines) - most} more"] * (len(lines) > most))
+
+
+def check_paths(paths):
+    """Return paths as a list of str.
+
+    Raises
+    ------
+    ValueError
+        If it is one path, not one-dimensional, empty, or holds something else.
+    """
+    if isinstance(paths, str | bytes | os.PathLike):
+        raise ValueError(f"X must be a list of paths to videos; got the one path {os.fspath(paths)!r}: pass [path].")
+    paths = list(paths)
+    wrong = [path for path in paths if not isinstance(path, str | os.PathLike)]
+    if wrong or not paths:
+        came = f"a {type(wrong[0]).__name__}" if wrong else "an empty list"
+        raise ValueError(f"X must be a list of paths to videos, str or pathlib.Path; got {came}.")
+    return [os.fspath(path) for path in paths]

@@ -1,0 +1,247 @@
+"""From the pictures and the sound of one video to its features."""
+
+import inspect
+import os
+import pickle
+import threading
+from dataclasses import dataclass, field
+
+import joblib
+import numpy as np
+import torch
+
+from ave_sklearn.extraction._log_mel import log_mel_examples
+from ave_sklearn.extraction._media import read_pictures, read_sound
+from ave_sklearn.extraction._weights import load_network
+from ave_sklearn.extraction.networks import pca_quantize
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB within [0, 1]
+CAFFE_MEAN = (103.939, 116.779, 123.68)  # BGR within [0, 255]
+
+
+def imagenet(pictures):
+    """Scale RGB pictures (n, 3, H, W) of 0 to 255 as torchvision's weights want them."""
+    mean, std = (torch.tensor(v, device=pictures.device)[:, None, None] for v in (IMAGENET_MEAN, IMAGENET_STD))
+    return (pictures / 255 - mean) / std
+
+
+def caffe(pictures):
+    """Turn RGB pictures (n, 3, H, W) of 0 to 255 to BGR without the mean, as the first VGG weights want them."""
+    return pictures.flip(1) - torch.tensor(CAFFE_MEAN, device=pictures.device)[:, None, None]
+
+
+PREPROCESSING = {"imagenet": imagenet, "caffe": caffe}
+
+
+@dataclass
+class Network:
+    """One of the two networks, loaded when it is first needed.
+
+    Attributes
+    ----------
+    argument : {"visual", "audio"}
+        What errors call it.
+    given : str or callable
+        The name of a network, or the network itself.
+    file : path or None
+        The weights of a named network; None for random ones.
+    device : torch.device
+    precision : {"float32", "bfloat16"}
+    """
+
+    argument: str
+    given: object
+    file: object
+    device: torch.device
+    precision: str
+    _lock: object = field(default_factory=threading.Lock, repr=False)
+    _loaded: object = None
+
+    @property
+    def key(self):
+        """What tells this network from another: the state of its file, or a hash of its weights or its code."""
+        made_of = (self.given, self.file and file_stamp(self.file)) if isinstance(self.given, str) else self.given
+        return made_of if isinstance(made_of, tuple) else hash_callable(made_of), self.precision
+
+    def __call__(self, batch):
+        """Return the features, ndarray of float32, of a batch, Tensor of shape (n, ...).
+
+        Raises
+        ------
+        ValueError
+            If the network returns something that is no features of n items, or not finite.
+        """
+        network = self._network()
+        bfloat16 = self.precision == "bfloat16"
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
+            output = network(batch.to(self.device))
+        return self._checked(output, len(batch))
+
+    def _network(self):
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = self._load()
+        return self._loaded
+
+    def _load(self):
+        network = load_network(self.given, self.file) if isinstance(self.given, str) else self.given
+        if not isinstance(network, torch.nn.Module):
+            return network
+        return network.eval().to(self.device, memory_format=torch.channels_last)
+
+    def _checked(self, output, n_items):
+        if isinstance(output, torch.Tensor):
+            output = output.float().cpu().numpy()
+        output = np.asarray(output, np.float32)
+        if output.ndim not in ((2, 4) if self.argument == "visual" else (2,)) or len(output) != n_items:
+            wanted = "(n, d) or (n, d, height, width)" if self.argument == "visual" else "(n, d)"
+            raise ValueError(
+                f"{self.argument} must be a network that returns features of shape {wanted}; for n={n_items} it "
+                f"returned an array of shape {output.shape}."
+            )
+        if not np.isfinite(output).all():
+            raise ValueError(f"{self.argument} returned features that are not finite.")
+        return output
+
+
+def file_stamp(file):
+    """Return what changes when a file does: its absolute path, size and time of change."""
+    stat = os.stat(file)
+    return os.path.abspath(file), stat.st_size, stat.st_mtime_ns
+
+
+def hash_callable(function):
+    """Hash the weights of a module; of a function its name, its source and what it encloses; else the object.
+
+    Raises
+    ------
+    ValueError
+        If it is something that cannot be pickled.
+    """
+    try:
+        return _hash_callable(function)
+    except pickle.PicklingError as error:
+        raise ValueError(
+            f"memory needs to tell networks apart, and cannot hash {function!r}: pass a torch.nn.Module, a function "
+            "or an object that can be pickled, or memory=None."
+        ) from error
+
+
+def _hash_callable(function):
+    owner = getattr(function, "__self__", function)  # of a bound method the object
+    if isinstance(owner, torch.nn.Module):
+        weights = {name: tensor.detach().cpu().numpy() for name, tensor in owner.state_dict().items()}
+        return joblib.hash((getattr(function, "__name__", ""), str(owner), weights))
+    if not inspect.isfunction(function):
+        return joblib.hash(function)
+    enclosed = [cell.cell_contents for cell in function.__closure__ or ()]
+    inner = [_hash_callable(value) if callable(value) else value for value in enclosed]
+    return joblib.hash((function.__module__, function.__qualname__, _source(function), function.__defaults__, inner))
+
+
+def _source(function):
+    """Return the source of a function, or its byte code where that is not to be had."""
+    try:
+        return inspect.getsource(function)
+    except (TypeError, OSError):
+        return function.__code__.co_code
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How pictures and sound become features; everything that the features depend on, but the networks.
+
+    Attributes
+    ----------
+    n_segments, frames_per_segment, image_size : int
+    preprocessing : {"imagenet", "caffe"} or callable
+    pca : None or pair of ndarrays
+        Eigenvectors and means for `pca_quantize`.
+    """
+
+    n_segments: int
+    frames_per_segment: int
+    image_size: int
+    preprocessing: object
+    pca: object
+
+
+def cache_key(recipe, networks):
+    """Return what the features of a video depend on besides the video, as plain values for a cache."""
+    prepare = recipe.preprocessing
+    fields = recipe.n_segments, recipe.frames_per_segment, recipe.image_size, recipe.pca
+    return (
+        *fields,
+        prepare if isinstance(prepare, str) else hash_callable(prepare),
+        *(network.key for network in networks),
+    )
+
+
+def extract(path, stamp, key, recipe, networks, batch_size):
+    """Return the features of one video.
+
+    Parameters
+    ----------
+    path : str
+    stamp, key : tuple
+        Of `file_stamp` and `cache_key`: what names the result in a cache, beside the path.
+    recipe : Recipe
+    networks : pair of Network
+        Visual and audio.
+    batch_size : int
+        Pictures that go through the visual network at once.
+
+    Returns
+    -------
+    audio : ndarray of float32, of shape (n_segments, n_audio_features)
+    visual : ndarray of float32, of shape (n_segments[, height, width], n_visual_features)
+    """
+    visual, audio = networks
+    sound = audio_features(*read_sound(path, recipe.n_segments), audio, recipe.pca)
+    pictures, share = read_pictures(path, recipe.n_segments, recipe.frames_per_segment, recipe.image_size)
+    return sound, visual_features(pictures, share, visual, recipe.preprocessing, batch_size)
+
+
+def audio_features(seconds, rate, network, pca=None):
+    """Return the embedding of each second, ndarray of shape (n_segments, n_audio_features).
+
+    Parameters
+    ----------
+    seconds : ndarray of shape (n_segments, rate)
+        Mono sound.
+    rate : int
+        Samples a second.
+    network : Network
+        From log-mel examples (n, 1, 96, 64).
+    pca : None or pair of ndarrays
+    """
+    examples = torch.from_numpy(log_mel_examples(seconds, rate))[:, None]
+    embeddings = network(examples)
+    return embeddings if pca is None else pca_quantize(embeddings, *pca)
+
+
+def visual_features(pictures, share, network, preprocessing, batch_size):
+    """Average the features of each segment's pictures.
+
+    Parameters
+    ----------
+    pictures : ndarray of uint8, of shape (n_pictures, H, W, 3)
+    share : ndarray of shape (n_segments, n_pictures)
+        Weight of each picture in each segment.
+    network : Network
+        From pictures (n, 3, H, W) to vectors (n, d) or maps (n, d, h, w).
+    preprocessing : {"imagenet", "caffe"} or callable
+        From float32 pictures (n, 3, H, W) of 0 to 255 to what the network takes.
+    batch_size : int
+
+    Returns
+    -------
+    features : ndarray of float32, of shape (n_segments, d) or (n_segments, h, w, d)
+    """
+    prepare = PREPROCESSING.get(preprocessing, preprocessing) if isinstance(preprocessing, str) else preprocessing
+    total = 0
+    for begin in range(0, len(pictures), batch_size):
+        batch = slice(begin, begin + batch_size)
+        floats = torch.from_numpy(pictures[batch]).permute(0, 3, 1, 2).float()  # channels last in memory
+        total = total + np.tensordot(share[:, batch], network(prepare(floats)), axes=1)
+    return total if total.ndim == 2 else np.ascontiguousarray(np.moveaxis(total, 1, -1))

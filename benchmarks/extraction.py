@@ -1,0 +1,88 @@
+"""How fast videos become features: seconds of video a second, and memory, for n_jobs and both precisions.
+
+Writes videos of 640 x 360 pixels (H.264 or MPEG-4, 25 frames a second, noise and a moving square; AAC), extracts them
+with VGG-19 and VGGish of random weights, which cost what trained ones cost, and prints a table. Each row is a process
+of its own with as many threads as the row says.
+
+    python benchmarks/extraction.py --videos 4
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import av
+import numpy as np
+
+from ave_sklearn.extraction import VideoFeatureExtractor
+
+SECONDS, FPS, WIDTH, HEIGHT, RATE = 10, 25, 640, 360, 44100
+ROWS = [  # n_jobs, threads of each, precision
+    (1, 1, "float32"),
+    (1, 2, "float32"),
+    (2, 1, "float32"),
+    (1, 2, "bfloat16"),
+    (2, 1, "bfloat16"),
+]
+
+
+def write_video(path, rng):
+    """Write a video of `SECONDS` seconds."""
+    with av.open(path, "w") as container:
+        pictures = container.add_stream("libx264" if "libx264" in av.codecs_available else "mpeg4", rate=FPS)
+        pictures.width, pictures.height, pictures.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        sound = container.add_stream("aac", rate=RATE, layout="stereo")
+        for number in range(SECONDS * FPS):
+            image = rng.integers(0, 90, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+            image[150:210, number : number + 60] = 250
+            container.mux(pictures.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        samples = rng.normal(scale=0.1, size=(2, SECONDS * RATE)).astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
+        frame.rate = RATE
+        container.mux(sound.encode(frame))
+        for stream in (pictures, sound):
+            container.mux(stream.encode(None))
+
+
+def measure(paths, n_jobs, precision):
+    """Extract once to load everything and print the time and the peak memory of the second time."""
+    extractor = VideoFeatureExtractor(weights="random", n_jobs=n_jobs, precision=precision)
+    warnings.simplefilter("ignore")
+    extractor.transform(paths[:1])
+    start = time.perf_counter()
+    extractor.transform(paths)
+    print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
+
+
+def main():
+    """Measure each row in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--videos", type=int, default=4)
+    parser.add_argument("--row", nargs=3, metavar=("FOLDER", "N_JOBS", "PRECISION"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.row:
+        folder, n_jobs, precision = args.row
+        return measure(sorted(map(str, Path(folder).iterdir())), int(n_jobs), precision)
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(args.videos):
+            write_video(f"{folder}/{number}.mp4", rng)
+        print("| n_jobs | threads of each | precision | seconds of video a second | peak memory (MB) |")
+        print("|---|---|---|---|---|")
+        for n_jobs, threads, precision in ROWS:
+            command = [sys.executable, __file__, "--row", folder, str(n_jobs), precision]
+            env = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+            done = subprocess.run(command, env=env, check=True, capture_output=True, text=True)
+            seconds, memory = map(float, done.stdout.split())
+            speed = args.videos * SECONDS / seconds
+            print(f"| {n_jobs} | {threads} | {precision} | {speed:.2f} | {memory:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,285 @@
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from media import grey, has_encoder, moving_square, sine, write_video
+
+from ave_sklearn.extraction import ExtractionError
+from ave_sklearn.extraction._media import pictures_at, probe, read_pictures, read_sound
+
+LOSSLESS = {"video_codec": "ffv1", "pixel_format": "bgr0", "audio_codec": "pcm_s16le"}
+
+
+def frame_number(t, size):
+    """A picture whose brightness is four times its number at 25 frames a second."""
+    return np.full((size[1], size[0], 3), 4 * round(25 * t), dtype=np.uint8)
+
+
+def shown_numbers(pictures, share, scale=4):
+    """The number of the picture at each of the 16 times of each segment, read off its brightness."""
+    numbers = np.round(pictures.reshape(len(pictures), -1).mean(axis=1) / scale).astype(int)
+    counts = np.round(share * 16).astype(int)
+    return [sum(([number] * count for number, count in zip(numbers, row, strict=True)), []) for row in counts]
+
+
+# ------------------------------------------------------------------ pictures
+@pytest.mark.parametrize("seed", range(3))
+def test_the_picture_at_a_time_is_the_last_one_that_began(seed):
+    rng = np.random.default_rng(seed)
+    stamps = np.sort(rng.uniform(0, 3, 20))
+    times = np.arange(48) / 16
+    chosen, shown, _ = pictures_at(times, enumerate_frames(stamps), lambda frame: f"picture {frame}")
+    for time, index in zip(times, shown, strict=True):
+        begun = [number for number, stamp in enumerate(stamps) if stamp <= time]
+        assert chosen[index] == f"picture {begun[-1] if begun else 0}"
+    assert len(set(chosen)) == len(chosen)
+
+
+def enumerate_frames(stamps):
+    return ((stamp, number) for number, stamp in enumerate(stamps))
+
+
+def test_no_more_frames_are_read_than_needed_and_only_shown_ones_are_converted():
+    read, converted = [], []
+
+    def frames():
+        for number in range(1000):
+            read.append(number)
+            yield number / 100, number
+
+    _, shown, end = pictures_at(np.arange(16) / 16, frames(), converted.append)
+    assert len(converted) == 16 and len(read) == 95 and end == np.inf  # the last time is 0.9375
+
+
+def test_frames_that_begin_late_and_end_early_are_held():
+    chosen, shown, end = pictures_at(np.arange(4) / 4, iter([(0.3, "a"), (0.6, "b")]), str, last_length=0.1)
+    assert ([chosen[index] for index in shown], end) == (["a", "a", "a", "b"], pytest.approx(0.7))
+
+
+def test_no_frames_at_all():
+    assert pictures_at(np.arange(2), iter([]), str)[2] == 0
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "avi"])
+def test_sixteen_pictures_a_second_of_25(tmp_path, suffix):
+    path = write_video(tmp_path / f"a.{suffix}", fps=25, seconds=2.4, picture=frame_number, **LOSSLESS)
+    pictures, share = read_pictures(str(path), 2, 16, 24)
+    assert pictures.shape == (32, 24, 24, 3) and pictures.dtype == np.uint8
+    expected = [[int(25 * (second + i / 16)) for i in range(16)] for second in range(2)]
+    assert shown_numbers(pictures, share) == expected
+
+
+@pytest.mark.parametrize("fps", [3, 5, Fraction(30000, 1001), 60])
+def test_each_picture_is_read_once_and_shares_sum_to_one(tmp_path, fps):
+    path = write_video(tmp_path / "a.mp4", fps=fps, seconds=3)
+    pictures, share = read_pictures(str(path), 3, 16, 32)
+    assert len(pictures) == min(48, round(3 * fps))
+    np.testing.assert_allclose(share.sum(axis=1), 1, rtol=1e-6)
+    assert share.any(axis=0).all()
+
+
+def test_variable_frame_rate_goes_by_the_time_stamps(tmp_path):
+    stamps = [0, 100, 130, 700, 1400, 1450, 1900]  # ms
+    path = tmp_path / "variable.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "bgr0"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        sound = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        for number, stamp in enumerate(stamps):
+            frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 30 * number, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = stamp, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.int16), format="s16", layout="mono")
+        silence.rate, silence.pts = 8000, 0
+        container.mux(sound.encode(silence))
+    expected = [max(n for n, stamp in enumerate(stamps) if stamp <= 1000 * i / 16) for i in range(32)]
+    assert shown_numbers(*read_pictures(str(path), 2, 16, 32), scale=30) == [expected[:16], expected[16:]]
+
+
+@pytest.mark.parametrize("start", [2.0, 10.0])
+def test_time_begins_where_the_file_begins(tmp_path, start):
+    options = {"seconds": 2, "picture": grey([40, 200]), "sound": lambda t: np.where(t < 1, 0.1, 0.6)}
+    path = write_video(tmp_path / "a.mkv", fps=10, video_start=start, audio_start=start, **LOSSLESS, **options)
+    pictures, share = read_pictures(str(path), 2, 16, 8)
+    np.testing.assert_array_equal(share @ pictures.reshape(len(pictures), -1).mean(axis=1), [40, 200])
+    seconds, _ = read_sound(str(path), 2)
+    np.testing.assert_allclose(seconds.mean(axis=1), [0.1, 0.6], atol=1e-3)
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "libx264", "mjpeg"])
+def test_lossy_codecs_show_the_right_second(tmp_path, codec):
+    if not has_encoder(codec):
+        pytest.skip(f"this FFmpeg cannot write {codec}")
+    pixels = {"pixel_format": "yuvj420p"} if codec == "mjpeg" else {}
+    picture = grey([20, 120, 220])
+    path = write_video(tmp_path / "a.mp4", fps=25, seconds=3, picture=picture, video_codec=codec, **pixels)
+    pictures, share = read_pictures(str(path), 3, 16, 32)
+    np.testing.assert_allclose(share @ pictures.reshape(len(pictures), -1).mean(axis=1), [20, 120, 220], atol=6)
+
+
+def test_pictures_are_rgb_and_fill_the_square(tmp_path):
+    def halves(t, size):
+        image = np.zeros((size[1], size[0], 3), np.uint8)
+        image[:, : size[0] // 2, 0] = 200  # red on the left
+        image[:, size[0] // 2 :, 2] = 100  # blue on the right
+        return image
+
+    path = write_video(tmp_path / "a.mkv", size=(96, 40), seconds=1, picture=halves, **LOSSLESS)
+    pictures, _ = read_pictures(str(path), 1, 4, 32)
+    np.testing.assert_array_equal(pictures[0, 5, 3], [200, 0, 0])
+    np.testing.assert_array_equal(pictures[0, 30, 28], [0, 0, 100])
+
+
+@pytest.mark.parametrize(("degrees", "corner"), [(90, (31, 0)), (180, (31, 31)), (-90, (0, 31))])
+def test_videos_filmed_sideways_are_turned(tmp_path, degrees, corner):
+    def bright_corner(t, size):
+        image = np.zeros((size[1], size[0], 3), np.uint8)
+        image[: size[1] // 4, : size[0] // 4] = 220  # at the top, on the left
+        return image
+
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        stream.set_display_rotation(degrees)
+        for number in range(5):
+            frame = av.VideoFrame.from_ndarray(bright_corner(0, (64, 64)), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 5)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    pictures, _ = read_pictures(str(tmp_path / "a.mp4"), 1, 2, 32)
+    brightness = {at: pictures[0, at[0], at[1]].mean() for at in [(0, 0), (0, 31), (31, 0), (31, 31)]}
+    assert max(brightness, key=brightness.get) == corner
+
+
+# --------------------------------------------------------------------- sound
+def test_sound_is_cut_at_whole_seconds(tmp_path):
+    path = write_video(tmp_path / "a.mkv", seconds=3, sound=lambda t: 0.1 + 0.2 * np.floor(t), **LOSSLESS)
+    seconds, rate = read_sound(str(path), 3)
+    assert (seconds.shape, seconds.dtype, rate) == ((3, 44100), np.float32, 44100)
+    np.testing.assert_allclose(seconds, np.repeat([[0.1], [0.3], [0.5]], 44100, axis=1), atol=1e-4)
+
+
+@pytest.mark.parametrize(("layout", "n_channels"), [("mono", 1), ("stereo", 2), ("5.1", 6)])
+@pytest.mark.parametrize("rate", [8000, 48000])
+def test_channels_are_averaged_at_any_rate(tmp_path, layout, n_channels, rate):
+    levels = np.linspace(-0.3, 0.9, n_channels)
+    path = write_video(
+        tmp_path / "a.mkv", rate=rate, layout=layout, sound=lambda t: levels[:, None] + 0 * t, **LOSSLESS
+    )
+    seconds, found = read_sound(str(path), 2)
+    assert found == rate and seconds.shape == (2, rate)
+    np.testing.assert_allclose(seconds, levels.mean(), atol=1e-4)
+
+
+@pytest.mark.parametrize("codec", ["pcm_u8", "pcm_s16le", "pcm_s32le", "pcm_f32le", "flac"])
+def test_samples_of_any_type_lie_within_one(tmp_path, codec):
+    path = write_video(tmp_path / "a.mkv", **(LOSSLESS | {"audio_codec": codec}), sound=lambda t: -0.75 + 0 * t)
+    seconds, _ = read_sound(str(path), 2)
+    np.testing.assert_allclose(seconds, -0.75, atol=1e-2 if codec == "pcm_u8" else 1e-4)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov"])
+@pytest.mark.parametrize("layout", ["stereo", "5.1"])
+def test_aac_keeps_its_place(tmp_path, suffix, layout):
+    """The encoder's lead-in is left out: the sound is where it was, to 0.1 ms."""
+    path = write_video(tmp_path / f"a.{suffix}", seconds=2, layout=layout, rate=48000, tone=440)
+    seconds, rate = read_sound(str(path), 2)
+    found, true = seconds.ravel()[4000:-4000], sine(440)(np.arange(2 * rate) / rate)
+    delays = range(-60, 61)  # half a period is 55 samples
+    likeness = [found @ true[4000 + delay : -4000 + delay] for delay in delays]
+    assert abs(delays[int(np.argmax(likeness))]) <= 5
+    heard = 5 / 6 if layout == "5.1" else 1  # AAC holds nothing but bass in the sixth channel
+    assert np.sqrt(np.mean((found - heard * true[4000:-4000]) ** 2)) < 0.02
+
+
+def test_time_stamps_rounded_to_milliseconds_leave_no_gaps(tmp_path):
+    """Matroska rounds; 44100 Hz in blocks of 1024 samples is never a whole number of milliseconds."""
+    path = write_video(tmp_path / "a.mkv", seconds=3, sound=lambda t: 0.5 + 0 * t, **LOSSLESS)
+    seconds, _ = read_sound(str(path), 3)
+    assert seconds.min() > 0.499
+
+
+def test_sound_that_begins_late_is_preceded_by_silence(tmp_path):
+    options = LOSSLESS | {"sound": lambda t: 0.5 + 0 * t, "audio_start": 0.75, "audio_seconds": 1.25}
+    path = write_video(tmp_path / "a.mkv", seconds=2, rate=16000, **options)
+    seconds, _ = read_sound(str(path), 2)
+    np.testing.assert_allclose(np.flatnonzero(seconds.ravel() > 0.4)[0] / 16000, 0.75, atol=2e-3)
+    assert (seconds[0, :11900] == 0).all() and (seconds[1] > 0.4).all()
+
+
+def test_the_last_segment_may_lack_less_than_half_a_second(tmp_path):
+    path = write_video(tmp_path / "a.mkv", seconds=1.6, rate=8000, sound=lambda t: 0.5 + 0 * t, **LOSSLESS)
+    assert probe(str(path), 2).duration == pytest.approx(1.6, abs=0.01)
+    seconds, _ = read_sound(str(path), 2)
+    assert (seconds[1, :4700] > 0.4).all() and (seconds[1, 4900:] == 0).all()
+    assert read_pictures(str(path), 2, 16, 8)[1].shape[0] == 2
+
+
+# ------------------------------------------------------------------ bad input
+def broken_copy(source, target, keep):
+    data = source.read_bytes()
+    target.write_bytes(data[: int(keep * len(data))])
+    return target
+
+
+def test_header_of_a_good_file(tmp_path):
+    info = probe(str(write_video(tmp_path / "a.mp4", seconds=3, audio_seconds=2.5, rate=22050)), 2)
+    assert (info.duration, info.sample_rate) == (pytest.approx(2.5, abs=0.05), 22050)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p: p / "missing.mp4", "there is no such file"),
+        (lambda p: p, "is not a file"),
+        (lambda p: broken_copy(write_video(p / "b.mp4"), p / "a.mp4", 0), r"is empty \(0 bytes\)"),
+        (lambda p: broken_copy(write_video(p / "b.mp4"), p / "a.mp4", 0.5), "cannot be decoded: Invalid data"),
+        (lambda p: write_video(p / "a.mp4", with_audio=False), "has no sound"),
+        (lambda p: write_video(p / "a.mp4", with_video=False), "has no pictures"),
+        (lambda p: write_video(p / "a.mp4", seconds=0.4), "lasts 0.4.* s; wanted 2 segments"),
+        (lambda p: write_video(p / "a.mp4", seconds=3, audio_seconds=1), "lasts 1.0.* s; wanted 2 segments"),
+    ],
+)
+def test_unusable_files_are_found_by_their_header(tmp_path, make, message):
+    path = make(tmp_path)
+    with pytest.raises(ExtractionError, match=message) as caught:
+        probe(str(path), 2)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_text_is_no_video(tmp_path):
+    (tmp_path / "a.mp4").write_text("a list of things to do, and nothing to see or hear " * 50)
+    with pytest.raises(ExtractionError, match="a.mp4: cannot be decoded"):
+        probe(str(tmp_path / "a.mp4"), 1)
+
+
+def test_a_cover_is_no_moving_picture(tmp_path):
+    path = tmp_path / "song.m4a"
+    with av.open(str(path), "w", format="mp4") as container:
+        sound = container.add_stream("aac", rate=8000, layout="mono")
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 64, 48, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        image = av.VideoFrame.from_ndarray(moving_square(0, (64, 48)), format="rgb24").reformat(format="yuvj420p")
+        container.mux(cover.encode(image))
+        container.mux(cover.encode(None))
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), format="fltp", layout="mono")
+        frame.rate, frame.pts = 8000, 0
+        container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].disposition & av.stream.Disposition.attached_pic
+    with pytest.raises(ExtractionError, match="has no pictures"):
+        probe(str(path), 1)
+
+
+def test_a_file_that_ends_in_the_middle_is_found_when_decoded(tmp_path):
+    """The header of Matroska still says 4 s."""
+    whole = write_video(tmp_path / "whole.mkv", seconds=4, fps=10)
+    path = broken_copy(whole, tmp_path / "half.mkv", 0.5)
+    for read in (lambda: read_pictures(str(path), 4, 16, 8), lambda: read_sound(str(path), 4)):
+        with pytest.raises(ExtractionError, match="half.mkv: (the (picture|sound) lasts|cannot be decoded)"):
+            read()
