@@ -4,8 +4,26 @@ Which seconds of a video hold an event that is both seen and heard, and which ev
 "Positive Sample Propagation along the Audio-Visual Event Line" (CVPR 2021) on arrays of precomputed features.
 """
 
-from ave_sklearn._features import AVFeatures
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from ave_sklearn._version import __version__
-from ave_sklearn.psp import PSPLocalizer, WeakPSPLocalizer
+
+if TYPE_CHECKING:
+    from ave_sklearn._features import AVFeatures
+    from ave_sklearn.psp import PSPLocalizer, WeakPSPLocalizer
 
 __all__ = ["AVFeatures", "PSPLocalizer", "WeakPSPLocalizer", "__version__"]
+
+_HOME = {"AVFeatures": "_features", "PSPLocalizer": "psp", "WeakPSPLocalizer": "psp"}
+
+
+def __getattr__(name):
+    """Import what is asked for, so that ``ave-sklearn --help`` need not wait for torch."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

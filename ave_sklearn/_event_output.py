@@ -1,0 +1,58 @@
+"""Predicted events as the command line shows and writes them."""
+
+import json
+
+import pandas as pd
+
+from ave_sklearn._feature_folder import whole_file
+
+
+def event_rows(events, videos):
+    """Name the columns of predicted events as event lists do, and add a row for each video without one.
+
+    Parameters
+    ----------
+    events : DataFrame
+        As ``predict_events`` returns it.
+    videos : list of str
+        All videos, whose order the rows get.
+
+    Returns
+    -------
+    rows : DataFrame
+        Columns ``filename``, ``onset``, ``offset``, ``event_label`` and ``probability``; all but the first are
+        missing where a video has no event.
+    """
+    events = events.rename(columns={"video": "filename", "score": "probability"})
+    return pd.DataFrame({"filename": videos}).merge(events, on="filename", how="left")
+
+
+def write_rows(rows, file):
+    """Write the rows of `event_rows` as JSON if the file's suffix is .json, else as CSV; all of them or none."""
+    with whole_file(file) as temporary:
+        if file.lower().endswith(".json"):
+            records = rows.astype(object).where(rows.notna(), None).to_dict("records")
+            temporary.write_text(json.dumps(records, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        else:
+            rows.to_csv(temporary, index=False)
+
+
+def format_rows(rows):
+    """Return the rows of `event_rows` as an aligned table, a line each below a line of titles."""
+    has_event = rows["event_label"].notna()
+    cells = {
+        "video": rows["filename"],
+        "start": rows["onset"].map("{:g}".format).where(has_event, "-"),
+        "end": rows["offset"].map("{:g}".format).where(has_event, "-"),
+        "event": rows["event_label"].map(str).where(has_event, "(none)"),
+        "probability": rows["probability"].map("{:.3f}".format).where(has_event, "-"),
+    }
+    columns = [[title, *column] for title, column in cells.items()]
+    columns = [_align(column, right=column[0] in ("start", "end", "probability")) for column in columns]
+    return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True))
+
+
+def _align(column, right):
+    """Fill the cells of a column up to the width of the widest."""
+    width = max(map(len, column))
+    return [cell.rjust(width) if right else cell.ljust(width) for cell in column]
