@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -36,3 +37,18 @@ def test_the_readmes_table_names_what_is_there():
     assert len(rows) >= 9
     for name in rows:
         assert hasattr(ave_sklearn.nn, name.removeprefix("nn.")), name
+
+
+def test_the_commands_of_the_guide_are_commands():
+    from ave_sklearn.cli import build_parser
+
+    (block,) = re.findall(r"<!-- commands -->\n```sh\n(.*?)```", (ROOT / "docs" / "guide.md").read_text(), flags=re.S)
+    runs = [build_parser().parse_args(shlex.split(line)[1:]).run.__name__ for line in block.splitlines()]
+    assert runs == ["run_extract", "run_fit", "run_score", "run_predict"]
+
+
+def test_own_videos_become_events():
+    path = ROOT / "examples" / "extract_own_videos.py"
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split()[-1]) > 0.9  # segment accuracy
