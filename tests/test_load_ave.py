@@ -306,7 +306,8 @@ def test_label_files_that_agree(noisy):
     write(noisy / "labels_noisy.h5", one_hot(["background"] * 3))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        load_ave(noisy, background_videos=True, drop_leaks=True)
+        ave = load_ave(noisy, background_videos=True, drop_leaks=True)
+    assert (ave.target[-3:] == "background").all()
 
 
 @pytest.mark.parametrize(
