@@ -202,6 +202,12 @@ def test_transform_to_files_gives_the_same_memory_mapped(folder, tmp_path):
     assert written.visual.shape == (2, 2, 2, 2, 3)
 
 
+def test_paths_may_come_from_a_generator(folder, tmp_path):
+    paths = paths_of(folder, "a.mp4 b.mp4")
+    assert len(small().transform(iter(paths))) == 2
+    assert len(small().transform_to(iter(paths), tmp_path / "audio.npy", tmp_path / "visual.npy")) == 2
+
+
 def test_a_missing_folder_is_found_before_the_work(folder, tmp_path):
     seen = Counted()
     with pytest.raises(FileNotFoundError, match="nowhere"):
@@ -308,6 +314,19 @@ def test_skipping_does_the_others_and_reports(folder):
     assert "cannot be decoded" in report["error"][2] or "lasts" in report["error"][2]
 
 
+def test_a_video_that_vanishes_meanwhile_is_skipped(folder, tmp_path):
+    paths = [write_video(tmp_path / f"{name}.mp4") for name in "abc"]
+
+    def remove_b(pictures):
+        paths[1].unlink(missing_ok=True)
+        return mean_colour(pictures)
+
+    extractor = small(on_error="skip", visual=remove_b)
+    with pytest.warns(UserWarning, match="1 of 3 videos were skipped:\n.*b.mp4: there is no such file"):
+        assert len(extractor.transform(paths)) == 2
+    assert extractor.report_["error"].tolist() == ["", "there is no such file.", ""]
+
+
 @pytest.mark.parametrize("names", ["silent.mp4 empty.mp4", "half.mkv"])
 def test_skipping_all_is_an_error(folder, names):
     with pytest.raises(ExtractionError, match="videos can"):
@@ -383,7 +402,7 @@ def test_missing_weights_are_found_first(folder, tmp_path):
     ("networks", "message"),
     [
         ({"visual": lambda x: x.mean()}, r"visual must be a network .* returned an array of shape \(\)"),
-        ({"visual": lambda x: x[:1].mean(dim=(2, 3))}, r"for n=10 it returned an array of shape \(1, 3\)"),
+        ({"visual": lambda x: x[:1].mean(dim=(2, 3))}, r"for n=8 it returned an array of shape \(1, 3\)"),
         ({"audio": lambda x: x}, r"audio must be a network .* shape \(n, d\); .* \(2, 1, 96, 64\)"),
         ({"audio": lambda x: x.mean(dim=(1, 2)) * np.nan}, "audio returned features that are not finite"),
     ],

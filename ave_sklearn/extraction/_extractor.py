@@ -1,12 +1,11 @@
 """The transformer from video files to features."""
 
 import os
-import warnings
+from itertools import chain
 from numbers import Integral
 
 import joblib
 import numpy as np
-import pandas as pd
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -16,9 +15,9 @@ from tqdm import tqdm
 from ave_sklearn._features import AVFeatures
 from ave_sklearn._npy import check_room, check_targets, npy_files
 from ave_sklearn._validation import resolve_device
-from ave_sklearn.extraction._features import Network, Recipe, cache_key, extract, file_stamp
-from ave_sklearn.extraction._log_mel import SAMPLE_RATE
-from ave_sklearn.extraction._media import ExtractionError, import_av, probe
+from ave_sklearn.extraction._features import Network, Recipe, cache_key, extract
+from ave_sklearn.extraction._media import ExtractionError, file_stamp, import_av
+from ave_sklearn.extraction._report import check_paths, probe_all, tell
 from ave_sklearn.extraction._weights import find_weights, load_pca_params, warn_random
 
 __all__ = ["VideoFeatureExtractor"]
@@ -59,8 +58,9 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
     weights_dir : path or None, default=None
         Folder with ``vgg19-*.pth`` (torchvision's state dict) and ``vggish-*.pth`` (that of torchvggish), loaded
         without running code. None is the folder that the environment variable AVE_SKLEARN_WEIGHTS names.
-    batch_size : int, default=32
-        Pictures that go through the visual network at once.
+    batch_size : int, default=8
+        Pictures that go through the visual network at once. More take more memory, and are no faster on a CPU; a GPU
+        may want more.
     precision : {"float32", "bfloat16"}, default="float32"
         Of the networks' arithmetic; features are float32.
     device : str or torch.device, default="auto"
@@ -138,7 +138,7 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         pca_params=None,
         weights="pretrained",
         weights_dir=None,
-        batch_size=32,
+        batch_size=8,
         precision="float32",
         device="auto",
         n_jobs=None,
@@ -216,7 +216,7 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         ImportError
             Without PyAV or soxr.
         """
-        audio, visual = (list(rows) for rows in zip(*self._extracted(X), strict=True))
+        audio, visual = (list(rows) for rows in zip(*self._extracted(check_paths(X)), strict=True))
         return AVFeatures(np.stack(audio), np.stack(visual))
 
     def transform_to(self, X, audio, visual):
@@ -241,46 +241,39 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
             As :meth:`transform`.
         """
         check_targets((audio, visual))
-        rows = self._extracted(X)
-        first = next(rows)
+        paths = check_paths(X)
+        videos = self._extracted(paths)
+        first = next(videos)
         layout = {path: (row.shape, row.dtype) for path, row in zip((audio, visual), first, strict=True)}
-        check_room({path: len(X) * row.nbytes for path, row in zip((audio, visual), first, strict=True)})
+        check_room({path: len(paths) * row.nbytes for path, row in zip((audio, visual), first, strict=True)})
         with npy_files(layout) as writers:
-            self._write(writers, first)
-            for features in rows:
-                self._write(writers, features)
+            for features in chain([first], videos):
+                for writer, row in zip(writers, features, strict=True):
+                    writer.append(row[None])
         return AVFeatures.from_npy(audio, visual)
 
-    @staticmethod
-    def _write(writers, features):
-        for writer, row in zip(writers, features, strict=True):
-            writer.append(row[None])
-
-    def _extracted(self, X):
+    def _extracted(self, paths):
         """Yield the audio and visual features of each usable video, and set ``report_`` when all are done."""
         self._validate_params()
-        paths = check_paths(X)
         import_av()
         one_video = self._one_video()
-        report = self._probe(paths)
+        report = probe_all(paths, self.n_segments, self.on_error)
         usable = report.index[report["error"] == ""]
         parallel = joblib.Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
         results = parallel(joblib.delayed(one_video)(paths[row]) for row in usable)
-        n_done = 0
-        for row, (features, error) in zip(usable, self._progress(results, len(usable)), strict=True):
+        progress = tqdm(results, total=len(usable), unit="video", disable=not self.verbose)
+        for row, (features, error) in zip(usable, progress, strict=True):
             report.loc[row, "error"] = error
             if features is not None:
-                n_done += 1
                 yield features
-        self._finish(report, n_done)
-
-    def _progress(self, results, n_videos):
-        return tqdm(results, total=n_videos, unit="video", disable=not self.verbose)
+        self.report_ = report
+        tell(report, stacklevel=3)
 
     def _one_video(self):
         """Return a function from a path to (features, "") or, with on_error="skip", (None, message)."""
         device = resolve_device(self.device)
         networks = tuple(self._network(name, device) for name in ("visual", "audio"))
+        warn_random([network.given for network in networks if isinstance(network.given, str) and not network.file])
         recipe = self._recipe()
         key = None if self.memory is None else cache_key(recipe, networks)
         memory = check_memory(os.fspath(self.memory) if isinstance(self.memory, os.PathLike) else self.memory)
@@ -309,63 +302,3 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
                 raise ValueError(f"pca_params is for audio='vggish'; got audio={self.audio!r}.")
             pca = load_pca_params(self.pca_params)
         return Recipe(self.n_segments, self.frames_per_segment, self.image_size, self.preprocessing, pca)
-
-    def _probe(self, paths):
-        """Read all headers; return the report, or raise an error that lists the videos that cannot be used."""
-        rows, errors = [], []
-        for path in paths:
-            try:
-                rows.append((path, "", self._note(probe(path, self.n_segments))))
-            except ExtractionError as error:
-                rows.append((path, error.reason, ""))
-                errors.append(str(error))
-        if errors and (self.on_error == "raise" or len(errors) == len(paths)):
-            raise ExtractionError(f"{len(errors)} of {len(paths)} videos cannot be used:\n" + "\n".join(errors))
-        return pd.DataFrame(rows, columns=["filename", "error", "warning"])
-
-    def _note(self, info):
-        """Say what is unusual about a video that can be used."""
-        notes = []
-        if info.duration is not None and info.duration >= self.n_segments + 1:
-            notes.append(f"of {info.duration:.1f} s the first {self.n_segments} are used")
-        if info.sample_rate < SAMPLE_RATE:
-            notes.append(f"sound of {info.sample_rate} Hz has nothing above {info.sample_rate // 2} Hz")
-        return "; ".join(notes)
-
-    def _finish(self, report, n_done):
-        """Keep the report and warn of what is in it."""
-        self.report_ = report
-        if not n_done:
-            raise ExtractionError("none of the videos can be used:\n" + _lines(report, "error"))
-        random = [name for name in (self.visual, self.audio) if isinstance(name, str) and self.weights == "random"]
-        if random:
-            warn_random(random)
-        for column, what in (("error", "were skipped"), ("warning", "are used, but")):
-            said = report[report[column] != ""]
-            if len(said):
-                message = f"{len(said)} of {len(report)} videos {what}:\n{_lines(said, column)}"
-                warnings.warn(message, UserWarning, stacklevel=4)
-
-
-def _lines(report, column, most=10):
-    """Write what a column of the report says of its videos, a line each."""
-    lines = [f"{filename}: {text}" for filename, text in zip(report["filename"], report[column], strict=True)]
-    return "\n".join(lines[:most] + [f"... and {len(lines) - most} more"] * (len(lines) > most))
-
-
-def check_paths(paths):
-    """Return paths as a list of str.
-
-    Raises
-    ------
-    ValueError
-        If it is one path, not one-dimensional, empty, or holds something else.
-    """
-    if isinstance(paths, str | bytes | os.PathLike):
-        raise ValueError(f"X must be a list of paths to videos; got the one path {os.fspath(paths)!r}: pass [path].")
-    paths = list(paths)
-    wrong = [path for path in paths if not isinstance(path, str | os.PathLike)]
-    if wrong or not paths:
-        came = f"a {type(wrong[0]).__name__}" if wrong else "an empty list"
-        raise ValueError(f"X must be a list of paths to videos, str or pathlib.Path; got {came}.")
-    return [os.fspath(path) for path in paths]

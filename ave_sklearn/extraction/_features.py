@@ -1,7 +1,6 @@
 """From the pictures and the sound of one video to its features."""
 
 import inspect
-import os
 import pickle
 import threading
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 
 from ave_sklearn.extraction._log_mel import log_mel_examples
-from ave_sklearn.extraction._media import read_pictures, read_sound
+from ave_sklearn.extraction._media import file_stamp, read_pictures, read_sound
 from ave_sklearn.extraction._weights import load_network
 from ave_sklearn.extraction.networks import pca_quantize
 
@@ -102,12 +101,6 @@ class Network:
         if not np.isfinite(output).all():
             raise ValueError(f"{self.argument} returned features that are not finite.")
         return output
-
-
-def file_stamp(file):
-    """Return what changes when a file does: its absolute path, size and time of change."""
-    stat = os.stat(file)
-    return os.path.abspath(file), stat.st_size, stat.st_mtime_ns
 
 
 def hash_callable(function):

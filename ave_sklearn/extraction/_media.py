@@ -87,6 +87,19 @@ def _check_is_file(path):
         raise ExtractionError("is empty (0 bytes).", path)
 
 
+def file_stamp(path):
+    """Return what changes when a file does: its absolute path, size and time of change.
+
+    Raises
+    ------
+    ExtractionError
+        If it is not there.
+    """
+    _check_is_file(path)
+    stat = os.stat(path)
+    return os.path.abspath(path), stat.st_size, stat.st_mtime_ns
+
+
 def video_stream(container, path):
     """Return the first stream of moving pictures; a cover image does not count."""
     cover = import_av().stream.Disposition.attached_pic
