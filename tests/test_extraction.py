@@ -353,8 +353,11 @@ def test_what_is_left_out_and_what_cannot_be_heard_is_said(folder, tmp_path):
     [
         ("a.mp4", r"got the one path 'a.mp4': pass \[path\]"),
         ([], "got an empty list"),
-        ([3], "got a int"),
-        (np.zeros((2, 2)), "got a ndarray"),
+        ([3], "got 3"),
+        (np.zeros((2, 2)), r"got array\(\[0., 0.\]\)"),
+        ([("a.mp4", -1)], r"got \('a.mp4', -1\)"),
+        ([("a.mp4", "1")], r"pairs \(path, start\); got \('a.mp4', '1'\)"),
+        ([("a.mp4", 1.0), ("a.mp4", float("nan"))], r"got \('a.mp4', nan\)"),
     ],
 )
 def test_X_must_be_a_list_of_paths(X, message):

@@ -17,7 +17,7 @@ from ave_sklearn._npy import check_room, check_targets, npy_files
 from ave_sklearn._validation import resolve_device
 from ave_sklearn.extraction._features import Network, Recipe, cache_key, extract
 from ave_sklearn.extraction._media import ExtractionError, file_stamp, import_av
-from ave_sklearn.extraction._report import check_paths, probe_all, tell
+from ave_sklearn.extraction._report import check_clips, probe_all, tell
 from ave_sklearn.extraction._weights import find_weights, load_pca_params, warn_random
 
 __all__ = ["VideoFeatureExtractor"]
@@ -41,8 +41,8 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
     audio : "vggish", torch.nn.Module or callable, default="vggish"
         Network for sound: from a float32 Tensor of log-mel spectrograms (n, 1, 96, 64) to features (n, d).
     n_segments : int, default=10
-        Seconds of each video, from its beginning. Videos may lack less than half a second of the last; of longer
-        ones the rest is left out, with a warning.
+        Seconds of each video, from its begin. Videos may lack less than half a second of the last; of longer ones the
+        rest is left out, with a warning: see :func:`cut_clips`.
     frames_per_segment : int, default=16
         Pictures of each second. One that is on screen at several of those times is put through the network once.
     image_size : int, default=224
@@ -81,11 +81,12 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
     Attributes
     ----------
     report_ : DataFrame of len(paths) rows
-        Of the last :meth:`transform` or :meth:`transform_to`: ``filename``, ``error`` ("" if the video was used) and
-        ``warning`` ("" if there is nothing to say).
+        Of the last :meth:`transform` or :meth:`transform_to`: ``filename``, ``start`` in seconds, ``error`` ("" if the
+        video was used) and ``warning`` ("" if there is nothing to say).
 
     See Also
     --------
+    cut_clips : Clips of `n_segments` seconds that cover longer videos.
     ave_sklearn.datasets.to_segments : Labels of the segments from an event list.
 
     Notes
@@ -180,7 +181,7 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
 
         Parameters
         ----------
-        X : list of paths
+        X : list of paths, or of pairs (path, start)
             Not opened.
         y : None
             Not used.
@@ -190,7 +191,7 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         self
         """
         self._validate_params()
-        check_paths(X)
+        check_clips(X)
         return self
 
     def transform(self, X):
@@ -198,7 +199,8 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
 
         Parameters
         ----------
-        X : array-like of n paths
+        X : array-like of n paths, or of pairs (path, start)
+            Start is where the first segment begins, in seconds from the begin of the file; 0 for a path alone.
 
         Returns
         -------
@@ -216,7 +218,7 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         ImportError
             Without PyAV or soxr.
         """
-        audio, visual = (list(rows) for rows in zip(*self._extracted(check_paths(X)), strict=True))
+        audio, visual = (list(rows) for rows in zip(*self._extracted(check_clips(X)), strict=True))
         return AVFeatures(np.stack(audio), np.stack(visual))
 
     def transform_to(self, X, audio, visual):
@@ -224,7 +226,8 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
 
         Parameters
         ----------
-        X : array-like of n paths
+        X : array-like of n paths, or of pairs (path, start)
+            As of :meth:`transform`.
         audio, visual : path
             The files; they appear, or take the place of older ones, when all videos are done.
 
@@ -241,27 +244,27 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
             As :meth:`transform`.
         """
         check_targets((audio, visual))
-        paths = check_paths(X)
-        videos = self._extracted(paths)
+        clips = check_clips(X)
+        videos = self._extracted(clips)
         first = next(videos)
         layout = {path: (row.shape, row.dtype) for path, row in zip((audio, visual), first, strict=True)}
-        check_room({path: len(paths) * row.nbytes for path, row in zip((audio, visual), first, strict=True)})
+        check_room({path: len(clips) * row.nbytes for path, row in zip((audio, visual), first, strict=True)})
         with npy_files(layout) as writers:
             for features in chain([first], videos):
                 for writer, row in zip(writers, features, strict=True):
                     writer.append(row[None])
         return AVFeatures.from_npy(audio, visual)
 
-    def _extracted(self, paths):
-        """Yield the audio and visual features of each usable video, and set ``report_`` when all are done."""
+    def _extracted(self, clips):
+        """Yield the audio and visual features of each usable clip, and set ``report_`` when all are done."""
         self._validate_params()
         import_av()
-        one_video = self._one_video()
-        report = probe_all(paths, self.n_segments, self.on_error)
+        one_clip = self._one_clip()
+        report = probe_all(clips, self.n_segments, self.on_error)
         usable = report.index[report["error"] == ""]
         parallel = joblib.Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
-        results = parallel(joblib.delayed(one_video)(paths[row]) for row in usable)
-        progress = tqdm(results, total=len(usable), unit="video", disable=not self.verbose)
+        results = parallel(joblib.delayed(one_clip)(*clips[row]) for row in usable)
+        progress = tqdm(results, total=len(usable), unit="clip", disable=not self.verbose)
         for row, (features, error) in zip(usable, progress, strict=True):
             report.loc[row, "error"] = error
             if features is not None:
@@ -269,8 +272,8 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         self.report_ = report
         tell(report, stacklevel=3)
 
-    def _one_video(self):
-        """Return a function from a path to (features, "") or, with on_error="skip", (None, message)."""
+    def _one_clip(self):
+        """Return a function from a path and a start to (features, "") or, with on_error="skip", (None, message)."""
         device = resolve_device(self.device)
         networks = tuple(self._network(name, device) for name in ("visual", "audio"))
         warn_random([network.given for network in networks if isinstance(network.given, str) and not network.file])
@@ -279,15 +282,15 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         memory = check_memory(os.fspath(self.memory) if isinstance(self.memory, os.PathLike) else self.memory)
         cached = memory.cache(extract, ignore=["recipe", "networks", "batch_size"])
 
-        def one_video(path):
+        def one_clip(path, start):
             try:
-                return cached(path, file_stamp(path), key, recipe, networks, self.batch_size), ""
+                return cached(path, start, file_stamp(path), key, recipe, networks, self.batch_size), ""
             except ExtractionError as error:
                 if self.on_error == "raise":
                     raise
                 return None, error.reason
 
-        return one_video
+        return one_clip
 
     def _network(self, argument, device):
         given = getattr(self, argument)

@@ -170,12 +170,14 @@ def cache_key(recipe, networks):
     )
 
 
-def extract(path, stamp, key, recipe, networks, batch_size):
-    """Return the features of one video.
+def extract(path, start, stamp, key, recipe, networks, batch_size):
+    """Return the features of one clip of a video.
 
     Parameters
     ----------
     path : str
+    start : float
+        Seconds from the begin of the file to that of the clip.
     stamp, key : tuple
         Of `file_stamp` and `cache_key`: what names the result in a cache, beside the path.
     recipe : Recipe
@@ -190,8 +192,8 @@ def extract(path, stamp, key, recipe, networks, batch_size):
     visual : ndarray of float32, of shape (n_segments[, height, width], n_visual_features)
     """
     visual, audio = networks
-    sound = audio_features(*read_sound(path, recipe.n_segments), audio, recipe.pca)
-    pictures, share = read_pictures(path, recipe.n_segments, recipe.frames_per_segment, recipe.image_size)
+    sound = audio_features(*read_sound(path, recipe.n_segments, start), audio, recipe.pca)
+    pictures, share = read_pictures(path, recipe.n_segments, recipe.frames_per_segment, recipe.image_size, start)
     return sound, visual_features(pictures, share, visual, recipe.preprocessing, batch_size)
 
 

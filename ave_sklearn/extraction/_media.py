@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+LEAD = 1.0  # seconds before the start of a clip from which decoding begins, so that decoders are under way
 MAX_DRIFT = 0.1  # seconds that sound may be from its time stamps before it is moved; stamps may be rounded to ms
 END_TOLERANCE = 0.5  # seconds that may be missing of the last segment
 
@@ -116,14 +117,12 @@ def audio_stream(container, path):
     return container.streams.audio[0]
 
 
-def probe(path, n_segments):
-    """Read the header of a video file, and refuse what can be refused without decoding it.
+def probe(path):
+    """Read the header of a video file.
 
     Parameters
     ----------
     path : str
-    n_segments : int
-        Seconds wanted.
 
     Returns
     -------
@@ -132,30 +131,28 @@ def probe(path, n_segments):
     Raises
     ------
     ExtractionError
-        If it is no video, has no pictures or no sound, or is too short.
+        If it is no video, or has no pictures or no sound.
     """
     with open_media(path) as container:
         streams = video_stream(container, path), audio_stream(container, path)
-        durations = [d for d in (_duration(stream, container) for stream in streams) if d is not None]
-        info = MediaInfo(min(durations, default=None), int(streams[1].rate))
-    if info.duration is not None:
-        check_length(path, "it", info.duration, n_segments)
-    return info
+        ends = [end for end in (_end(stream, container) for stream in streams) if end is not None]
+        return MediaInfo(min(ends, default=None), int(streams[1].rate))
 
 
-def _duration(stream, container):
-    """Return the seconds that a stream lasts by its header, else those of the file, else None."""
+def _end(stream, container):
+    """Return when a stream ends by its header, else when the file does, in seconds from its begin; else None."""
     if stream.duration is not None:
-        return float(stream.duration * stream.time_base)
+        return float((stream.duration + (stream.start_time or 0)) * stream.time_base) - _begin(container)
     return None if container.duration is None else container.duration / 1e6
 
 
-def check_length(path, what, duration, n_segments):
-    """Raise an ExtractionError if half a second or more is missing of `n_segments` seconds."""
-    if duration <= n_segments - END_TOLERANCE:
+def check_length(path, what, duration, n_segments, start=0.0):
+    """Raise an ExtractionError if half a second or more is missing of `n_segments` seconds from `start` on."""
+    if duration - start <= n_segments - END_TOLERANCE:
+        after = f" from {start:g} s on" if start else ""
         raise ExtractionError(
-            f"{what} lasts {duration:.2f} s; wanted {n_segments} segments of 1 s (n_segments={n_segments}), of which "
-            f"the last may lack less than {END_TOLERANCE} s.",
+            f"{what} lasts {duration:.2f} s; wanted {n_segments} segments of 1 s (n_segments={n_segments}){after}, of "
+            f"which the last may lack less than {END_TOLERANCE} s.",
             path,
         )
 
@@ -165,9 +162,27 @@ def _begin(container):
     return max(0.0, (container.start_time or 0) / 1e6)
 
 
+def _decode(container, stream, start):
+    """Yield the frames of a stream from `start` seconds on, or from somewhat earlier.
+
+    Where a container cannot jump there and lands later, it is decoded from its begin.
+    """
+    target = _begin(container) + start - LEAD
+    if target > 0:
+        container.seek(int(target * 1e6))
+        first = next(container.decode(stream), None)
+        container.seek(int(target * 1e6) if first is not None and _is_by(first, target + LEAD) else 0)
+    yield from container.decode(stream)
+
+
+def _is_by(frame, time):
+    """Tell whether a frame begins at `time` at the latest."""
+    return frame.time is not None and frame.time <= time
+
+
 # ------------------------------------------------------------------ pictures
-def read_pictures(path, n_segments, frames_per_segment, image_size):
-    """Read the pictures that are on screen at evenly spaced times, ``t + i / frames_per_segment``.
+def read_pictures(path, n_segments, frames_per_segment, image_size, start=0.0):
+    """Read the pictures that are on screen at evenly spaced times, ``start + t + i / frames_per_segment``.
 
     The picture at a time is the last one whose time stamp is not later, whatever the frame rate and whether it is
     constant.
@@ -178,6 +193,8 @@ def read_pictures(path, n_segments, frames_per_segment, image_size):
     n_segments, frames_per_segment : int
     image_size : int
         Height and width in pixels that the pictures are scaled to.
+    start : float, default=0.0
+        Seconds from the begin of the file to that of the first segment.
 
     Returns
     -------
@@ -191,14 +208,15 @@ def read_pictures(path, n_segments, frames_per_segment, image_size):
     ExtractionError
         If it cannot be decoded or the pictures end too early.
     """
-    times = np.arange(n_segments * frames_per_segment) / frames_per_segment
+    times = start + np.arange(n_segments * frames_per_segment) / frames_per_segment
     with open_media(path) as container:
         stream = video_stream(container, path)
         stream.thread_type = "AUTO"
         begin = _begin(container)
-        frames = ((frame.time - begin, frame) for frame in container.decode(stream) if frame.time is not None)
+        decoded = _decode(container, stream, start)
+        frames = ((frame.time - begin, frame) for frame in decoded if frame.time is not None)
         pictures, shown, end = pictures_at(times, frames, lambda frame: _to_rgb(frame, image_size), _length(stream))
-    check_length(path, "the picture", end, n_segments)
+    check_length(path, "the picture", end, n_segments, start)
     share = np.zeros((n_segments, len(pictures)), np.float32)
     np.add.at(share, (np.arange(len(times)) // frames_per_segment, shown), 1 / frames_per_segment)
     return np.stack(pictures), share
@@ -253,13 +271,15 @@ def _to_rgb(frame, image_size):
 
 
 # --------------------------------------------------------------------- sound
-def read_sound(path, n_segments):
+def read_sound(path, n_segments, start=0.0):
     """Read the sound of each second, all channels averaged.
 
     Parameters
     ----------
     path : str
     n_segments : int
+    start : float, default=0.0
+        Seconds from the begin of the file to that of the first segment.
 
     Returns
     -------
@@ -277,32 +297,35 @@ def read_sound(path, n_segments):
         stream = audio_stream(container, path)
         rate = int(stream.rate)
         waveform = np.zeros(n_segments * rate, np.float32)
-        end = _fill(waveform, _sound_chunks(container, stream), rate)
-    check_length(path, "the sound", end / rate, n_segments)
+        end = _fill(waveform, _sound_chunks(container, stream, start), rate)
+    check_length(path, "the sound", start + end / rate, n_segments, start)
     return waveform.reshape(n_segments, rate), rate
 
 
-def _sound_chunks(container, stream):
-    """Yield the time stamp in seconds and the samples, channels averaged, of each piece of sound."""
+def _sound_chunks(container, stream, start):
+    """Yield the time stamp, in seconds from `start`, and the samples, channels averaged, of each piece of sound."""
     to_float = import_av().AudioResampler(format="fltp")
-    begin = _begin(container)
-    for frame in container.decode(stream):
+    begin = _begin(container) + start
+    for frame in _decode(container, stream, start):
         for piece in to_float.resample(frame):
             yield (None if piece.time is None else piece.time - begin), piece.to_ndarray().mean(axis=0)
 
 
 def _fill(waveform, chunks, rate):
-    """Write pieces of sound one after the other, at their time stamps where these differ; return the end."""
-    position = None
+    """Write pieces of sound one after the other, at their time stamps where these differ; return the end.
+
+    Pieces outside of the waveform are left out: those before it, and a lead-in whose negative time stamp has become a
+    very large one.
+    """
+    position, end = None, 0
     for time, samples in chunks:
-        stamped = None if time is None else round(time * rate)
-        if position is None:
+        stamped = position if time is None else round(time * rate)
+        if position is None or abs(stamped - position) > MAX_DRIFT * rate:
             position = stamped or 0
-        elif stamped is not None and abs(stamped - position) > MAX_DRIFT * rate:
-            position = stamped
-        start, stop = np.clip([position, position + len(samples)], 0, len(waveform))
-        waveform[start:stop] = samples[start - position : stop - position]
+        first, stop = np.clip([position, position + len(samples)], 0, len(waveform))
+        waveform[first:stop] = samples[first - position : stop - position]
         position += len(samples)
-        if position >= len(waveform):
+        end = stop if stop > first else end
+        if end == len(waveform):
             break
-    return position or 0
+    return end
