@@ -326,7 +326,10 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
         events : DataFrame
             Columns video, onset, offset (seconds), event_label, score (mean probability of the label).
         """
-        proba = self._segment_proba(X)
+        return self._events(self._segment_proba(X), segment_duration, videos)
+
+    def _events(self, proba, segment_duration, videos):
+        """Return the events of probabilities (n, T, C); see :meth:`predict_events`."""
         has_background = self.background in self.classes_.tolist()
         return segments_to_events(
             self.classes_[proba.argmax(-1)],

@@ -2,29 +2,67 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 
 from ave_sklearn._feature_folder import whole_file
 
 
-def event_rows(events, videos):
-    """Name the columns of predicted events as event lists do, and add a row for each video without one.
+def event_rows(localizer, X, clips):
+    """List the events of videos that may be cut into clips.
 
     Parameters
     ----------
-    events : DataFrame
-        As ``predict_events`` returns it.
-    videos : list of str
-        All videos, whose order the rows get.
+    localizer : fitted estimator
+    X : AVFeatures
+    clips : DataFrame of len(X) rows
+        Columns ``filename`` and ``start`` (whole seconds). Of seconds that two clips share the earlier clip decides.
 
     Returns
     -------
     rows : DataFrame
-        Columns ``filename``, ``onset``, ``offset``, ``event_label`` and ``probability``; all but the first are
-        missing where a video has no event.
+        Columns ``filename``, ``onset``, ``offset`` (seconds from the begin of the file), ``event_label`` and
+        ``probability``, in the order of the files and then of time; a file without events has one row, in which all
+        but the name is missing.
     """
-    events = events.rename(columns={"video": "filename", "score": "probability"})
-    return pd.DataFrame({"filename": videos}).merge(events, on="filename", how="left")
+    stretches = join_clips(localizer._segment_proba(X), clips)
+    tables = [
+        localizer._events(proba[None], 1.0, [name])
+        .assign(onset=lambda t, s=start: t["onset"] + s)
+        .assign(offset=lambda t, s=start: t["offset"] + s)
+        for name, start, proba in stretches
+    ]
+    events = pd.concat(tables).rename(columns={"video": "filename", "score": "probability"})
+    return pd.DataFrame({"filename": clips["filename"].unique()}).merge(events, on="filename", how="left")
+
+
+def join_clips(values, clips):
+    """Join what belongs to the seconds of clips that follow each other.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_clips, n_segments, ...)
+    clips : DataFrame of n_clips rows
+        Columns ``filename`` and ``start``, in the order of time.
+
+    Yields
+    ------
+    filename : str
+    start : int
+        Second at which the stretch begins; a file has several where clips in between are missing.
+    joined : ndarray of shape (n_seconds, ...)
+    """
+    for filename, rows in clips.reset_index(drop=True).groupby("filename", sort=False):
+        begin = stop = int(rows["start"].iloc[0])
+        parts = []
+        for row, start in rows["start"].astype(int).items():
+            if start > stop:
+                yield filename, begin, np.concatenate(parts)
+                begin = stop = start
+                parts = []
+            parts.append(values[row, stop - start :])
+            stop = start + values.shape[1]
+        yield filename, begin, np.concatenate(parts)
 
 
 def write_rows(rows, file):

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
+import numpy as np
 import pandas as pd
 
 from ave_sklearn._labels import first_few
@@ -19,16 +20,16 @@ VIDEOS = "videos.csv"  # the file that completes a folder: without it the others
 NOT_KEPT = {"n_jobs", "memory", "verbose", "on_error", "batch_size", "device", "weights_dir"}  # not about the result
 
 
-def write_features(folder, extractor, videos, *, force=False):
-    """Extract the features of videos into a folder, which is complete or left as it was.
+def write_features(folder, extractor, clips, *, force=False):
+    """Extract the features of clips of videos into a folder, which is complete or left as it was.
 
     Parameters
     ----------
     folder : path
         Made if it is not there; its parent must be.
     extractor : VideoFeatureExtractor
-    videos : list of str
-        Paths.
+    clips : list of (str, float)
+        Paths and starts in seconds.
     force : bool, default=False
         Whether features that the folder holds may be replaced.
 
@@ -46,7 +47,7 @@ def write_features(folder, extractor, videos, *, force=False):
     folder.mkdir(exist_ok=True)
     try:
         with TemporaryDirectory(dir=folder, prefix=".extract-") as scratch:
-            extractor.transform_to(videos, Path(scratch, AUDIO), Path(scratch, VISUAL))
+            extractor.transform_to(clips, Path(scratch, AUDIO), Path(scratch, VISUAL))
             _describe(Path(scratch), extractor)
             _publish(Path(scratch), folder)
     except BaseException:
@@ -85,9 +86,9 @@ def _describe(folder, extractor):
     """Write the names of the rows, what was skipped and how to extract the same way again."""
     report = extractor.report_.assign(filename=lambda rows: rows["filename"].str.replace(os.sep, "/", regex=False))
     skipped = report["error"] != ""
-    report.loc[~skipped, ["filename"]].to_csv(folder / VIDEOS, index=False)
+    report.loc[~skipped, ["filename", "start"]].to_csv(folder / VIDEOS, index=False)
     if skipped.any():
-        report.loc[skipped, ["filename", "error"]].to_csv(folder / SKIPPED, index=False)
+        report.loc[skipped, ["filename", "start", "error"]].to_csv(folder / SKIPPED, index=False)
     params = {name: value for name, value in extractor.get_params(deep=False).items() if name not in NOT_KEPT}
     (folder / EXTRACTOR).write_text(json.dumps(params, indent=2) + "\n", encoding="utf-8")
 
@@ -111,8 +112,8 @@ def read_features(folder):
     -------
     features : AVFeatures
         Memory-mapped.
-    videos : list of str
-        The names of its rows.
+    clips : DataFrame
+        Of which video, ``filename``, and from which second on, ``start``, each row is.
 
     Raises
     ------
@@ -125,12 +126,50 @@ def read_features(folder):
 
     audio, visual, file = (_existing(folder, name) for name in (AUDIO, VISUAL, VIDEOS))
     features = AVFeatures.from_npy(audio, visual)
-    table = pd.read_csv(file, dtype=str, keep_default_na=False)
-    if "filename" not in table:
-        raise ValueError(f"{file} must have the column 'filename'; got {list(table.columns)}.")
-    if len(table) != features.n_videos:
-        raise ValueError(f"{file} names {len(table)} videos, but the arrays have {features.n_videos} rows.")
-    return features, table["filename"].tolist()
+    clips = pd.read_csv(file, dtype={"filename": str}, keep_default_na=False)
+    if not {"filename", "start"} <= set(clips) or clips["start"].dtype.kind not in "if":
+        raise ValueError(f"{file} must have the columns 'filename' and 'start' (numbers); got {list(clips.columns)}.")
+    if len(clips) != features.n_videos:
+        raise ValueError(f"{file} names {len(clips)} clips, but the arrays have {features.n_videos} rows.")
+    return features, clips
+
+
+def clip_labels(events, clips, n_segments, **options):
+    """Label the segments of clips by the events of the videos that they are cut from.
+
+    Parameters
+    ----------
+    events : DataFrame
+        Of `read_events`; times are from the begin of the video.
+    clips : DataFrame of n_clips rows
+        Of `read_features`.
+    n_segments : int
+    **options
+        For `to_segments`.
+
+    Returns
+    -------
+    y : ndarray of shape (n_clips, n_segments)
+
+    Raises
+    ------
+    ValueError
+        If an event ends half a second or more after the last clip of its video, or `to_segments` refuses it.
+    """
+    from ave_sklearn.datasets import to_segments
+
+    starts = clips["start"].astype(int)
+    ends = starts.groupby(clips["filename"], sort=False).max() + n_segments
+    for name, of_video in events.groupby("filename"):
+        too_late = of_video[of_video["offset"] > ends[name] + 0.5]
+        if len(too_late):
+            raise ValueError(
+                f"events, row {too_late.index[0]!r}: the event ends at {too_late['offset'].iloc[0]:g} s, but the "
+                f"features of {name!r} end at {ends[name]} s."
+            )
+    y = to_segments(events, ends.index, n_segments=int(ends.max()), **options)
+    seconds = starts.to_numpy()[:, None] + np.arange(n_segments)
+    return y[ends.index.get_indexer(clips["filename"])[:, None], seconds]
 
 
 def read_extractor(folder):

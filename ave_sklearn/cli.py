@@ -67,10 +67,11 @@ def _add_command(commands, run, text):
 
 def _add_extract(commands):
     command = _add_command(commands, run_extract, "turn videos into a folder of audio and visual features")
+    command.epilog = "Videos longer than N seconds are cut into clips of N seconds, the last of which may overlap."
     _add_videos(command)
     command.add_argument("-o", "--output", metavar="DIR", required=True, help="folder for the features")
     command.add_argument("--force", action="store_true", help="replace the features that DIR holds")
-    command.add_argument("--n-segments", type=int, default=10, metavar="N", help="seconds of each video (default 10)")
+    command.add_argument("--n-segments", type=int, default=10, metavar="N", help="seconds of a clip (default 10)")
     command.add_argument("--weights", choices=["pretrained", "random"], default="pretrained", help="random: for tests")
     command.add_argument("--preprocessing", choices=["imagenet", "caffe"], default="imagenet", help="of the pictures")
     text = "of the networks' arithmetic; bfloat16 is faster on processors that multiply it (default float32)"
@@ -146,7 +147,7 @@ def run_extract(args):
     from ave_sklearn._feature_folder import check_target, read_features, write_features
 
     check_target(args.output, args.force)
-    from ave_sklearn.extraction import VideoFeatureExtractor
+    from ave_sklearn.extraction import VideoFeatureExtractor, cut_clips
 
     extractor = VideoFeatureExtractor(
         n_segments=args.n_segments,
@@ -157,7 +158,8 @@ def run_extract(args):
         memory=args.cache,
         **_extraction_options(args),
     )
-    write_features(args.output, extractor, args.videos, force=args.force)
+    clips = cut_clips(args.videos, extractor.fit(args.videos).n_segments)
+    write_features(args.output, extractor, clips, force=args.force)
     if not args.quiet:
         print(f"{args.output}: {read_features(args.output)[0]}")
 
@@ -184,14 +186,14 @@ def run_predict(args):
     _check_videos(args.videos)
     from ave_sklearn._event_output import event_rows, format_rows, write_rows
     from ave_sklearn._feature_folder import check_file
+    from ave_sklearn.extraction import cut_clips
 
     if args.output:
         check_file(args.output)
     model = _load_model(args.model)
     extractor = model.named_steps["extract"].set_params(**_extraction_options(args))
-    X = extractor.transform(args.videos)
-    videos = extractor.report_.query("error == ''")["filename"].tolist()
-    rows = event_rows(model.named_steps["localize"].predict_events(X, videos=videos), videos)
+    X = extractor.transform(cut_clips(args.videos, extractor.n_segments))
+    rows = event_rows(model.named_steps["localize"], X, extractor.report_.query("error == ''"))
     if args.output:
         write_rows(rows, args.output)
     if not (args.quiet and args.output):
@@ -246,16 +248,16 @@ def _localizer(args):
 
 def _annotated(args, background):
     """Return the features of a folder and the labels that an event list gives their segments."""
-    from ave_sklearn._feature_folder import match_names, read_features
-    from ave_sklearn.datasets._event_lists import read_events, to_segments
+    from ave_sklearn._feature_folder import clip_labels, match_names, read_features
+    from ave_sklearn.datasets import read_events
 
-    X, videos = read_features(args.features)
+    X, clips = read_features(args.features)
+    videos = clips["filename"].unique().tolist()
     events = match_names(read_events(args.annotations), videos, args.annotations)
     n_quiet = len(set(videos) - set(events["filename"]))
     if n_quiet and not args.quiet:
         _say("note", f"{n_quiet} of {len(videos)} videos are not in {args.annotations}: taken as all {background}")
-    options = {"n_segments": X.n_segments, "background": background, "min_overlap": args.min_overlap}
-    return X, to_segments(events, videos, **options)
+    return X, clip_labels(events, clips, X.n_segments, background=background, min_overlap=args.min_overlap)
 
 
 def _load_model(file):

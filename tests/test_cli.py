@@ -15,11 +15,11 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from ave_sklearn import AVFeatures, PSPLocalizer, WeakPSPLocalizer, __version__
-from ave_sklearn._event_output import format_rows
-from ave_sklearn._feature_folder import match_names, read_features, write_features
+from ave_sklearn._event_output import format_rows, join_clips
+from ave_sklearn._feature_folder import clip_labels, match_names, read_features, write_features
 from ave_sklearn.cli import _setting, main
 from ave_sklearn.datasets import read_events, to_events, to_segments
-from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor
+from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor, cut_clips
 
 N_SEGMENTS, LABELS = 3, ["cat", "dog"]
 FAST = ["--set", "max_epochs=2", "--set", "hidden_size=8", "--random-state", "0", "--quiet"]
@@ -30,21 +30,22 @@ class FakeExtractor(BaseEstimator):
     """Features that a path names: rows of one small array; "bad" in a name is an error."""
 
     def __init__(self, n_jobs=None, device="auto", on_error="raise", weights_dir=None, verbose=0):
+        self.n_segments = N_SEGMENTS
         self.n_jobs, self.device, self.on_error = n_jobs, device, on_error
         self.weights_dir, self.verbose = weights_dir, verbose
 
     def transform(self, X):
-        errors = ["is bad" if "bad" in path else "" for path in X]
+        errors = ["is bad" if "bad" in path else "" for path, _ in X]
         if any(errors) and self.on_error == "raise":
             raise ExtractionError(f"{sum(map(bool, errors))} of {len(X)} videos cannot be used:\nfirst\nsecond")
-        self.report_ = pd.DataFrame({"filename": X, "error": errors})
-        good = [path for path, error in zip(X, errors, strict=True) if not error]
+        self.report_ = pd.DataFrame(X, columns=["filename", "start"]).assign(error=errors)
+        good = [path for (path, _), error in zip(X, errors, strict=True) if not error]
         return features_of(good)
 
     def transform_to(self, X, audio, visual):
         features = self.transform(X)
         np.save(audio, features.audio)
-        if "interrupt" in X[-1]:
+        if "interrupt" in X[-1][0]:
             raise KeyboardInterrupt
         np.save(visual, features.visual)
 
@@ -76,7 +77,7 @@ def folder(tmp_path):
     (tmp_path / "features").mkdir()
     np.save(tmp_path / "features" / "audio.npy", features.audio)
     np.save(tmp_path / "features" / "visual.npy", features.visual)
-    pd.DataFrame({"filename": NAMES}).to_csv(tmp_path / "features" / "videos.csv", index=False)
+    pd.DataFrame({"filename": NAMES, "start": 0.0}).to_csv(tmp_path / "features" / "videos.csv", index=False)
     (tmp_path / "features" / "extractor.json").write_text(json.dumps({"n_segments": 3, "weights": "random"}))
     y = labels_of(NAMES)
     events = to_events(y, NAMES)
@@ -134,8 +135,8 @@ def real(tmp_path_factory):
 
 
 def test_extract_writes_a_folder_that_tells_its_rows_and_how_it_was_made(real):
-    X, videos = read_features(real / "features")
-    assert videos == [(real / f"v{number}.mp4").as_posix() for number in range(4)]
+    X, clips = read_features(real / "features")
+    assert clips["filename"].tolist() == [(real / f"v{number}.mp4").as_posix() for number in range(4)]
     assert (X.n_videos, X.n_segments, X.audio.shape[2:], X.visual.shape[2:]) == (4, 2, (128,), (7, 7, 512))
     skipped = pd.read_csv(real / "features" / "skipped.csv")
     assert skipped["filename"].tolist() == [(real / "silent.mp4").as_posix()]
@@ -165,7 +166,7 @@ def test_predict_in_a_process_of_its_own_agrees_with_python_and_is_scored(real, 
     assert main(["score", str(real / "model.joblib"), *paths]) == 0
     out, err = capsys.readouterr()
     assert "note: 1 of 4 videos are not in" in err
-    X, names = read_features(real / "features")
+    X, _ = read_features(real / "features")
     truth = [["dog", "background"], ["background", "dog"], ["cat", "cat"], ["background", "background"]]
     accuracy = np.mean(joblib.load(real / "model.joblib").named_steps["localize"].predict(X) == truth)
     assert f"segment accuracy     {accuracy:.3f}\n" in out
@@ -251,15 +252,20 @@ def test_settings_are_literals_or_text(text, value):
         ("features/extractor.json", "{", "extractor.json does not hold the parameters of a VideoFeatureExtractor"),
         ("features/extractor.json", '{"speed": 1}', "extractor.json does not hold the parameters"),
         ("features/extractor.json", "[1]", "extractor.json does not hold the parameters"),
-        ("features/videos.csv", "video\na\n", "videos.csv must have the column 'filename'; got ['video']"),
-        ("features/videos.csv", "filename\na\n", "videos.csv names 1 videos, but the arrays have 15 rows"),
+        ("features/videos.csv", "video\na\n", "videos.csv must have the columns 'filename' and 'start' (numbers); got"),
+        ("features/videos.csv", "filename,start\na,b\n", "videos.csv must have the columns 'filename' and 'start'"),
+        ("features/videos.csv", "filename,start\na,0\n", "videos.csv names 1 clips, but the arrays have 15 rows"),
         ("features/visual.npy", "no array", "visual.npy"),
         ("events.csv", None, "events.csv: No such file or directory"),
         ("events.csv", "", "events.csv is empty"),
         ("events.csv", EVENTS + "videos/010.mp4,2,1,dog\n", "events.csv, line 2: the event must end after its onset"),
         ("events.csv", EVENTS + "z.mp4,0,1,dog\n", "none of the 1 file names in "),
         ("events.csv", EVENTS, "none of the 0 file names in "),
-        ("events.csv", EVENTS + "videos/010.mp4,1,5,dog\n", "the event ends at 5 s, but the video 'videos/010.mp4'"),
+        (
+            "events.csv",
+            EVENTS + "videos/010.mp4,1,5,dog\n",
+            "the event ends at 5 s, but the features of 'videos/010.mp4' end at 3 s.",
+        ),
         ("events.csv", EVENTS + "videos/010.mp4,1,2,dog\nvideos/010.mp4,1,2,cat\n", "has the labels 'dog' and 'cat'"),
         ("events.csv", EVENTS + "videos/010.mp4,1,2,background\n", "background='background' must be the label of"),
     ],
@@ -459,9 +465,9 @@ def test_what_extract_cannot_do_is_one_line_and_leaves_no_folder(folder, capsys,
 def test_force_replaces_features_and_forgets_what_was_skipped(folder):
     target = folder / "features"
     (target / "skipped.csv").write_text("filename,error\nold.mp4,bad\n")
-    write_features(target, FakeExtractor(), ["120.mp4"], force=True)
-    X, videos = read_features(target)
-    assert videos == ["120.mp4"]
+    write_features(target, FakeExtractor(), [("120.mp4", 0.0)], force=True)
+    X, clips = read_features(target)
+    assert clips.to_dict("list") == {"filename": ["120.mp4"], "start": [0]}
     np.testing.assert_array_equal(X.audio, features_of(["120.mp4"]).audio)
     assert {file.name for file in target.iterdir()} == {"audio.npy", "visual.npy", "videos.csv", "extractor.json"}
 
@@ -471,7 +477,7 @@ def test_an_interrupted_extraction_leaves_the_old_features_or_nothing(folder, la
     old = {file: file.read_bytes() for file in (folder / "features").iterdir()}
     for name in ("features", "new"):
         with pytest.raises(error):
-            write_features(folder / name, FakeExtractor(), ["1.mp4", last], force=True)
+            write_features(folder / name, FakeExtractor(), [("1.mp4", 0.0), (last, 0.0)], force=True)
     assert {file: file.read_bytes() for file in (folder / "features").iterdir()} == old
     assert not (folder / "new").exists()
 
@@ -487,7 +493,7 @@ def test_a_folder_without_its_last_file_is_not_read(folder, monkeypatch, n_moved
 
     monkeypatch.setattr("ave_sklearn._feature_folder.os.replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        write_features(folder / "features", FakeExtractor(), ["120.mp4"], force=True)
+        write_features(folder / "features", FakeExtractor(), [("120.mp4", 0.0)], force=True)
     with pytest.raises(FileNotFoundError, match="videos.csv is missing"):
         read_features(folder / "features")
 
@@ -559,3 +565,52 @@ def test_help_of_the_module_loads_nothing_slow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['ave_sklearn', 'ave_sklearn._version', 'ave_sklearn.cli']"
+
+
+# -------------------------------------------------------------------- clips
+def clips_of(*rows):
+    return pd.DataFrame(rows, columns=["filename", "start"])
+
+
+def test_seconds_of_clips_are_joined_and_the_earlier_clip_decides():
+    clips = clips_of(("a", 0.0), ("a", 3.0), ("a", 5.0), ("b", 0.0), ("c", 0.0), ("c", 6.0))
+    values = np.arange(18).reshape(6, 3)
+    joined = [(name, start, seconds.tolist()) for name, start, seconds in join_clips(values, clips)]
+    assert joined == [
+        ("a", 0, [0, 1, 2, 3, 4, 5, 7, 8]),
+        ("b", 0, [9, 10, 11]),
+        ("c", 0, [12, 13, 14]),  # the clip in between is missing
+        ("c", 6, [15, 16, 17]),
+    ]
+
+
+def test_labels_of_clips_are_those_of_their_seconds():
+    clips = clips_of(("b", 0), ("a", 0), ("a", 3), ("a", 5))
+    events = pd.DataFrame(
+        [("a", 1.0, 4.0, "dog"), ("a", 6.6, 8.4, "cat"), ("b", 2.0, 3.0, "cat")],
+        columns=["filename", "onset", "offset", "event_label"],
+    )
+    y = clip_labels(events, clips, 3, background="-")
+    assert y.tolist() == [["-", "-", "cat"], ["-", "dog", "dog"], ["dog", "-", "-"], ["-", "-", "cat"]]
+    with pytest.raises(ValueError, match="row 2: the event ends at 3.6 s, but the features of 'b' end at 3 s"):
+        clip_labels(events.replace(3.0, 3.6), clips, 3)
+
+
+def test_long_videos_are_cut_for_training_and_put_together_again(model, folder, tmp_path, capsys, monkeypatch):
+    """Seven seconds of a real file in clips of three; the features come from the fake extractor."""
+    write_video(tmp_path / "110110.mp4", fps=1, seconds=6)
+    write_video(tmp_path / "2.mp4", fps=1, seconds=7)
+    clips = [(str(tmp_path / name), float(start)) for name, start in [("110110.mp4", 0), ("110110.mp4", 3)]]
+    seen = []
+
+    def transform(self, X):
+        seen.extend(X)
+        self.report_ = pd.DataFrame(X, columns=["filename", "start"]).assign(error="")
+        return features_of([f"{'110110'[int(start) : int(start) + 3]}.mp4" for _, start in X])
+
+    monkeypatch.setattr(FakeExtractor, "transform", transform)
+    assert main(["predict", model, str(tmp_path / "110110.mp4"), "--quiet", "-o", str(folder / "out.csv")]) == 0
+    assert seen == clips
+    events = read_events(folder / "out.csv")
+    assert events[["onset", "offset", "event_label"]].to_numpy().tolist() == [[0, 2, "cat"], [3, 5, "cat"]]
+    assert cut_clips([tmp_path / "2.mp4"], 3) == [(str(tmp_path / "2.mp4"), float(start)) for start in (0, 3, 4)]

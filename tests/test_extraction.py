@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from ave_sklearn import AVFeatures, PSPLocalizer
-from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor, log_mel_spectrogram
+from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor, cut_clips, log_mel_spectrogram
 from ave_sklearn.extraction._features import hash_callable
 
 
@@ -413,3 +413,57 @@ def test_missing_weights_are_found_first(folder, tmp_path):
 def test_networks_that_return_no_features_are_named(folder, networks, message):
     with pytest.raises(ValueError, match=message):
         small(**networks).transform(paths_of(folder, "a.mp4"))
+
+
+# ------------------------------------------------------------------ clips of longer videos
+@pytest.fixture(scope="module")
+def long_video(tmp_path_factory):
+    """Seven seconds, each of another brightness."""
+    path = tmp_path_factory.mktemp("long") / "long.mp4"
+    return str(write_video(path, seconds=7, fps=5, picture=grey(range(20, 230, 30))))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "n_segments", "starts"),
+    [(7, 2, [0, 2, 4, 5]), (7, 7, [0]), (7, 3, [0, 3, 4]), (7, 1, range(7)), (7, 10, [0]), (6.6, 3, [0, 3, 4]),
+     (6.4, 3, [0, 3])],
+)  # fmt: skip
+def test_clips_cover_a_video(tmp_path, seconds, n_segments, starts):
+    path = str(write_video(tmp_path / "a.mp4", seconds=seconds, fps=5))
+    assert cut_clips([path], n_segments) == [(path, float(start)) for start in starts]
+
+
+def test_clips_have_the_features_of_their_seconds(long_video):
+    clips = cut_clips([long_video], 2)
+    extractor = small()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing is left out
+        X = extractor.transform(clips)
+    levels = np.arange(20, 230, 30)
+    np.testing.assert_allclose(X.visual.mean(axis=2), [levels[int(start) :][:2] for _, start in clips], atol=4)
+    assert extractor.report_["start"].tolist() == [0, 2, 4, 5]
+    whole = small(n_segments=7).transform([long_video])
+    np.testing.assert_allclose(X.audio[[0, 1, 2]].reshape(6, -1), whole.audio[0, :6], atol=0.05)
+
+
+def test_clips_are_cached_each_for_itself(long_video, tmp_path):
+    extractor = small(memory=tmp_path)
+    first, second = (extractor.transform([(long_video, start)]) for start in (0.0, 3.0))
+    assert len(list(tmp_path.rglob("output.pkl"))) == 2
+    assert first.visual.mean() < second.visual.mean() - 50
+
+
+def test_clips_of_videos_that_cannot_be_used_are_left_to_the_extractor(folder):
+    names = "empty.mp4 none.mp4 short.mp4 silent.mp4"
+    assert cut_clips(paths_of(folder, names), 2) == [(path, 0.0) for path in paths_of(folder, names)]
+
+
+def test_a_clip_past_the_end_is_an_error(long_video):
+    with pytest.raises(ExtractionError, match=r"it lasts 7\.\d+ s; wanted 2 segments .* from 6 s on"):
+        small().transform([(long_video, 6)])
+
+
+@pytest.mark.parametrize("n_segments", [0, 2.5, None, True])
+def test_clips_are_of_a_positive_number_of_seconds(long_video, n_segments):
+    with pytest.raises(ValueError, match="n_segments must be a positive integer"):
+        cut_clips([long_video], n_segments)

@@ -261,6 +261,8 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         import_av()
         one_clip = self._one_clip()
         report = probe_all(clips, self.n_segments, self.on_error)
+        if self.weights == "random":
+            warn_random([name for name in (self.visual, self.audio) if isinstance(name, str)])
         usable = report.index[report["error"] == ""]
         parallel = joblib.Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
         results = parallel(joblib.delayed(one_clip)(*clips[row]) for row in usable)
@@ -276,7 +278,6 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         """Return a function from a path and a start to (features, "") or, with on_error="skip", (None, message)."""
         device = resolve_device(self.device)
         networks = tuple(self._network(name, device) for name in ("visual", "audio"))
-        warn_random([network.given for network in networks if isinstance(network.given, str) and not network.file])
         recipe = self._recipe()
         key = None if self.memory is None else cache_key(recipe, networks)
         memory = check_memory(os.fspath(self.memory) if isinstance(self.memory, os.PathLike) else self.memory)

@@ -4,7 +4,7 @@ import math
 import os
 import warnings
 from collections import Counter
-from numbers import Real
+from numbers import Integral, Real
 
 import pandas as pd
 
@@ -76,7 +76,7 @@ def cut_clips(videos, n_segments=10):
     Raises
     ------
     ValueError
-        If `videos` is no list of paths.
+        If `videos` is no list of paths, or `n_segments` no positive integer.
 
     Examples
     --------
@@ -86,6 +86,8 @@ def cut_clips(videos, n_segments=10):
     [('holiday.mp4', 0.0), ('holiday.mp4', 10.0), ('holiday.mp4', 17.0)]
     >>> X = VideoFeatureExtractor().transform(clips)  # doctest: +SKIP
     """
+    if not isinstance(n_segments, Integral) or isinstance(n_segments, bool) or n_segments < 1:
+        raise ValueError(f"n_segments must be a positive integer; got {n_segments!r}.")
     return [(path, start) for path, _ in check_clips(videos) for start in _clip_starts(path, n_segments)]
 
 

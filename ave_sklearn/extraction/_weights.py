@@ -162,10 +162,10 @@ def _load_npz(file):
 
 
 def warn_random(names):
-    """Warn the caller of the extractor, four functions up, of networks with random weights."""
+    """Warn the caller of the extractor, three functions up, of networks with random weights."""
     if names:
         warnings.warn(
             f"weights='random': the features of {' and '.join(names)} come from networks that were never trained.",
             UserWarning,
-            stacklevel=5,
+            stacklevel=4,
         )
