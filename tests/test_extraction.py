@@ -125,14 +125,28 @@ def test_batches_change_nothing_and_each_picture_is_seen_once(folder, batch_size
     np.testing.assert_allclose(X.visual, small().transform(paths_of(folder, "a.mp4")).visual, rtol=1e-6)
 
 
-def test_modules_are_put_into_evaluation_mode(folder):
-    class Dropped(torch.nn.Module):
-        def forward(self, pictures):
-            assert not torch.is_grad_enabled()
-            return torch.nn.functional.dropout(mean_colour(pictures), 0.5, self.training)
+class Dropped(torch.nn.Module):
+    """A visual network that differs in training."""
 
-    X = small(visual=Dropped()).transform(paths_of(folder, "a.mp4"))
+    def __init__(self):
+        super().__init__()
+        self.convolution = torch.nn.Conv2d(3, 4, 1)
+
+    def forward(self, pictures):
+        assert not torch.is_grad_enabled()
+        return torch.nn.functional.dropout(mean_colour(pictures), 0.5, self.training)
+
+    def describe(self, pictures):
+        return self(pictures)
+
+
+@pytest.mark.parametrize("method", [None, "describe"])
+def test_modules_are_used_in_evaluation_mode_and_left_as_they_are(folder, method):
+    module = Dropped()
+    X = small(visual=getattr(module, method) if method else module).transform(paths_of(folder, "a.mp4"))
     np.testing.assert_allclose(X.visual[0].mean(axis=1), [60, 30], atol=4)
+    assert module.training and module.convolution.weight.requires_grad
+    assert module.convolution.weight.is_contiguous()
 
 
 def test_vgg19_and_vggish_of_random_weights(folder):

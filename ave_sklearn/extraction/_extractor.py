@@ -37,9 +37,10 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
     ----------
     visual : "vgg19", torch.nn.Module or callable, default="vgg19"
         Network for pictures: from a float32 Tensor (n, 3, image_size, image_size), preprocessed, to features
-        (n, d) or maps (n, d, height, width).
+        (n, d) or maps (n, d, height, width). Of a module, or of the module that a bound method belongs to, a copy in
+        evaluation mode is used.
     audio : "vggish", torch.nn.Module or callable, default="vggish"
-        Network for sound: from a float32 Tensor of log-mel spectrograms (n, 1, 96, 64) to features (n, d).
+        Network for sound: from a float32 Tensor of log-mel spectrograms (n, 1, 96, 64) to features (n, d); as above.
     n_segments : int, default=10
         Seconds of each video, from its begin. Videos may lack less than half a second of the last; of longer ones the
         rest is left out, with a warning: see :func:`cut_clips`.

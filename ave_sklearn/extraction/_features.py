@@ -1,5 +1,6 @@
 """From the pictures and the sound of one video to its features."""
 
+import copy
 import inspect
 import pickle
 import threading
@@ -83,10 +84,17 @@ class Network:
         return self._loaded
 
     def _load(self):
-        network = load_network(self.given, self.file) if isinstance(self.given, str) else self.given
-        if not isinstance(network, torch.nn.Module):
-            return network
-        return network.eval().to(self.device, memory_format=torch.channels_last)
+        """Return the network ready for use; of the user's module a copy, so that theirs stays as it is."""
+        if isinstance(self.given, str):
+            return self._ready(load_network(self.given, self.file))
+        owner = _owner(self.given)
+        if not isinstance(owner, torch.nn.Module):
+            return self.given
+        ready = self._ready(copy.deepcopy(owner))
+        return ready if owner is self.given else getattr(ready, self.given.__name__)
+
+    def _ready(self, module):
+        return module.eval().to(self.device, memory_format=torch.channels_last)
 
     def _checked(self, output, n_items):
         if isinstance(output, torch.Tensor):
@@ -101,6 +109,11 @@ class Network:
         if not np.isfinite(output).all():
             raise ValueError(f"{self.argument} returned features that are not finite.")
         return output
+
+
+def _owner(function):
+    """Return the object of a bound method; anything else is its own."""
+    return getattr(function, "__self__", function)
 
 
 def hash_callable(function):
@@ -121,7 +134,7 @@ def hash_callable(function):
 
 
 def _hash_callable(function):
-    owner = getattr(function, "__self__", function)  # of a bound method the object
+    owner = _owner(function)
     if isinstance(owner, torch.nn.Module):
         weights = {name: tensor.detach().cpu().numpy() for name, tensor in owner.state_dict().items()}
         return joblib.hash((getattr(function, "__name__", ""), str(owner), weights))
