@@ -32,8 +32,12 @@ def main(argv=None):
         warnings.showwarning = _show_warning
         try:
             args.run(args)
+            sys.stdout.flush()
         except KeyboardInterrupt:
             return 130
+        except BrokenPipeError:  # who read the output has seen enough, as in "| head"
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         except (ValueError, OSError, ImportError) as error:
             if args.traceback:
                 raise

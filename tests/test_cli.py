@@ -567,6 +567,16 @@ def test_help_of_the_module_loads_nothing_slow():
     assert done.stdout.strip() == "['ave_sklearn', 'ave_sklearn._version', 'ave_sklearn.cli']"
 
 
+def test_output_that_nobody_reads_is_no_error(fit, folder):
+    assert fit() == 0
+    paths = ["--features", str(folder / "features"), "--annotations", str(folder / "events.csv")]
+    command = [sys.executable, "-m", "ave_sklearn", "score", str(folder / "model.joblib"), *paths]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
 # -------------------------------------------------------------------- clips
 def clips_of(*rows):
     return pd.DataFrame(rows, columns=["filename", "start"])
