@@ -3,6 +3,7 @@ import warnings
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from media import grey, sine, write_video
@@ -12,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 
 from ave_sklearn import AVFeatures, PSPLocalizer
 from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor, cut_clips, log_mel_spectrogram
-from ave_sklearn.extraction._features import hash_callable
+from ave_sklearn.extraction._hash import hash_callable
 
 
 def mean_colour(pictures):
@@ -282,6 +283,49 @@ def test_networks_are_told_apart_by_weights_and_by_source():
     assert hash_callable(mean_colour) != hash_callable(mean_band)
 
 
+class Power(torch.nn.Module):
+    """A module without weights."""
+
+    def __init__(self, power):
+        super().__init__()
+        self.power = power
+
+    def forward(self, pictures):
+        return mean_colour(pictures) ** self.power
+
+
+def test_modules_are_told_apart_by_settings_and_by_class():
+    def cousin():
+        class Power(torch.nn.Module):
+            power = 1
+
+            def forward(self, pictures):
+                return mean_colour(pictures)
+
+        return Power()
+
+    assert hash_callable(Power(1)) == hash_callable(Power(1).train()) == hash_callable(Power(1).eval())
+    assert len({hash_callable(Power(1)), hash_callable(Power(2)), hash_callable(cousin())}) == 3
+
+
+def test_functions_are_told_apart_by_keyword_defaults():
+    def scale(by):
+        def scaled(pictures, *, by=by):
+            return mean_colour(pictures) * by
+
+        return scaled
+
+    assert hash_callable(scale(1)) == hash_callable(scale(1)) != hash_callable(scale(2))
+
+
+def test_a_function_that_encloses_itself_is_refused():
+    def endless(pictures):
+        return endless(pictures)
+
+    with pytest.raises(ValueError, match="memory needs to tell networks apart"):
+        hash_callable(endless)
+
+
 def test_a_network_that_cannot_be_told_from_others_cannot_be_cached(folder, tmp_path):
     class Local:
         def __call__(self, pictures):
@@ -368,6 +412,7 @@ def test_what_is_left_out_and_what_cannot_be_heard_is_said(folder, tmp_path):
         ("a.mp4", r"got the one path 'a.mp4': pass \[path\]"),
         ([], "got an empty list"),
         ([3], "got 3"),
+        (pd.DataFrame({"path": ["a.mp4"]}), r"got a DataFrame: pass one of its columns, \['path'\]"),
         (np.zeros((2, 2)), r"got array\(\[0., 0.\]\)"),
         ([("a.mp4", -1)], r"got \('a.mp4', -1\)"),
         ([("a.mp4", "1")], r"pairs \(path, start\); got \('a.mp4', '1'\)"),
@@ -456,13 +501,15 @@ def test_clips_have_the_features_of_their_seconds(long_video):
     levels = np.arange(20, 230, 30)
     np.testing.assert_allclose(X.visual.mean(axis=2), [levels[int(start) :][:2] for _, start in clips], atol=4)
     assert extractor.report_["start"].tolist() == [0, 2, 4, 5]
+    as_lists = extractor.transform([list(clip) for clip in clips])  # what JSON makes of pairs
+    np.testing.assert_array_equal(as_lists.visual, X.visual)
     whole = small(n_segments=7).transform([long_video])
     np.testing.assert_allclose(X.audio[[0, 1, 2]].reshape(6, -1), whole.audio[0, :6], atol=0.05)
 
 
 def test_clips_are_cached_each_for_itself(long_video, tmp_path):
     extractor = small(memory=tmp_path)
-    first, second = (extractor.transform([(long_video, start)]) for start in (0.0, 3.0))
+    first, second = (extractor.transform([(long_video, start)]) for start in (1.0, 3.0))
     assert len(list(tmp_path.rglob("output.pkl"))) == 2
     assert first.visual.mean() < second.visual.mean() - 50
 
@@ -470,6 +517,35 @@ def test_clips_are_cached_each_for_itself(long_video, tmp_path):
 def test_clips_of_videos_that_cannot_be_used_are_left_to_the_extractor(folder):
     names = "empty.mp4 none.mp4 short.mp4 silent.mp4"
     assert cut_clips(paths_of(folder, names), 2) == [(path, 0.0) for path in paths_of(folder, names)]
+
+
+def test_skipped_clips_are_named_with_their_start(long_video):
+    extractor = small(on_error="skip")
+    with pytest.warns(UserWarning, match=r"1 of 3 clips were skipped:\n.*long.mp4 from 6 s: it lasts"):
+        extractor.transform([(long_video, 0), (long_video, 4), (long_video, 6)])
+
+
+def test_the_report_of_a_failure_is_that_of_the_failure(folder):
+    extractor = small()
+    extractor.transform(paths_of(folder, "a.mp4"))
+    with pytest.raises(ExtractionError):
+        extractor.transform(paths_of(folder, "b.mp4 silent.mp4"))
+    assert extractor.report_["error"].tolist() == ["", "has no sound; wanted a video with pictures and sound."]
+
+
+def test_errors_of_a_network_name_the_video(folder):
+    with pytest.raises(ValueError, match="not finite") as caught:
+        small(audio=lambda x: x.mean(dim=(1, 2)) * np.nan).transform(paths_of(folder, "b.mp4"))
+    assert caught.value.__notes__ == [f"while extracting {folder / 'b.mp4'}"]
+
+
+def test_a_module_that_cannot_be_copied_is_named(folder):
+    class Stubborn(Dropped):
+        def __deepcopy__(self, memo):
+            raise RuntimeError("no copies")
+
+    with pytest.raises(ValueError, match="visual is a Stubborn that cannot be copied .* no copies"):
+        small(visual=Stubborn()).transform(paths_of(folder, "a.mp4"))
 
 
 def test_a_clip_past_the_end_is_an_error(long_video):

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from media import grey, has_encoder, moving_square, sine, write_video
 
-from ave_sklearn.extraction import ExtractionError
-from ave_sklearn.extraction._media import pictures_at, probe, read_pictures, read_sound
+from ave_sklearn.extraction import ExtractionError, cut_clips
+from ave_sklearn.extraction._media import probe
+from ave_sklearn.extraction._pictures import pictures_at, read_pictures
+from ave_sklearn.extraction._sound import read_sound
 
 LOSSLESS = {"video_codec": "ffv1", "pixel_format": "bgr0", "audio_codec": "pcm_s16le"}
 
@@ -37,7 +39,7 @@ def test_the_picture_at_a_time_is_the_last_one_that_began(seed):
 
 
 def enumerate_frames(stamps):
-    return ((stamp, number) for number, stamp in enumerate(stamps))
+    return ((stamp, stamp, number) for number, stamp in enumerate(stamps))
 
 
 def test_no_more_frames_are_read_than_needed_and_only_shown_ones_are_converted():
@@ -46,14 +48,14 @@ def test_no_more_frames_are_read_than_needed_and_only_shown_ones_are_converted()
     def frames():
         for number in range(1000):
             read.append(number)
-            yield number / 100, number
+            yield number / 100, number / 100, number
 
     _, shown, end = pictures_at(np.arange(16) / 16, frames(), converted.append)
     assert len(converted) == 16 and len(read) == 95 and end == np.inf  # the last time is 0.9375
 
 
 def test_frames_that_begin_late_and_end_early_are_held():
-    chosen, shown, end = pictures_at(np.arange(4) / 4, iter([(0.3, "a"), (0.6, "b")]), str, last_length=0.1)
+    chosen, shown, end = pictures_at(np.arange(4) / 4, iter([(0.3, 0.5, "a"), (0.6, 0.7, "b")]), str)
     assert ([chosen[index] for index in shown], end) == (["a", "a", "a", "b"], pytest.approx(0.7))
 
 
@@ -313,3 +315,86 @@ def test_a_file_that_ends_in_the_middle_is_found_when_decoded(tmp_path):
     for read in (lambda: read_pictures(str(path), 4, 16, 8), lambda: read_sound(str(path), 4)):
         with pytest.raises(ExtractionError, match="half.mkv: (the (picture|sound) lasts|cannot be decoded)"):
             read()
+
+
+# ------------------------------------------------------------------- odd files
+BROADCAST = {"video_codec": "mpeg2video", "audio_codec": "mp2", "fps": 25}
+
+
+@pytest.mark.parametrize(("seconds", "audio_seconds"), [(5, 5.6), (4.9, 5.7), (5.7, 4.9), (4.48, 4.48)])
+def test_ends_are_found_where_the_header_tells_of_the_longest_stream_only(tmp_path, seconds, audio_seconds):
+    path = str(write_video(tmp_path / "a.mkv", seconds=seconds, audio_seconds=audio_seconds, fps=10))
+    assert probe(path).duration == pytest.approx(min(seconds, audio_seconds), abs=0.15)
+    for _, start in cut_clips([path], 2):
+        read_pictures(path, 2, 16, 8, start)
+        read_sound(path, 2, start)
+
+
+@pytest.mark.parametrize("seconds", [3, 9])
+def test_program_streams_whose_headers_guess(tmp_path, seconds):
+    path = str(write_video(tmp_path / "a.mpg", seconds=seconds, **BROADCAST))
+    assert probe(path).duration == pytest.approx(seconds, abs=0.1)
+    clips = cut_clips([path], 2)
+    assert clips[-1] == (path, seconds - 2)
+    for path, start in clips:
+        assert read_pictures(path, 2, 16, 8, start)[1].shape[0] == 2
+        assert read_sound(path, 2, start)[0].std(axis=1).min() > 0.3
+
+
+def test_a_half_of_a_long_file_is_found_without_decoding(tmp_path):
+    whole = write_video(tmp_path / "whole.mkv", seconds=30, fps=10)
+    path = broken_copy(whole, tmp_path / "half.mkv", 0.5)
+    assert 10 < probe(str(path)).duration < 20
+
+
+def broadcast(tmp_path, **second):
+    """A transport stream of 3 s of mono sound at 44.1 kHz, and of 3 s of another kind."""
+    first = write_video(tmp_path / "1.ts", seconds=3, **BROADCAST)
+    rest = write_video(tmp_path / "2.ts", seconds=3, video_start=3, audio_start=3, **BROADCAST, **second)
+    path = tmp_path / "a.ts"
+    path.write_bytes(first.read_bytes() + rest.read_bytes())
+    return str(path)
+
+
+def test_sound_may_change_from_mono_to_stereo(tmp_path):
+    seconds, rate = read_sound(broadcast(tmp_path, layout="stereo"), 6)
+    np.testing.assert_allclose(seconds.std(axis=1), 0.5 / np.sqrt(2), atol=0.02)
+    assert rate == 44100
+
+
+def test_sound_that_changes_its_rate_is_an_error(tmp_path):
+    with pytest.raises(ExtractionError, match="a.ts: its sound changes from 44100 to 48000 Hz"):
+        read_sound(broadcast(tmp_path, rate=48000), 6)
+
+
+def test_titles_need_not_be_utf_8(tmp_path):
+    path = write_video(tmp_path / "a.avi", metadata={"title": "Muenchen"})
+    path.write_bytes(path.read_bytes().replace(b"Muenchen", b"M\xfcnchen\0"))
+    assert probe(str(path)).duration == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["a:b.mp4", "data:x.mp4", "pipe:0.mp4", "file:x.mp4", "ä b.mp4", "http:/a.mp4"])
+def test_names_are_names_of_files(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(write_video(tmp_path / "plain.mp4").read_bytes())
+    assert probe(name).sample_rate == 44100
+
+
+def test_the_last_picture_stays_as_long_as_the_file_says(tmp_path):
+    """Screen recordings show no new picture where nothing moves."""
+    with av.open(str(tmp_path / "held.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        packets = []
+        for number in range(5):
+            frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 50 * number, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            packets += stream.encode(frame)
+        packets += stream.encode(None)
+        packets[-1].duration = int(Fraction(5, 2) / packets[-1].time_base)
+        container.mux(packets)
+    pictures, share = read_pictures(str(tmp_path / "held.mp4"), 3, 16, 8)
+    assert shown_numbers(pictures, share, scale=50)[1:] == [[4] * 16] * 2
+    with pytest.raises(ExtractionError, match=r"the picture lasts 2\.\d+ s; wanted 4 segments"):
+        read_pictures(str(tmp_path / "held.mp4"), 4, 16, 8)

@@ -17,7 +17,7 @@ from ave_sklearn._npy import check_room, check_targets, npy_files
 from ave_sklearn._validation import resolve_device
 from ave_sklearn.extraction._features import Network, Recipe, cache_key, extract
 from ave_sklearn.extraction._media import ExtractionError, file_stamp, import_av
-from ave_sklearn.extraction._report import check_clips, probe_all, tell
+from ave_sklearn.extraction._report import check_clips, probe_all, refuse, tell
 from ave_sklearn.extraction._weights import find_weights, load_pca_params, warn_random
 
 __all__ = ["VideoFeatureExtractor"]
@@ -71,7 +71,8 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         its threads is the number of cores.
     memory : path, joblib.Memory or None, default=None
         Cache on disk of each video's features. A video is done again when its file, the parameters or the networks
-        changed. A plain function that stands in for a network is told from another by its name and source.
+        changed. A function that stands in for a network is told from another by its source and what it encloses, not
+        by the globals that it uses.
     on_error : {"raise", "skip"}, default="raise"
         What happens to videos that cannot be used. "raise": an `ExtractionError` that lists all that can be found
         from their headers, before any network runs, and stops at the first found later. "skip": the others are done,
@@ -261,7 +262,8 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         self._validate_params()
         import_av()
         one_clip = self._one_clip()
-        report = probe_all(clips, self.n_segments, self.on_error)
+        self.report_ = report = probe_all(clips, self.n_segments)
+        refuse(report, self.on_error)
         if self.weights == "random":
             warn_random([name for name in (self.visual, self.audio) if isinstance(name, str)])
         usable = report.index[report["error"] == ""]
@@ -272,7 +274,7 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
             report.loc[row, "error"] = error
             if features is not None:
                 yield features
-        self.report_ = report
+        refuse(report, self.on_error)
         tell(report, stacklevel=3)
 
     def _one_clip(self):

@@ -1,17 +1,17 @@
 """From the pictures and the sound of one video to its features."""
 
 import copy
-import inspect
-import pickle
 import threading
 from dataclasses import dataclass, field
 
-import joblib
 import numpy as np
 import torch
 
+from ave_sklearn.extraction._hash import hash_callable, owner_of
 from ave_sklearn.extraction._log_mel import log_mel_examples
-from ave_sklearn.extraction._media import file_stamp, read_pictures, read_sound
+from ave_sklearn.extraction._media import ExtractionError, file_stamp
+from ave_sklearn.extraction._pictures import read_pictures
+from ave_sklearn.extraction._sound import read_sound
 from ave_sklearn.extraction._weights import load_network
 from ave_sklearn.extraction.networks import pca_quantize
 
@@ -87,10 +87,16 @@ class Network:
         """Return the network ready for use; of the user's module a copy, so that theirs stays as it is."""
         if isinstance(self.given, str):
             return self._ready(load_network(self.given, self.file))
-        owner = _owner(self.given)
+        owner = owner_of(self.given)
         if not isinstance(owner, torch.nn.Module):
             return self.given
-        ready = self._ready(copy.deepcopy(owner))
+        try:
+            ready = self._ready(copy.deepcopy(owner))
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(
+                f"{self.argument} is a {type(owner).__name__} that cannot be copied (pass a function that calls it): "
+                f"{error}"
+            ) from error
         return ready if owner is self.given else getattr(ready, self.given.__name__)
 
     def _ready(self, module):
@@ -109,48 +115,6 @@ class Network:
         if not np.isfinite(output).all():
             raise ValueError(f"{self.argument} returned features that are not finite.")
         return output
-
-
-def _owner(function):
-    """Return the object of a bound method; anything else is its own."""
-    return getattr(function, "__self__", function)
-
-
-def hash_callable(function):
-    """Hash the weights of a module; of a function its name, its source and what it encloses; else the object.
-
-    Raises
-    ------
-    ValueError
-        If it is something that cannot be pickled.
-    """
-    try:
-        return _hash_callable(function)
-    except pickle.PicklingError as error:
-        raise ValueError(
-            f"memory needs to tell networks apart, and cannot hash {function!r}: pass a torch.nn.Module, a function "
-            "or an object that can be pickled, or memory=None."
-        ) from error
-
-
-def _hash_callable(function):
-    owner = _owner(function)
-    if isinstance(owner, torch.nn.Module):
-        weights = {name: tensor.detach().cpu().numpy() for name, tensor in owner.state_dict().items()}
-        return joblib.hash((getattr(function, "__name__", ""), str(owner), weights))
-    if not inspect.isfunction(function):
-        return joblib.hash(function)
-    enclosed = [cell.cell_contents for cell in function.__closure__ or ()]
-    inner = [_hash_callable(value) if callable(value) else value for value in enclosed]
-    return joblib.hash((function.__module__, function.__qualname__, _source(function), function.__defaults__, inner))
-
-
-def _source(function):
-    """Return the source of a function, or its byte code where that is not to be had."""
-    try:
-        return inspect.getsource(function)
-    except (TypeError, OSError):
-        return function.__code__.co_code
 
 
 @dataclass(frozen=True)
@@ -204,6 +168,16 @@ def extract(path, start, stamp, key, recipe, networks, batch_size):
     audio : ndarray of float32, of shape (n_segments, n_audio_features)
     visual : ndarray of float32, of shape (n_segments[, height, width], n_visual_features)
     """
+    try:
+        return _extract(path, start, recipe, networks, batch_size)
+    except ExtractionError:
+        raise
+    except Exception as error:
+        error.add_note(f"while extracting {path}")
+        raise
+
+
+def _extract(path, start, recipe, networks, batch_size):
     visual, audio = networks
     sound = audio_features(*read_sound(path, recipe.n_segments, start), audio, recipe.pca)
     pictures, share = read_pictures(path, recipe.n_segments, recipe.frames_per_segment, recipe.image_size, start)

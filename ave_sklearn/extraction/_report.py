@@ -12,6 +12,7 @@ from ave_sklearn.extraction._log_mel import SAMPLE_RATE
 from ave_sklearn.extraction._media import END_TOLERANCE, ExtractionError, check_length, probe
 
 MOST_LINES = 10  # of a warning
+HEADER_TOLERANCE = 0.05  # seconds that a file may end before its header says so
 PATH = str | os.PathLike
 
 
@@ -30,23 +31,23 @@ def check_clips(videos):
     Raises
     ------
     ValueError
-        If it is one path, empty, or holds something else.
+        If it is one path, a table, empty, or holds something else.
     """
+    wanted = "X must be a list of paths to videos, str or pathlib.Path, or of pairs (path, start)"
     if isinstance(videos, PATH | bytes):
-        raise ValueError(f"X must be a list of paths to videos; got the one path {os.fspath(videos)!r}: pass [path].")
+        raise ValueError(f"{wanted}; got the one path {os.fspath(videos)!r}: pass [path].")
+    if hasattr(videos, "columns"):
+        raise ValueError(f"{wanted}; got a {type(videos).__name__}: pass one of its columns, {list(videos.columns)}.")
     videos = list(videos)
     wrong = [video for video in videos if not isinstance(video, PATH) and not _is_clip(video)]
     if wrong or not videos:
-        came = f"{wrong[0]!r:.60}" if wrong else "an empty list"
-        raise ValueError(
-            f"X must be a list of paths to videos, str or pathlib.Path, or of pairs (path, start); got {came}."
-        )
+        raise ValueError(f"{wanted}; got {f'{wrong[0]!r:.60}' if wrong else 'an empty list'}.")
     return [_as_clip(video) for video in videos]
 
 
 def _is_clip(video):
     """Tell whether it is a pair of a path and a start in seconds."""
-    is_pair = isinstance(video, tuple) and len(video) == 2 and isinstance(video[0], PATH)
+    is_pair = isinstance(video, tuple | list) and len(video) == 2 and isinstance(video[0], PATH)
     return is_pair and isinstance(video[1], Real) and 0 <= video[1] < math.inf
 
 
@@ -96,72 +97,82 @@ def _clip_starts(path, n_segments):
     try:
         duration = probe(path).duration
     except ExtractionError:
-        duration = None
-    n_seconds = 0 if duration is None else math.ceil(duration - END_TOLERANCE)
+        duration = 0
+    n_seconds = math.ceil(duration - END_TOLERANCE - HEADER_TOLERANCE)
     starts = [float(start) for start in range(0, n_seconds - n_segments + 1, n_segments)] or [0.0]
     rest = n_seconds - n_segments - starts[-1]
     return starts + [starts[-1] + rest] * (rest > 0)
 
 
-def probe_all(clips, n_segments, on_error):
-    """Read the headers of videos.
+def probe_all(clips, n_segments):
+    """Read the headers of videos, each once.
 
     Parameters
     ----------
     clips : list of (str, float)
     n_segments : int
         Seconds wanted of each.
-    on_error : {"raise", "skip"}
 
     Returns
     -------
     report : DataFrame of len(clips) rows
         Columns ``filename``, ``start``, ``error`` and ``warning``, "" where there is nothing to say.
-
-    Raises
-    ------
-    ExtractionError
-        Listing the videos that cannot be used; with "skip" only if none can.
     """
-    rows, errors = [], []
     n_clips = Counter(path for path, _ in clips)
+    infos = {path: _info_or_error(path) for path in n_clips}
+    rows = []
     for path, start in clips:
         try:
-            rows.append((path, start, "", _peculiarities(path, start, n_segments, n_clips[path] == 1)))
+            rows.append((path, start, "", _peculiarities(path, start, infos[path], n_segments, n_clips[path] == 1)))
         except ExtractionError as error:
             rows.append((path, start, error.reason, ""))
-            errors.append(str(error))
-    if errors and (on_error == "raise" or len(errors) == len(clips)):
-        raise ExtractionError(f"{len(errors)} of {len(clips)} videos cannot be used:\n" + "\n".join(errors))
     return pd.DataFrame(rows, columns=["filename", "start", "error", "warning"])
 
 
-def _peculiarities(path, start, n_segments, is_alone):
+def _info_or_error(path):
+    try:
+        return probe(path)
+    except ExtractionError as error:
+        return error
+
+
+def _peculiarities(path, start, info, n_segments, is_alone):
     """Say what is unusual about a video that can be used, or raise an ExtractionError."""
-    info = probe(path)
+    if isinstance(info, ExtractionError):
+        raise info
+    check_length(path, "it", info.duration, n_segments, start)
     notes = []
-    if info.duration is not None:
-        check_length(path, "it", info.duration, n_segments, start)
-        if is_alone and not start and info.duration >= n_segments + 1:
-            notes.append(f"of {info.duration:.1f} s the first {n_segments} are used")
+    if is_alone and not start and info.duration >= n_segments + 1:
+        notes.append(f"of {info.duration:.1f} s the first {n_segments} are used")
     if info.sample_rate < SAMPLE_RATE:
         notes.append(f"sound of {info.sample_rate} Hz has nothing above {info.sample_rate // 2} Hz")
     return "; ".join(notes)
 
 
+def refuse(report, on_error):
+    """Raise an ExtractionError that lists the clips that cannot be used; with "skip" only if none can."""
+    bad = report[report["error"] != ""]
+    if len(bad) and (on_error == "raise" or len(bad) == len(report)):
+        raise ExtractionError(f"{_count(bad, report)} cannot be used:\n" + "\n".join(_lines(bad, "error")))
+
+
 def tell(report, stacklevel):
-    """Warn of what a finished report says, or raise an ExtractionError if no video could be used."""
-    if (report["error"] != "").all():
-        raise ExtractionError("none of the videos can be used:\n" + _lines(report, "error"))
+    """Warn of what a finished report says."""
     for column, what in (("error", "were skipped"), ("warning", "are used, but")):
         said = report[report[column] != ""]
         if len(said):
-            message = f"{len(said)} of {len(report)} videos {what}:\n{_lines(said, column)}"
+            lines = _lines(said, column)
+            more = [f"... and {len(lines) - MOST_LINES} more"] * (len(lines) > MOST_LINES)
+            message = "\n".join([f"{_count(said, report)} {what}:", *lines[:MOST_LINES], *more])
             warnings.warn(message, UserWarning, stacklevel=stacklevel + 1)
 
 
+def _count(part, report):
+    """Write how many of the clips, which are videos where none is cut."""
+    return f"{len(part)} of {len(report)} {'clips' if report['filename'].duplicated().any() else 'videos'}"
+
+
 def _lines(report, column):
-    """Write what a column of the report says of its videos, a line each."""
-    lines = [f"{filename}: {text}" for filename, text in zip(report["filename"], report[column], strict=True)]
-    more = [f"... and {len(lines) - MOST_LINES} more"] * (len(lines) > MOST_LINES)
-    return "\n".join(lines[:MOST_LINES] + more)
+    """Write what a column of the report says of its clips, a line each."""
+    rows = zip(report["filename"], report["start"], report[column], strict=True)
+    return [f"{name}{f' from {start:g} s' if start else ''}: {text}" for name, start, text in rows]

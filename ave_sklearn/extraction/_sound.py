@@ -1,0 +1,84 @@
+"""The sound of a video, second by second."""
+
+from itertools import chain
+
+import numpy as np
+
+from ave_sklearn.extraction._media import (
+    ExtractionError,
+    audio_stream,
+    begin_of,
+    check_length,
+    decode,
+    import_av,
+    open_media,
+)
+
+MAX_DRIFT = 0.1  # seconds that sound may be from its time stamps before it is moved; stamps may be rounded to ms
+
+
+def read_sound(path, n_segments, start=0.0):
+    """Read the sound of each second, all channels averaged.
+
+    Parameters
+    ----------
+    path : str
+    n_segments : int
+    start : float, default=0.0
+        Seconds from the begin of the file to that of the first segment.
+
+    Returns
+    -------
+    seconds : ndarray of float32, of shape (n_segments, rate)
+        Within [-1, 1]; silence where the file has none.
+    rate : int
+        Samples a second, those of the file.
+
+    Raises
+    ------
+    ExtractionError
+        If it cannot be decoded or the sound ends too early.
+    """
+    with open_media(path) as container:
+        frames = decode(container, audio_stream(container, path), start)
+        first = next(frames, None)
+        if first is None:
+            check_length(path, "the sound", 0.0, n_segments, start)
+        rate = first.sample_rate  # what the header says may be half of it
+        waveform = np.zeros(n_segments * rate, np.float32)
+        end = _fill(waveform, _pieces(chain([first], frames), begin_of(container) + start, rate, path), rate)
+    check_length(path, "the sound", start + end / rate, n_segments, start)
+    return waveform.reshape(n_segments, rate), rate
+
+
+def _pieces(frames, begin, rate, path):
+    """Yield the time stamp, in seconds from `begin`, and the samples, channels averaged, of each piece of sound."""
+    layout = None
+    for frame in frames:
+        if frame.sample_rate != rate:
+            raise ExtractionError(f"its sound changes from {rate} to {frame.sample_rate} Hz.", path)
+        if (frame.format.name, frame.layout.name) != layout:  # broadcasts go from mono to stereo
+            layout = frame.format.name, frame.layout.name
+            to_float = import_av().AudioResampler(format="fltp")
+        for piece in to_float.resample(frame):
+            yield (None if piece.time is None else piece.time - begin), piece.to_ndarray().mean(axis=0)
+
+
+def _fill(waveform, chunks, rate):
+    """Write pieces of sound one after the other, at their time stamps where these differ; return the end.
+
+    Pieces outside of the waveform are left out: those before it, and a lead-in whose negative time stamp has become a
+    very large one.
+    """
+    position, end = None, 0
+    for time, samples in chunks:
+        stamped = position if time is None else round(time * rate)
+        if position is None or abs(stamped - position) > MAX_DRIFT * rate:
+            position = stamped or 0
+        first, stop = np.clip([position, position + len(samples)], 0, len(waveform))
+        waveform[first:stop] = samples[first - position : stop - position]
+        position += len(samples)
+        end = stop if stop > first else end
+        if end == len(waveform):
+            break
+    return end
