@@ -1,8 +1,6 @@
 """``python -m ave_sklearn`` is the command line ``ave-sklearn``."""
 
-import sys
-
-from ave_sklearn.cli import main
+from ave_sklearn.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -2,9 +2,9 @@
 
 import json
 
-import numpy as np
 import pandas as pd
 
+from ave_sklearn._clips import join_clips
 from ave_sklearn._feature_folder import whole_file
 
 
@@ -34,35 +34,6 @@ def event_rows(localizer, X, clips):
     ]
     events = pd.concat(tables).rename(columns={"video": "filename", "score": "probability"})
     return pd.DataFrame({"filename": clips["filename"].unique()}).merge(events, on="filename", how="left")
-
-
-def join_clips(values, clips):
-    """Join what belongs to the seconds of clips that follow each other.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_clips, n_segments, ...)
-    clips : DataFrame of n_clips rows
-        Columns ``filename`` and ``start``, in the order of time.
-
-    Yields
-    ------
-    filename : str
-    start : int
-        Second at which the stretch begins; a file has several where clips in between are missing.
-    joined : ndarray of shape (n_seconds, ...)
-    """
-    for filename, rows in clips.reset_index(drop=True).groupby("filename", sort=False):
-        begin = stop = int(rows["start"].iloc[0])
-        parts = []
-        for row, start in rows["start"].astype(int).items():
-            if start > stop:
-                yield filename, begin, np.concatenate(parts)
-                begin = stop = start
-                parts = []
-            parts.append(values[row, stop - start :])
-            stop = start + values.shape[1]
-        yield filename, begin, np.concatenate(parts)
 
 
 def write_rows(rows, file):

@@ -73,7 +73,16 @@ def write_npy(files, arrays, dtype=None):
     with npy_files(layouts) as writers:
         for writer, rows in zip(writers, arrays, strict=True):
             for block in row_blocks(rows):
-                writer.append(rows.select(block).read(writer.dtype))
+                writer.append(_read_as(writer.dtype, rows.select(block)))
+
+
+def _read_as(dtype, rows):
+    """Read rows as numbers of a type that holds them."""
+    try:
+        with np.errstate(over="raise"):
+            return rows.read(dtype)
+    except FloatingPointError as error:
+        raise ValueError(f"{rows.name} has numbers that dtype {dtype} cannot hold: {error}.") from error
 
 
 def _real_dtype(dtype):

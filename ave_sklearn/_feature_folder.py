@@ -6,10 +6,9 @@ import re
 import warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from uuid import uuid4
 
-import numpy as np
 import pandas as pd
 
 from ave_sklearn._labels import first_few
@@ -60,9 +59,9 @@ def write_features(folder, extractor, clips, *, force=False):
 def check_target(folder, force):
     """Return a folder as a Path; refuse one that holds features, without `force`, or cannot be made."""
     folder = Path(folder)
-    held = [name for name in (AUDIO, VISUAL, VIDEOS) if (folder / name).exists()]
+    held = [name for name in (AUDIO, VISUAL, VIDEOS, SKIPPED, EXTRACTOR) if (folder / name).exists()]
     if held and not force:
-        raise FileExistsError(f"{folder} already holds features ({', '.join(held)}); --force replaces them.")
+        raise FileExistsError(f"{folder} already holds {', '.join(held)}; --force replaces features.")
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file; a folder for features is wanted.")
     return check_parent(folder)
@@ -77,9 +76,20 @@ def check_parent(file):
 
 
 def check_file(file):
-    """Refuse a path that cannot be the name of a new file."""
+    """Refuse a path that cannot be written to, before the work whose result goes there."""
     if check_parent(file).is_dir():
         raise IsADirectoryError(f"{file} is a folder; the name of a file is wanted.")
+    with _naming(file), NamedTemporaryFile(dir=Path(file).parent, prefix=f".{Path(file).name}."):
+        pass
+
+
+@contextmanager
+def _naming(file):
+    """Let an OSError name the file that the user asked for."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), os.fspath(file)) from error
 
 
 def _describe(folder, extractor):
@@ -127,49 +137,19 @@ def read_features(folder):
     audio, visual, file = (_existing(folder, name) for name in (AUDIO, VISUAL, VIDEOS))
     features = AVFeatures.from_npy(audio, visual)
     clips = pd.read_csv(file, dtype={"filename": str}, keep_default_na=False)
-    if not {"filename", "start"} <= set(clips) or clips["start"].dtype.kind not in "if":
-        raise ValueError(f"{file} must have the columns 'filename' and 'start' (numbers); got {list(clips.columns)}.")
+    if not {"filename", "start"} <= set(clips):
+        raise ValueError(f"{file} must have the columns 'filename' and 'start'; got {list(clips.columns)}.")
+    if clips["start"].dtype.kind not in "if" or (clips["start"] % 1 != 0).any() or (clips["start"] < 0).any():
+        raise ValueError(f"{file} must have whole seconds in the column 'start'; got {clips['start'].tolist()[:5]}.")
     if len(clips) != features.n_videos:
         raise ValueError(f"{file} names {len(clips)} clips, but the arrays have {features.n_videos} rows.")
     return features, clips
 
 
-def clip_labels(events, clips, n_segments, **options):
-    """Label the segments of clips by the events of the videos that they are cut from.
-
-    Parameters
-    ----------
-    events : DataFrame
-        Of `read_events`; times are from the begin of the video.
-    clips : DataFrame of n_clips rows
-        Of `read_features`.
-    n_segments : int
-    **options
-        For `to_segments`.
-
-    Returns
-    -------
-    y : ndarray of shape (n_clips, n_segments)
-
-    Raises
-    ------
-    ValueError
-        If an event ends half a second or more after the last clip of its video, or `to_segments` refuses it.
-    """
-    from ave_sklearn.datasets import to_segments
-
-    starts = clips["start"].astype(int)
-    ends = starts.groupby(clips["filename"], sort=False).max() + n_segments
-    for name, of_video in events.groupby("filename"):
-        too_late = of_video[of_video["offset"] > ends[name] + 0.5]
-        if len(too_late):
-            raise ValueError(
-                f"events, row {too_late.index[0]!r}: the event ends at {too_late['offset'].iloc[0]:g} s, but the "
-                f"features of {name!r} end at {ends[name]} s."
-            )
-    y = to_segments(events, ends.index, n_segments=int(ends.max()), **options)
-    seconds = starts.to_numpy()[:, None] + np.arange(n_segments)
-    return y[ends.index.get_indexer(clips["filename"])[:, None], seconds]
+def read_skipped(folder):
+    """Return the names of the videos of which clips were skipped."""
+    file = Path(folder, SKIPPED)
+    return set(pd.read_csv(file, dtype=str, keep_default_na=False)["filename"]) if file.is_file() else set()
 
 
 def read_extractor(folder):
@@ -256,7 +236,8 @@ def whole_file(file):
     file = Path(file)
     temporary = file.with_name(f".{file.name}.{uuid4().hex[:12]}.part")
     try:
-        yield temporary
-        os.replace(temporary, file)
+        with _naming(file):
+            yield temporary
+            os.replace(temporary, file)
     finally:
         temporary.unlink(missing_ok=True)

@@ -257,6 +257,8 @@ class AVFeatures:
             return self._modality(key)
         if isinstance(key, tuple):
             key = _rows_only(key)
+        if key is Ellipsis:
+            key = slice(None)
         return self._select(row_positions(key, len(self)))
 
     def _modality(self, name):

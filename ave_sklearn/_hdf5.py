@@ -61,7 +61,7 @@ def open_hdf5(file, key=None):
         if _is_mappable(dataset):
             place = os.path.abspath(dataset.file.filename)
             return np.memmap(place, dataset.dtype, "r", offset=dataset.id.get_offset(), shape=dataset.shape)
-        return HDF5Rows(file, dataset)
+        return HDF5Rows(dataset.file.filename, dataset)
 
 
 class HDF5Rows(RowSource):

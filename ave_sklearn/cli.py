@@ -3,11 +3,13 @@
 import argparse
 import ast
 import os
+import signal
 import sys
 import warnings
 
 from ave_sklearn._version import __version__
 
+INTERRUPTED = 130
 DESCRIPTION = "Find out which seconds of a video hold an event that is both seen and heard, and which event it is."
 WEIGHTS_HELP = "folder with the weights of VGG-19 and VGGish; the environment variable AVE_SKLEARN_WEIGHTS if not given"
 ANNOTATIONS_HELP = "event list: columns filename, onset, offset (seconds), event_label"
@@ -34,7 +36,7 @@ def main(argv=None):
             args.run(args)
             sys.stdout.flush()
         except KeyboardInterrupt:
-            return 130
+            return INTERRUPTED
         except BrokenPipeError:  # who read the output has seen enough, as in "| head"
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
@@ -44,6 +46,20 @@ def main(argv=None):
             _say("error", _message_of(error))
             return 1
     return 0
+
+
+def run():
+    """Run the command line as a program of its own.
+
+    A request to terminate is taken as Ctrl-C, so that temporary files are removed. The process then ends at once:
+    threads that are still at work on a video would let the interpreter abort.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    status = main()
+    if status == INTERRUPTED:
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 # -------------------------------------------------------------- arguments
@@ -129,11 +145,11 @@ def _setting(text):
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
-    if value in ("inf", "-inf"):
+    if value.lower().lstrip("+-") in ("inf", "nan"):
         return name, float(value)
     try:
         return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError):
         return name, value
 
 
@@ -177,7 +193,12 @@ def run_fit(args):
 
     check_file(args.output)
     extractor, localizer = read_extractor(args.features), _localizer(args)
-    X, y = _annotated(args, localizer.background)
+    X, y, _ = _annotated(args, localizer.background)
+    if extractor.n_segments != X.n_segments:
+        raise ValueError(
+            f"{args.features}: the arrays have {X.n_segments} segments, but extractor.json n_segments="
+            f"{extractor.n_segments}."
+        )
     localizer.fit(X, y).set_params(verbose=0)
     with whole_file(args.output) as file:
         joblib.dump(Pipeline([("extract", extractor), ("localize", localizer)]), file)
@@ -198,31 +219,38 @@ def run_predict(args):
     extractor = model.named_steps["extract"].set_params(**_extraction_options(args))
     X = extractor.transform(cut_clips(args.videos, extractor.n_segments))
     rows = event_rows(model.named_steps["localize"], X, extractor.report_.query("error == ''"))
-    if args.output:
-        write_rows(rows, args.output)
     if not (args.quiet and args.output):
         print(format_rows(rows))
+    if args.output:
+        write_rows(rows, args.output)
 
 
 def run_score(args):
-    """Print how well a model finds the annotated events."""
+    """Print how well a model finds the annotated events, each second of a video counted once."""
+    import numpy as np
+
+    from ave_sklearn._clips import join_clips, pad_rows
     from ave_sklearn.metrics import event_f1_score, event_report, segment_accuracy_score, segment_classification_report
 
     localizer = _load_model(args.model).named_steps["localize"]
     background = localizer.background
-    X, y = _annotated(args, background)
-    found = localizer.predict(X)
-    print(f"segment accuracy     {segment_accuracy_score(y, found):.3f}")
-    print(f"event F1 (IoU 0.5)   {event_f1_score(y, found, background=background):.3f}")
-    print(f"\nsegments\n{segment_classification_report(y, found).round(3).rename_axis(None).to_string()}")
-    print(f"\nevents\n{event_report(y, found, background=background).round(3).rename_axis(None).to_string()}")
+    X, y, clips = _annotated(args, background)
+    true, found = ([values for *_, values in join_clips(labels, clips)] for labels in (y, localizer.predict(X)))
+    seconds = [np.concatenate(stretches)[None] for stretches in (true, found)]
+    events = [pad_rows(stretches, background) for stretches in (true, found)]
+    print(f"segment accuracy     {segment_accuracy_score(*seconds):.3f}")
+    print(f"event F1 (IoU 0.5)   {event_f1_score(*events, background=background):.3f}")
+    print(f"\nsegments\n{segment_classification_report(*seconds).round(3).rename_axis(None).to_string()}")
+    print(f"\nevents\n{event_report(*events, background=background).round(3).rename_axis(None).to_string()}")
 
 
 # ------------------------------------------------------------------ parts
 def _check_videos(videos):
-    """Refuse folders and videos that are given twice, before anything slow begins."""
+    """Refuse folders, names that are no text and videos that are given twice, before anything slow begins."""
     seen = set()
     for video in videos:
+        if not video.isprintable() and any("\ud800" <= character <= "\udfff" for character in video):
+            raise ValueError(f"{video!r} is not a name in UTF-8; rename the file.")
         if os.path.isdir(video):
             raise ValueError(f"{video} is a folder; give the video files in it.")
         if os.path.abspath(video) in seen:
@@ -251,8 +279,9 @@ def _localizer(args):
 
 
 def _annotated(args, background):
-    """Return the features of a folder and the labels that an event list gives their segments."""
-    from ave_sklearn._feature_folder import clip_labels, match_names, read_features
+    """Return the features of a folder, the labels that an event list gives their segments, and of what they are."""
+    from ave_sklearn._clips import clip_labels
+    from ave_sklearn._feature_folder import match_names, read_features, read_skipped
     from ave_sklearn.datasets import read_events
 
     X, clips = read_features(args.features)
@@ -261,7 +290,12 @@ def _annotated(args, background):
     n_quiet = len(set(videos) - set(events["filename"]))
     if n_quiet and not args.quiet:
         _say("note", f"{n_quiet} of {len(videos)} videos are not in {args.annotations}: taken as all {background}")
-    return X, clip_labels(events, clips, X.n_segments, background=background, min_overlap=args.min_overlap)
+    options = {"background": background, "min_overlap": args.min_overlap}
+    try:
+        y = clip_labels(events, clips, X.n_segments, read_skipped(args.features), **options)
+    except ValueError as error:
+        raise ValueError(f"{args.annotations}: {error}") from error
+    return X, y, clips
 
 
 def _load_model(file):
@@ -270,11 +304,12 @@ def _load_model(file):
 
     try:
         model = joblib.load(file)
-    except (OSError, ImportError):
+    except OSError:
         raise
     except Exception as error:  # an unpickler may raise anything about a file that is no pickle
         raise ValueError(f"{file} cannot be read as a model: {type(error).__name__}: {error}") from error
-    if list(getattr(model, "named_steps", {})) != ["extract", "localize"]:
+    steps = getattr(model, "named_steps", {})
+    if not (hasattr(steps.get("extract"), "transform") and hasattr(steps.get("localize"), "predict_events")):
         raise ValueError(f"{file} holds a {type(model).__name__}, not a model of 'ave-sklearn fit'.")
     return model
 

@@ -1,9 +1,13 @@
 """The command line: the whole way on real media once, everything else on small feature folders."""
 
+import errno
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from io import StringIO
 from pathlib import Path
 
 import joblib
@@ -15,8 +19,9 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from ave_sklearn import AVFeatures, PSPLocalizer, WeakPSPLocalizer, __version__
-from ave_sklearn._event_output import format_rows, join_clips
-from ave_sklearn._feature_folder import clip_labels, match_names, read_features, write_features
+from ave_sklearn._clips import clip_labels, join_clips
+from ave_sklearn._event_output import format_rows
+from ave_sklearn._feature_folder import match_names, read_features, write_features
 from ave_sklearn.cli import _setting, main
 from ave_sklearn.datasets import read_events, to_events, to_segments
 from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor, cut_clips
@@ -223,6 +228,8 @@ PATHS = [("--features", "features"), ("--annotations", "events.csv"), ("-o", "mo
     [
         ("x=None", None),
         ("x=-inf", -np.inf),
+        ("x=Inf", np.inf),
+        ("x={[]: 1}", "{[]: 1}"),
         ("x=inf", np.inf),
         ("x=1e-3", 0.001),
         ("x=False", False),
@@ -252,8 +259,14 @@ def test_settings_are_literals_or_text(text, value):
         ("features/extractor.json", "{", "extractor.json does not hold the parameters of a VideoFeatureExtractor"),
         ("features/extractor.json", '{"speed": 1}', "extractor.json does not hold the parameters"),
         ("features/extractor.json", "[1]", "extractor.json does not hold the parameters"),
-        ("features/videos.csv", "video\na\n", "videos.csv must have the columns 'filename' and 'start' (numbers); got"),
-        ("features/videos.csv", "filename,start\na,b\n", "videos.csv must have the columns 'filename' and 'start'"),
+        ("features/videos.csv", "video\na\n", "videos.csv must have the columns 'filename' and 'start'; got ['video']"),
+        ("features/videos.csv", "filename,start\na,b\n", "whole seconds in the column 'start'; got ['b']"),
+        ("features/videos.csv", "filename,start\na,.5\n", "whole seconds in the column 'start'; got [0.5]"),
+        (
+            "features/extractor.json",
+            '{"n_segments": 4}',
+            "the arrays have 3 segments, but extractor.json n_segments=4.",
+        ),
         ("features/videos.csv", "filename,start\na,0\n", "videos.csv names 1 clips, but the arrays have 15 rows"),
         ("features/visual.npy", "no array", "visual.npy"),
         ("events.csv", None, "events.csv: No such file or directory"),
@@ -264,7 +277,7 @@ def test_settings_are_literals_or_text(text, value):
         (
             "events.csv",
             EVENTS + "videos/010.mp4,1,5,dog\n",
-            "the event ends at 5 s, but the features of 'videos/010.mp4' end at 3 s.",
+            "the event ends at 5 s, but the features of 'videos/010.mp4' end",
         ),
         ("events.csv", EVENTS + "videos/010.mp4,1,2,dog\nvideos/010.mp4,1,2,cat\n", "has the labels 'dog' and 'cat'"),
         ("events.csv", EVENTS + "videos/010.mp4,1,2,background\n", "background='background' must be the label of"),
@@ -446,7 +459,8 @@ def test_score_of_features_of_another_shape_is_one_line(model, folder, capsys):
         (["none.mp4"], "1 of 1 videos cannot be used: none.mp4: "),
         (["events.csv"], "1 of 1 videos cannot be used: events.csv: "),
         (["a.mp4", "-o", "none/new"], "the folder none is not there, so new cannot be made in it."),
-        (["a.mp4", "-o", "features"], "features already holds features (audio.npy, visual.npy, videos.csv); --force"),
+        (["a.mp4", "-o", "features"], "features already holds audio.npy, visual.npy, videos.csv, extractor.json; --f"),
+        (["\udcff.mp4"], "'\\udcff.mp4' is not a name in UTF-8; rename the file."),
         (["a.mp4", "-o", "events.csv"], "events.csv is a file; a folder for features is wanted."),
         (["a.mp4", "--n-segments", "0"], "The 'n_segments' parameter of VideoFeatureExtractor must be"),
         (["a.mp4", "--weights", "pretrained"], "weights_dir is None and the environment variable"),
@@ -600,10 +614,24 @@ def test_labels_of_clips_are_those_of_their_seconds():
         [("a", 1.0, 4.0, "dog"), ("a", 6.6, 8.4, "cat"), ("b", 2.0, 3.0, "cat")],
         columns=["filename", "onset", "offset", "event_label"],
     )
-    y = clip_labels(events, clips, 3, background="-")
+    y = clip_labels(events, clips, 3, set(), background="-")
     assert y.tolist() == [["-", "-", "cat"], ["-", "dog", "dog"], ["dog", "-", "-"], ["-", "-", "cat"]]
-    with pytest.raises(ValueError, match="row 2: the event ends at 3.6 s, but the features of 'b' end at 3 s"):
-        clip_labels(events.replace(3.0, 3.6), clips, 3)
+    assert clip_labels(events.replace(3.0, 3.5), clips, 3, set(), background="-").tolist() == y.tolist()
+
+
+LATE = [("a", 2.0, 3.6, "dog"), ("a", 5.0, 9.0, "dog"), ("a", 8.0, 10.0, "dog"), ("b", 3.0, 4.0, "dog")]
+
+
+@pytest.mark.parametrize("late", LATE)
+def test_events_in_skipped_clips_are_warned_of_and_others_without_features_refused(late):
+    """Of "a" the seconds 3 to 6 are missing."""
+    clips = clips_of(("a", 0), ("a", 6), ("b", 0))
+    events = pd.DataFrame([("b", 1.0, 2.0, "cat"), late], columns=["filename", "onset", "offset", "event_label"])
+    with pytest.raises(ValueError, match=f"row 1: the event ends at .* features of '{late[0]}' end before"):
+        clip_labels(events, clips, 3, set())
+    with pytest.warns(UserWarning, match="1 of the events lie in clips that were skipped.*first 'dog'"):
+        y = clip_labels(events, clips, 3, {late[0]})
+    assert y[2].tolist() == ["background", "cat", "background"]
 
 
 def test_long_videos_are_cut_for_training_and_put_together_again(model, folder, tmp_path, capsys, monkeypatch):
@@ -624,3 +652,46 @@ def test_long_videos_are_cut_for_training_and_put_together_again(model, folder, 
     events = read_events(folder / "out.csv")
     assert events[["onset", "offset", "event_label"]].to_numpy().tolist() == [[0, 2, "cat"], [3, 5, "cat"]]
     assert cut_clips([tmp_path / "2.mp4"], 3) == [(str(tmp_path / "2.mp4"), float(start)) for start in (0, 3, 4)]
+
+
+def test_a_models_own_events_score_one(model, folder, capsys, monkeypatch):
+    """Seconds that two clips share count once, and events that cross their border are one."""
+    features, names = folder / "long", [f"{'110011'[start : start + 3]}.mp4" for start in (0, 2, 3)]
+    features.mkdir()
+    np.save(features / "audio.npy", features_of(names).audio)
+    np.save(features / "visual.npy", features_of(names).visual)
+    clips_of(("v", 0), ("v", 2), ("v", 3)).to_csv(features / "videos.csv", index=False)
+    (folder / "own.csv").write_text(EVENTS + "v,0,2,cat\nv,4,6,cat\n")
+    assert main(["score", model, "--features", str(features), "--annotations", str(folder / "own.csv")]) == 0
+    out = capsys.readouterr().out
+    assert "segment accuracy     1.000\nevent F1 (IoU 0.5)   1.000\n" in out
+    n_true = pd.read_fwf(StringIO(out.split("events\n")[1]))["n_true"]
+    assert n_true.iloc[0] == 2
+
+
+# ---------------------------------------------------------------- signals
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_work_and_leaves_nothing(tmp_path, number):
+    videos = [str(write_video(tmp_path / f"{name}.mp4", fps=25, seconds=5)) for name in "abc"]
+    options = ["--weights", "random", "--n-segments", "5", "--n-jobs", "2", "-o", str(tmp_path / "features")]
+    command = [sys.executable, "-m", "ave_sklearn", "extract", *videos, *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while b"0/3" not in os.read(process.stderr.fileno(), 10_000):  # the progress bar: the networks are at work
+            assert process.poll() is None
+        time.sleep(1)
+        process.send_signal(number)
+        assert process.wait(timeout=10) == 130  # a video takes longer
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.mp4", "b.mp4", "c.mp4"]
+
+
+@pytest.mark.parametrize("command", ["predict", "fit"])
+def test_a_result_that_cannot_be_written_is_found_before_the_work(model, fit, folder, capsys, monkeypatch, command):
+    def work(*args, **kwargs):
+        raise AssertionError("the work began")
+
+    monkeypatch.setattr(FakeExtractor, "transform", work)
+    monkeypatch.setattr(PSPLocalizer, "fit", work)
+    target = folder / f"{'x' * 300}.csv"  # longer than file systems take
+    run = fit(output=target) if command == "fit" else main(["predict", model, "110.mp4", "-o", str(target)])
+    assert run == 1
+    assert error_line(capsys) == f"{target}: {os.strerror(errno.ENAMETOOLONG)}"

@@ -1,6 +1,7 @@
 """Event lists: who reads them from a file, and who turns them into segment labels and back."""
 
 import numbers
+import os
 import warnings
 
 import numpy as np
@@ -76,9 +77,9 @@ def to_segments(
     r"""Label the segments of videos by the events that they hold.
 
     Segment :math:`t` of a video lasts from :math:`t d` to :math:`(t + 1) d` seconds, where :math:`d` is
-    ``segment_duration``. It gets the label :math:`c` if the events :math:`e` of that label cover enough of it:
+    ``segment_duration``. It gets the label :math:`c` if the events :math:`e` of that label together cover enough of it:
 
-    .. math:: \frac{1}{d} \sum_{e: label(e) = c} |[onset_e, offset_e] \cap [t d, (t + 1) d]| \ge min\_overlap
+    .. math:: \frac{1}{d} |[t d, (t + 1) d] \cap \bigcup_{e: label(e) = c} [onset_e, offset_e]| \ge min\_overlap
 
     Parameters
     ----------
@@ -189,7 +190,9 @@ def to_events(y, videos=None, *, background="background", segment_duration=1.0, 
 
 
 def _check_videos(videos):
-    """Return the names of the videos as an Index."""
+    """Return the names of the videos as an Index; those of pathlib as text."""
+    if not isinstance(videos, str):
+        videos = [os.fspath(name) if isinstance(name, os.PathLike) else name for name in videos]
     names = as_array(videos, "videos")
     if names.ndim != 1:
         raise ValueError(f"videos must be a list of names; got the shape {names.shape}.")
@@ -257,12 +260,23 @@ def _touches(events, codes, n_segments, duration):
     count = np.ceil(offset).astype(int) - first
     event = np.repeat(np.arange(len(events)), count)
     segment = np.arange(len(event)) - np.repeat(np.cumsum(count) - count - first, count)
-    share = np.minimum(offset[event], segment + 1) - np.maximum(onset[event], segment)
-    video = events["video"].to_numpy()[event]
-    touches = pd.DataFrame({"video": video, "segment": segment, "code": codes[event], "event": event, "share": share})
-    touches = touches[touches["share"] > TOLERANCE]
+    uncovered = np.maximum(onset, _covered_until(events["video"], codes, onset, offset))
+    stop, video = np.minimum(offset[event], segment + 1), events["video"].to_numpy()[event]
+    touches = pd.DataFrame({"video": video, "segment": segment, "code": codes[event], "event": event})
+    touches["share"] = np.maximum(stop - np.maximum(uncovered[event], segment), 0)
+    touches = touches[stop - np.maximum(onset[event], segment) > TOLERANCE]
     cell = ["video", "segment", "code"]
     return touches.assign(share=touches.groupby(cell)["share"].transform("sum")).sort_values(cell)
+
+
+def _covered_until(video, codes, onset, offset):
+    """Return until when events of the same label that begin before each event cover its video."""
+    order = np.argsort(onset, kind="stable")
+    ends = pd.DataFrame({"video": video.to_numpy()[order], "code": codes[order], "offset": offset[order]})
+    by_label = ends.groupby(["video", "code"])["offset"]
+    covered = np.empty(len(onset))
+    covered[order] = by_label.cummax().groupby([ends["video"], ends["code"]]).shift(fill_value=0)
+    return covered
 
 
 def _check_one_label(marks, events, duration):

@@ -84,7 +84,7 @@ def _check_columns(columns, where):
     unknown = [name for name in names if name not in REQUIRED + OPTIONAL]
     if missing or unknown or len(set(names)) < len(names):
         got = f"got {list(columns)}"
-        if missing == REQUIRED:
+        if missing == REQUIRED and not {str(name).lower() for name in names} & set(REQUIRED):
             got = f"there is no header, but {list(columns)}"
         raise ValueError(
             f"{where}: the columns must be {REQUIRED}, each once, and {' or '.join(OPTIONAL)} if wanted; {got}."
