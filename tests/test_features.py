@@ -867,3 +867,8 @@ def test_what_a_worker_returns_outlives_joblib_s_files(in_memory, tmp_path, task
     for X in returned:
         X.check_files()
         assert_features(pickle.loads(pickle.dumps(X)), expected.audio, expected.visual)
+
+
+def test_an_ellipsis_is_all_videos():
+    X = AVFeatures(np.zeros((3, 2, 4)), np.zeros((3, 2, 5)))
+    assert len(X[...]) == len(X[..., ...]) == 3

@@ -731,3 +731,18 @@ def test_a_file_that_cannot_be_made_removes_the_others(tmp_path):
         with npy_files({tmp_path / "a.npy": ((3,), "f4"), long: ((3,), "f4")}):
             pass
     assert not list(tmp_path.iterdir())
+
+
+def test_a_link_to_a_chunked_dataset_of_another_file(tmp_path, audio_file):
+    write_hdf5(tmp_path / "data.h5", visual={"data": VISUAL, "chunks": True})
+    with h5py.File(tmp_path / "link.h5", "w") as opened:
+        opened["linked"] = h5py.ExternalLink("data.h5", "/visual")
+    X = AVFeatures.from_hdf5(audio_file, tmp_path / "link.h5", visual_key="linked")
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(X[2:])).visual, VISUAL[2:])
+
+
+def test_numbers_that_a_type_cannot_hold_are_not_written(tmp_path):
+    X = AVFeatures(AUDIO, np.where(VISUAL == VISUAL.min(), -1e6, VISUAL))
+    with pytest.raises(ValueError, match="visual has numbers that dtype float16 cannot hold"):
+        X.to_npy(tmp_path / "audio.npy", tmp_path / "visual.npy", dtype="float16")
+    assert not list(tmp_path.iterdir())
