@@ -197,6 +197,11 @@ def test_videos_side_by_side_give_the_same(folder, n_jobs):
     np.testing.assert_allclose(one.visual, many.visual.mean(axis=(2, 3)), rtol=1e-5)
 
 
+def test_threads_share_the_networks_whatever_the_backend(folder):
+    with joblib.parallel_config(backend="loky", n_jobs=2):
+        assert len(small(n_jobs=2).transform(paths_of(folder, "a.mp4 b.mp4"))) == 2
+
+
 def test_verbose_shows_a_progress_bar(folder, capsys):
     small().transform(paths_of(folder, "a.mp4"))
     assert capsys.readouterr().err == ""

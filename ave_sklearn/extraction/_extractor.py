@@ -267,7 +267,7 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         if self.weights == "random":
             warn_random([name for name in (self.visual, self.audio) if isinstance(name, str)])
         usable = report.index[report["error"] == ""]
-        parallel = joblib.Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
+        parallel = joblib.Parallel(n_jobs=self.n_jobs, require="sharedmem", return_as="generator")
         results = parallel(joblib.delayed(one_clip)(*clips[row]) for row in usable)
         progress = tqdm(results, total=len(usable), unit="clip", disable=not self.verbose)
         for row, (features, error) in zip(usable, progress, strict=True):
