@@ -1,4 +1,5 @@
 import pickle
+import sys
 import warnings
 
 import joblib
@@ -451,6 +452,15 @@ def test_X_must_be_a_list_of_paths(X, message):
 def test_parameters_out_of_range_are_named(folder, parameters):
     with pytest.raises(ValueError, match=f"'{next(iter(parameters))}' parameter of VideoFeatureExtractor"):
         small(**parameters).transform(paths_of(folder, "a.mp4"))
+
+
+@pytest.mark.parametrize("package", ["av", "soxr"])
+def test_missing_packages_are_found_first(folder, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    seen = Counted()
+    with pytest.raises(ImportError, match=r'pip install "ave_sklearn\[video\]"'):
+        small(visual=seen).transform(paths_of(folder, "a.mp4"))
+    assert seen.n_seen == 0
 
 
 def test_pca_is_for_vggish(folder):

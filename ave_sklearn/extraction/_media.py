@@ -45,9 +45,10 @@ class MediaInfo:
 
 
 def import_av():
-    """Import PyAV, or say which extra it comes with."""
+    """Import PyAV, or say which extra it comes with; soxr, which is needed later, must be there too."""
     try:
         import av
+        import soxr  # noqa: F401
     except ImportError as error:
         raise ImportError(
             'Reading videos needs PyAV and soxr, which come with: pip install "ave_sklearn[video]"'
