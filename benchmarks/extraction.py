@@ -21,6 +21,9 @@ import av
 import numpy as np
 
 from ave_sklearn.extraction import VideoFeatureExtractor
+from ave_sklearn.extraction._log_mel import log_mel_examples
+from ave_sklearn.extraction._pictures import read_pictures
+from ave_sklearn.extraction._sound import read_sound
 
 SECONDS, FPS, WIDTH, HEIGHT, RATE = 10, 25, 640, 360, 44100
 ROWS = [  # n_jobs, threads of each, precision
@@ -61,6 +64,18 @@ def measure(paths, n_jobs, precision):
     print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
 
 
+def print_parts(path):
+    """Print what a second of video costs before any network sees it, on this process's threads."""
+    start = time.perf_counter()
+    read_pictures(path, SECONDS, 16, 224)
+    pictures = time.perf_counter()
+    seconds, rate = read_sound(path, SECONDS)
+    sound = time.perf_counter()
+    log_mel_examples(seconds, rate)
+    parts = np.diff([start, pictures, sound, time.perf_counter()]) / SECONDS
+    print("a second of video: pictures {:.3f} s, sound {:.3f} s, log-mel {:.3f} s\n".format(*parts))
+
+
 def main():
     """Measure each row in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -74,6 +89,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for number in range(args.videos):
             write_video(f"{folder}/{number}.mp4", rng)
+        print_parts(f"{folder}/0.mp4")
         print("| n_jobs | threads of each | precision | seconds of video a second | peak memory (MB) |")
         print("|---|---|---|---|---|")
         for n_jobs, threads, precision in ROWS:
