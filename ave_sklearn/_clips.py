@@ -7,6 +7,8 @@ import pandas as pd
 
 from ave_sklearn.datasets._event_lists import to_segments
 
+LEFT_OUT = 0.6  # seconds at the end of a video; clips leave out up to 0.55
+
 
 def clip_labels(events, clips, n_segments, skipped, **options):
     """Label the segments of clips by the events of the videos that they are cut from.
@@ -30,7 +32,7 @@ def clip_labels(events, clips, n_segments, skipped, **options):
     Raises
     ------
     ValueError
-        If an event lies behind the end of its video, by half a second or more, or `to_segments` refuses it.
+        If an event lies behind the end of its video, or `to_segments` refuses it.
 
     Warns
     -----
@@ -50,7 +52,7 @@ def clip_labels(events, clips, n_segments, skipped, **options):
 
 
 def _absent(events, is_there):
-    """Return the events of which the features lack a second; up to half a second behind the last is let pass.
+    """Return the events of which the features lack more of a second than clips leave out at the end of a video.
 
     Parameters
     ----------
@@ -63,16 +65,18 @@ def _absent(events, is_there):
     onset, offset = events["onset"].to_numpy()[:, None], events["offset"].to_numpy()[:, None]
     stop = np.where(second < second[-1], second + 1, np.inf)
     length = np.minimum(offset, stop) - np.maximum(onset, second)  # how much of each second the event is
-    return events[((length > 0.5) & ~is_there).any(axis=1)]
+    return events[((length > LEFT_OUT) & ~is_there).any(axis=1)]
 
 
 def _tell_absent(events, skipped):
     """Refuse events that lie behind the end of their video; warn of those in clips that were skipped."""
     is_skipped = events["filename"].isin(skipped)
-    for event in events[~is_skipped].itertuples():
+    behind = events[~is_skipped]
+    if len(behind):
+        first = behind.iloc[0]
         raise ValueError(
-            f"events, row {event.Index!r}: the event ends at {event.offset:g} s, but the features of "
-            f"{event.filename!r} end before."
+            f"events, row {first.name!r}: the event ends at {first['offset']:g} s, but the features of "
+            f"{first['filename']!r} end before."
         )
     if len(events):
         first = events.iloc[0]

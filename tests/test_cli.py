@@ -616,7 +616,7 @@ def test_labels_of_clips_are_those_of_their_seconds():
     )
     y = clip_labels(events, clips, 3, set(), background="-")
     assert y.tolist() == [["-", "-", "cat"], ["-", "dog", "dog"], ["dog", "-", "-"], ["-", "-", "cat"]]
-    assert clip_labels(events.replace(3.0, 3.5), clips, 3, set(), background="-").tolist() == y.tolist()
+    assert clip_labels(events.replace(3.0, 3.55), clips, 3, set(), background="-").tolist() == y.tolist()
 
 
 LATE = [("a", 2.0, 3.6, "dog"), ("a", 5.0, 9.0, "dog"), ("a", 8.0, 10.0, "dog"), ("b", 3.0, 4.0, "dog")]
