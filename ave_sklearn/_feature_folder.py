@@ -12,6 +12,7 @@ from uuid import uuid4
 import pandas as pd
 
 from ave_sklearn._labels import first_few
+from ave_sklearn._npy import naming_file
 
 AUDIO, VISUAL = "audio.npy", "visual.npy"
 SKIPPED, EXTRACTOR = "skipped.csv", "extractor.json"
@@ -79,17 +80,8 @@ def check_file(file):
     """Refuse a path that cannot be written to, before the work whose result goes there."""
     if check_parent(file).is_dir():
         raise IsADirectoryError(f"{file} is a folder; the name of a file is wanted.")
-    with _naming(file), NamedTemporaryFile(dir=Path(file).parent, prefix=f".{Path(file).name}."):
+    with naming_file(file), NamedTemporaryFile(dir=Path(file).parent, prefix=f".{Path(file).name}."):
         pass
-
-
-@contextmanager
-def _naming(file):
-    """Let an OSError name the file that the user asked for."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno, error.strerror or str(error), os.fspath(file)) from error
 
 
 def _describe(folder, extractor):
@@ -236,7 +228,7 @@ def whole_file(file):
     file = Path(file)
     temporary = file.with_name(f".{file.name}.{uuid4().hex[:12]}.part")
     try:
-        with _naming(file):
+        with naming_file(file):
             yield temporary
             os.replace(temporary, file)
     finally:

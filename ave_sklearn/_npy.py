@@ -117,7 +117,7 @@ class NpyWriter:
         self.n_rows = 0
         folder, name = os.path.split(self.file)
         self._temporary = os.path.join(folder, f".{name}.{uuid4().hex[:12]}.part")
-        with _naming(self.file):
+        with naming_file(self.file):
             self._stream = open(self._temporary, "xb")
         try:
             self._header_size = self._write_header()
@@ -143,13 +143,13 @@ class NpyWriter:
         rows = np.asarray(rows)
         if rows.shape[1:] != self.row_shape or not rows.ndim:
             raise ValueError(f"{self.file} takes rows of shape {('n', *self.row_shape)}, got shape {rows.shape}.")
-        with _naming(self.file):
+        with naming_file(self.file):
             self._stream.write(np.ascontiguousarray(rows, self.dtype))
         self.n_rows += len(rows)
 
     def finish(self):
         """Write the final number of rows and flush everything to disk."""
-        with _naming(self.file):
+        with naming_file(self.file):
             self._stream.seek(0)
             if self._write_header() != self._header_size:
                 raise RuntimeError(f"the header of {self.file} has no room for {self.n_rows} rows.")
@@ -159,7 +159,7 @@ class NpyWriter:
 
     def publish(self):
         """Give the finished file its name."""
-        with _naming(self.file):
+        with naming_file(self.file):
             os.replace(self._temporary, self.file)
 
     def discard(self):
@@ -173,18 +173,18 @@ class NpyWriter:
         """Write the header and return its size, which NumPy keeps the same for any number of rows."""
         shape = (self.n_rows, *self.row_shape)
         descr = npy_format.dtype_to_descr(self.dtype)
-        with _naming(self.file):
+        with naming_file(self.file):
             npy_format.write_array_header_1_0(self._stream, {"shape": shape, "fortran_order": False, "descr": descr})
         return self._stream.tell()
 
 
 @contextmanager
-def _naming(file):
-    """Let an OSError say which file could not be written."""
+def naming_file(file):
+    """Let an OSError say which file, as the user named it, could not be written."""
     try:
         yield
     except OSError as error:
-        raise OSError(error.errno, f"{error.strerror or error}, while writing", file) from error
+        raise OSError(error.errno, f"{error.strerror or error}, while writing", os.fspath(file)) from error
 
 
 def check_targets(files):
