@@ -26,14 +26,16 @@ def event_rows(localizer, X, clips):
         but the name is missing.
     """
     stretches = join_clips(localizer._segment_proba(X), clips)
-    tables = [
-        localizer._events(proba[None], 1.0, [name])
-        .assign(onset=lambda t, s=start: t["onset"] + s)
-        .assign(offset=lambda t, s=start: t["offset"] + s)
-        for name, start, proba in stretches
-    ]
-    events = pd.concat(tables).rename(columns={"video": "filename", "score": "probability"})
+    events = pd.concat([_stretch_events(localizer, *stretch) for stretch in stretches])
+    events = events.rename(columns={"video": "filename", "score": "probability"})
     return pd.DataFrame({"filename": clips["filename"].unique()}).merge(events, on="filename", how="left")
+
+
+def _stretch_events(localizer, name, start, proba):
+    """Return the events of successive seconds of a video, the first of which is `start`."""
+    events = localizer._events(proba[None], 1.0, [name])
+    events[["onset", "offset"]] += start
+    return events
 
 
 def write_rows(rows, file):

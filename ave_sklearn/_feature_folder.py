@@ -7,12 +7,11 @@ import warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
-from uuid import uuid4
 
 import pandas as pd
 
 from ave_sklearn._labels import first_few
-from ave_sklearn._npy import naming_file
+from ave_sklearn._npy import naming_file, temporary_beside
 
 AUDIO, VISUAL = "audio.npy", "visual.npy"
 SKIPPED, EXTRACTOR = "skipped.csv", "extractor.json"
@@ -225,8 +224,7 @@ def _match_base_names(names, videos, source):
 @contextmanager
 def whole_file(file):
     """Yield the path of a temporary file, which gets the name `file` if the block ends without an error."""
-    file = Path(file)
-    temporary = file.with_name(f".{file.name}.{uuid4().hex[:12]}.part")
+    temporary = Path(temporary_beside(file))
     try:
         with naming_file(file):
             yield temporary

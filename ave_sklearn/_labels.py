@@ -157,6 +157,13 @@ def check_positive(value, name):
     return float(value)
 
 
+def check_positive_integer(value, name):
+    """Return a positive integer, or raise ValueError."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be a positive integer; got {value!r}.")
+    return value
+
+
 def check_label_pair(y_true, y_pred, as_labels=as_labels):
     """Return true and predicted labels as arrays of one shape, of one kind and not empty."""
     y_true, y_pred = as_labels(y_true, "y_true"), as_labels(y_pred, "y_pred")

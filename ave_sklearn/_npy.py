@@ -115,8 +115,7 @@ class NpyWriter:
         self.row_shape = tuple(int(size) for size in row_shape)
         self.dtype = np.dtype(dtype)
         self.n_rows = 0
-        folder, name = os.path.split(self.file)
-        self._temporary = os.path.join(folder, f".{name}.{uuid4().hex[:12]}.part")
+        self._temporary = temporary_beside(self.file)
         with naming_file(self.file):
             self._stream = open(self._temporary, "xb")
         try:
@@ -176,6 +175,12 @@ class NpyWriter:
         with naming_file(self.file):
             npy_format.write_array_header_1_0(self._stream, {"shape": shape, "fortran_order": False, "descr": descr})
         return self._stream.tell()
+
+
+def temporary_beside(file):
+    """Return a name, not taken yet, for a file in the making, in the folder that it goes to."""
+    folder, name = os.path.split(os.path.abspath(file))
+    return os.path.join(folder, f".{name}.{uuid4().hex[:12]}.part")
 
 
 @contextmanager

@@ -249,8 +249,10 @@ def _check_videos(videos):
     """Refuse folders, names that are no text and videos that are given twice, before anything slow begins."""
     seen = set()
     for video in videos:
-        if not video.isprintable() and any("\ud800" <= character <= "\udfff" for character in video):
-            raise ValueError(f"{video!r} is not a name in UTF-8; rename the file.")
+        try:
+            video.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"{video!r} is not a name in UTF-8; rename the file.") from error
         if os.path.isdir(video):
             raise ValueError(f"{video} is a folder; give the video files in it.")
         if os.path.abspath(video) in seen:

@@ -21,7 +21,7 @@ from ave_sklearn.datasets._ave_files import (
     require_files,
 )
 from ave_sklearn.datasets._ave_labels import check_background_labels, check_label_files, class_names, segment_labels
-from ave_sklearn.datasets._digits_recipe import read_text
+from ave_sklearn.datasets._text import read_text
 
 __all__ = ["load_ave"]
 

@@ -11,8 +11,8 @@ from ave_sklearn.datasets._digits_recipe import (
     SPLITS,
     draw_splits,
     read_sources,
-    read_text,
 )
+from ave_sklearn.datasets._text import read_text
 
 __all__ = ["load_av_digits"]
 

@@ -6,7 +6,6 @@ use; a *story* says what happens in one video, and is cast with recordings and i
 
 import hashlib
 import importlib.util
-from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ import pandas as pd
 from sklearn.datasets import load_digits
 
 from ave_sklearn.datasets._random import make_generator
+from ave_sklearn.datasets._text import read_text
 
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 SPLITS = {"train": 1000, "validation": 200, "test": 300}  # number of videos
@@ -88,11 +88,6 @@ def _read_speakers():
     """Read who speaks in each recording: the numbers of shape (3000,)."""
     lines = read_text("fsdd_speakers.txt").splitlines()
     return np.array([int(number) for line in lines if not line.startswith("#") for number in line])
-
-
-def read_text(name):
-    """Read a text file of the folder `data`."""
-    return (resources.files(__package__) / "data" / name).read_text(encoding="utf-8")
 
 
 # Splits: who and what may appear where

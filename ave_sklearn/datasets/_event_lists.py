@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ave_sklearn._events import segments_to_events
-from ave_sklearn._labels import as_array, as_labels, check_positive, first_few, is_background
+from ave_sklearn._labels import as_array, as_labels, check_positive, check_positive_integer, first_few, is_background
 from ave_sklearn.datasets._event_table import check_frame, read_table
 
 __all__ = ["read_events", "to_events", "to_segments"]
@@ -204,8 +204,7 @@ def _check_videos(videos):
 
 def _check_options(n_segments, min_overlap, unknown):
     """Refuse options of `to_segments` that are out of their range."""
-    if not isinstance(n_segments, numbers.Integral) or isinstance(n_segments, bool) or n_segments < 1:
-        raise ValueError(f"n_segments must be a positive integer; got {n_segments!r}.")
+    check_positive_integer(n_segments, "n_segments")
     if not isinstance(min_overlap, numbers.Real) or not 0 <= min_overlap <= 1:
         raise ValueError(f"min_overlap must be a number within [0, 1]; got {min_overlap!r}.")
     if unknown not in ("raise", "ignore"):

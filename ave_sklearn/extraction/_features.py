@@ -60,8 +60,9 @@ class Network:
     @property
     def key(self):
         """What tells this network from another: the state of its file, or a hash of its weights or its code."""
-        made_of = (self.given, self.file and file_stamp(self.file)) if isinstance(self.given, str) else self.given
-        return made_of if isinstance(made_of, tuple) else hash_callable(made_of), self.precision
+        if isinstance(self.given, str):
+            return self.given, self.file and file_stamp(self.file), self.precision
+        return hash_callable(self.given), self.precision
 
     def __call__(self, batch):
         """Return the features, ndarray of float32, of a batch, Tensor of shape (n, ...).
@@ -220,7 +221,7 @@ def visual_features(pictures, share, network, preprocessing, batch_size):
     -------
     features : ndarray of float32, of shape (n_segments, d) or (n_segments, h, w, d)
     """
-    prepare = PREPROCESSING.get(preprocessing, preprocessing) if isinstance(preprocessing, str) else preprocessing
+    prepare = PREPROCESSING[preprocessing] if isinstance(preprocessing, str) else preprocessing
     total = 0
     for begin in range(0, len(pictures), batch_size):
         batch = slice(begin, begin + batch_size)

@@ -183,8 +183,13 @@ def decode(container, stream, start):
     target = begin_of(container) + start - LEAD
     if target > 0:
         container.seek(int(target * 1e6))
-        first = next(_frames(container, stream, is_amid=True), None)
-        container.seek(int(target * 1e6) if first is not None and _is_by(first, target + LEAD) else 0)
+        frames = _frames(container, stream, is_amid=True)
+        first = next(frames, None)
+        if first is not None and _is_by(first, target + LEAD):
+            yield first
+            yield from frames
+            return
+        container.seek(0)
     yield from _frames(container, stream, is_amid=target > 0)
 
 

@@ -4,10 +4,11 @@ import math
 import os
 import warnings
 from collections import Counter
-from numbers import Integral, Real
+from numbers import Real
 
 import pandas as pd
 
+from ave_sklearn._labels import check_positive_integer
 from ave_sklearn.extraction._log_mel import SAMPLE_RATE
 from ave_sklearn.extraction._media import END_TOLERANCE, ExtractionError, check_length, probe
 
@@ -87,8 +88,7 @@ def cut_clips(videos, n_segments=10):
     [('holiday.mp4', 0.0), ('holiday.mp4', 10.0), ('holiday.mp4', 17.0)]
     >>> X = VideoFeatureExtractor().transform(clips)  # doctest: +SKIP
     """
-    if not isinstance(n_segments, Integral) or isinstance(n_segments, bool) or n_segments < 1:
-        raise ValueError(f"n_segments must be a positive integer; got {n_segments!r}.")
+    check_positive_integer(n_segments, "n_segments")
     return [(path, start) for path, _ in check_clips(videos) for start in _clip_starts(path, n_segments)]
 
 
