@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from nn_loops import layer_norm, softmax
 
 from ave_sklearn.nn import (
     AVGA,
     PSP,
     Fusion,
+    SegmentHead,
     SelfAttention,
     VideoHead,
     all_pair_similarity,
@@ -28,11 +30,6 @@ def rng():
 
 def tensor(array):
     return torch.from_numpy(np.asarray(array, dtype=np.float64))
-
-
-def softmax(x):
-    e = np.exp(x - x.max())
-    return e / e.sum()
 
 
 def divide_rows(rows):
@@ -143,11 +140,6 @@ def test_without_tau_features_pass_unchanged(rng):
     assert v_psp is v and a_psp is a and gamma == {}
 
 
-def layer_norm(x, layer):
-    mean, var = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
-    return (x - mean) / np.sqrt(var + layer.eps) * layer.weight.detach().numpy() + layer.bias.detach().numpy()
-
-
 @pytest.mark.parametrize("project", [True, False])
 def test_eq4_fusion(rng, project):
     fusion = Fusion(D, project=project).double()
@@ -206,7 +198,9 @@ def test_self_attention(rng):
 @pytest.mark.parametrize("released", [False, True])
 @pytest.mark.parametrize("weighting", [True, False])
 def test_eq5_and_eq6_video_prediction(rng, weighting, released):
-    head = VideoHead(D, 5, 3, weighting=weighting, released=released).double()
+    gate = torch.relu if released else None
+    scores = SegmentHead(D, 5, 3, activation=gate or torch.nn.Identity())
+    head = VideoHead(scores, 5, weighting=weighting, activation=gate).double()
     f = rng.randn(N, T, D)
     out = head(tensor(f))
     activation = (lambda x: np.maximum(x, 0)) if released else (lambda x: x)

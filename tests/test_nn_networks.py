@@ -49,7 +49,7 @@ def videos(n=3, n_segments=7, d_a=6, d_v=5, seed=0):
     [("paper", "full", 1_712_497), ("released", "full", 1_548_657), ("released", "weak", 1_253_902)],
 )
 def test_parameter_counts_on_the_ave_dataset(variant, supervision, count):
-    net = PSPNet(128, 512, 29, 49, variant=variant, supervision=supervision)
+    net = PSPNet(128, 512, 29, 49, variant=variant, supervision=supervision, hidden_size=256)
     assert sum(p.numel() for p in net.parameters()) == count
 
 
@@ -166,7 +166,7 @@ def parity_videos(seed):
 
 
 def released_outputs(names, supervision, tau, expected):
-    net = PSPNet(128, 512, 29, 49, supervision=supervision, variant="released", tau=tau)
+    net = PSPNet(128, 512, 29, 49, supervision=supervision, variant="released", tau=tau, hidden_size=256)
     net.load_state_dict(rename(released_weights(expected), names))
     with torch.no_grad():
         return net.eval()(*parity_videos(int(expected["seed"])))

@@ -22,7 +22,7 @@ CASES = [(PSPLocalizer, "full", FULLY_NAMES), (WeakPSPLocalizer, "weak", WEAKLY_
 def checkpoint(supervision, names):
     """Random weights of the released network under the authors' names, with some that they never use."""
     torch.manual_seed(0)
-    ours = PSPNet(128, 512, 29, 49, supervision=supervision, variant="released").state_dict()
+    ours = PSPNet(128, 512, 29, 49, supervision=supervision, variant="released", hidden_size=256).state_dict()
     back = {value: key for key, value in names.items()}
     theirs = {"L3.weight": torch.zeros(64, 256)}
     for name, value in ours.items():

@@ -1,18 +1,53 @@
 """Networks and losses on torch alone; they know neither scikit-learn nor skorch.
 
-Every network is called as ``network(audio, visual, mask=None)`` with `audio` of shape (n, T, d_a), `visual` of
-shape (n, T, d_v) or (n, T, H, W, d_v) and an optional bool `mask` of shape (n, T), false on padding. It returns
-a dict of tensors with at least ``logits`` of shape (n, T, C).
+The contract that every network follows, and a network of your own for :class:`~ave_sklearn.EventLocalizer` needs:
+
+* It is a ``torch.nn.Module`` class called as ``Network(n_audio_features, n_visual_features, n_classes, n_regions,
+  **params)``: d_a, d_v, C (background included) and N = H * W, or None where visual features have no map. `params`
+  are its own, and ``supervision`` ("full" or "weak") if it takes that.
+* ``forward(audio, visual)`` takes Tensors of shape (n, T, d_a) and (n, T, d_v) or (n, T, H, W, d_v), and returns a
+  dict of Tensors. The networks here take ``mask`` too, bool of shape (n, T), false on padding.
+* The dict has ``logits`` of shape (n, T, C); or, of a gated network, ``event_logits`` (n, T), positive where there
+  is an event, and ``category_logits`` (n, C - 1), the classes in order without background, or (n, C).
+* For weak supervision it has ``video_logits`` too, (n, C), or (n, C - 1) of a gated network.
+* It may have ``similarity`` (n, T), the cosine of the two modalities that the loss L_avps takes; ``fused``
+  (n, T, d) for ``embed``; ``attention`` (n, T, H, W); ``gamma_va`` and ``gamma_av`` (n, T, T) for ``propagation``.
+
+Optional class or instance attributes: ``extra_loss(outputs, target, background)``, a loss of shape (n,) or () that is
+added to the estimator's, where `target` holds codes (n, T) or proportions (n, C) and `background` the code of that
+class; ``pair_loss_weight``, what ``lam="auto"`` means; ``supervisions``, the settings that it can be trained in.
 """
 
-from ave_sklearn.nn.attention import AVGA, SelfAttention
-from ave_sklearn.nn.encoders import BiLSTM
-from ave_sklearn.nn.heads import Fusion, SegmentHead, VideoHead
+from ave_sklearn.nn.agsca import AGSCA
+from ave_sklearn.nn.attention import AVGA, MultiHeadAttention, SelfAttention, attend
+from ave_sklearn.nn.avel import AVELNet
+from ave_sklearn.nn.avin import AVINNet
+from ave_sklearn.nn.avrb import AVRBNet
+from ave_sklearn.nn.avsdn import AVSDNNet
+from ave_sklearn.nn.avt import AVTNet
+from ave_sklearn.nn.bilinear import BilinearFusion
+from ave_sklearn.nn.cman import CMANNet
+from ave_sklearn.nn.cmran import CMRANNet
+from ave_sklearn.nn.contrastive import ContrastiveLoss, segment_contrastive_loss, video_contrastive_loss
+from ave_sklearn.nn.cpsp import CPSPNet
+from ave_sklearn.nn.dam import DAMNet
+from ave_sklearn.nn.dmrn import DMRNNet, ResidualFusion
+from ave_sklearn.nn.encoders import BiLSTM, Encoder
+from ave_sklearn.nn.gated import (
+    GatedHead,
+    class_probabilities,
+    gated_cross_entropy,
+    gated_probabilities,
+    video_probabilities,
+)
+from ave_sklearn.nn.heads import Fusion, SegmentHead, VideoHead, flat_head
 from ave_sklearn.nn.layers import (
     Dropout,
+    Positions,
     Standardize,
     StandardizedNetwork,
     initialize,
+    masked_max,
     masked_mean,
     set_dropout_generator,
 )
@@ -24,30 +59,78 @@ from ave_sklearn.nn.losses import (
     video_binary_cross_entropy,
 )
 from ave_sklearn.nn.propagation import PSP, all_pair_similarity, propagate, prune
-from ave_sklearn.nn.psp import Encoder, PSPNet
+from ave_sklearn.nn.psp import PSPNet, PSPTrunk
+from ave_sklearn.nn.transformer import AttentionBlock, FeedForward, TransformerDecoderLayer, TransformerEncoderLayer
+
+NETWORKS = {
+    "avel": AVELNet,
+    "dmrn": DMRNNet,
+    "avsdn": AVSDNNet,
+    "cman": CMANNet,
+    "dam": DAMNet,
+    "avrb": AVRBNet,
+    "avin": AVINNet,
+    "avt": AVTNet,
+    "cmran": CMRANNet,
+    "psp": PSPNet,
+    "cpsp": CPSPNet,
+}
+"""The networks that :class:`~ave_sklearn.EventLocalizer` knows by name."""
 
 __all__ = [
+    "AGSCA",
+    "AVELNet",
     "AVGA",
-    "PSP",
+    "AVINNet",
+    "AVRBNet",
+    "AVSDNNet",
+    "AVTNet",
+    "AttentionBlock",
     "BiLSTM",
+    "BilinearFusion",
+    "CMANNet",
+    "CMRANNet",
+    "CPSPNet",
+    "ContrastiveLoss",
+    "DAMNet",
+    "DMRNNet",
     "Dropout",
     "Encoder",
+    "FeedForward",
     "FullyLoss",
     "Fusion",
+    "GatedHead",
+    "MultiHeadAttention",
+    "NETWORKS",
+    "PSP",
     "PSPNet",
+    "PSPTrunk",
+    "Positions",
+    "ResidualFusion",
     "SegmentHead",
     "SelfAttention",
     "Standardize",
     "StandardizedNetwork",
+    "TransformerDecoderLayer",
+    "TransformerEncoderLayer",
     "VideoHead",
     "WeakLoss",
     "all_pair_similarity",
+    "attend",
+    "class_probabilities",
+    "flat_head",
+    "gated_cross_entropy",
+    "gated_probabilities",
     "initialize",
+    "masked_max",
     "masked_mean",
     "pair_similarity_loss",
     "propagate",
     "prune",
+    "segment_contrastive_loss",
     "segment_cross_entropy",
     "set_dropout_generator",
     "video_binary_cross_entropy",
+    "video_contrastive_loss",
+    "video_probabilities",
 ]

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ave_sklearn.nn.layers import linear
+from ave_sklearn.nn.layers import Dropout, linear
 
 
 class AVGA(nn.Module):
@@ -30,20 +30,24 @@ class AVGA(nn.Module):
         what is seen, and maps may have any number of regions. An int is the authors' released form: the audio
         term has one value a region, added alike to all its tanh units, which ties the layer to that many
         regions.
+    init : {"xavier", "torch"}, default="xavier"
+        See :func:`ave_sklearn.nn.initialize`.
 
     References
     ----------
     .. [1] Y. Tian et al., "Audio-visual event localization in unconstrained videos", ECCV 2018.
     """
 
-    def __init__(self, n_audio_features, n_visual_features, hidden_size=512, attention_size=49, n_regions=None):
+    def __init__(
+        self, n_audio_features, n_visual_features, hidden_size=512, attention_size=49, n_regions=None, init="xavier"
+    ):
         super().__init__()
         self.transposed = n_regions is not None
-        self.audio = linear(n_audio_features, hidden_size, bias=True)
-        self.visual = linear(n_visual_features, hidden_size, bias=True)
-        self.visual_key = linear(hidden_size, attention_size)
-        self.audio_key = linear(hidden_size, n_regions if self.transposed else attention_size)
-        self.score = linear(attention_size, 1)
+        self.audio = linear(n_audio_features, hidden_size, bias=True, init=init)
+        self.visual = linear(n_visual_features, hidden_size, bias=True, init=init)
+        self.visual_key = linear(hidden_size, attention_size, init=init)
+        self.audio_key = linear(hidden_size, n_regions if self.transposed else attention_size, init=init)
+        self.score = linear(attention_size, 1, init=init)
 
     def forward(self, audio, regions):
         """Attend to the regions of each segment.
@@ -64,6 +68,84 @@ class AVGA(nn.Module):
         key_a = key_a.unsqueeze(3 if self.transposed else 2)
         attention = self.score(torch.tanh(key_v + key_a)).squeeze(-1).softmax(-1)
         return torch.einsum("btl,btld->btd", attention, regions), attention
+
+
+def attend(attention, audio, visual):
+    """Reduce visual maps to one vector a segment.
+
+    Parameters
+    ----------
+    attention : torch.nn.Module or None
+        Called as ``attention(audio, regions)`` with regions (n, T, N, d_v), such as :class:`AVGA`; None for visual
+        features that are pooled already.
+    audio : Tensor of shape (n, T, d_a)
+    visual : Tensor of shape (n, T, H, W, d_v), or (n, T, d_v) when `attention` is None
+
+    Returns
+    -------
+    pooled : Tensor of shape (n, T, d_v)
+    outputs : dict
+        ``attention`` of shape (n, T, H, W), where there are maps.
+    """
+    if attention is None:
+        return visual, {}
+    pooled, weights = attention(audio, visual.flatten(2, -2))
+    return pooled, {"attention": weights.unflatten(-1, visual.shape[2:-1])}
+
+
+class MultiHeadAttention(nn.Module):
+    r"""Scaled dot-product attention in several heads [1]_, with biases, as :class:`torch.nn.MultiheadAttention`.
+
+    Unlike torch's, its dropout draws from a generator of its own (:class:`ave_sklearn.nn.Dropout`).
+
+    Parameters
+    ----------
+    n_features : int
+        Length d of queries, memory and output.
+    n_heads : int, default=1
+        Divides d; each head has d / n_heads features.
+    dropout : float, default=0.0
+        On the attention weights.
+    project : bool, default=True
+        False leaves out the linear layer on the output.
+    init : {"xavier", "torch"}, default="xavier"
+        See :func:`ave_sklearn.nn.initialize`.
+
+    References
+    ----------
+    .. [1] A. Vaswani et al., "Attention is all you need", NIPS 2017.
+    """
+
+    def __init__(self, n_features, n_heads=1, dropout=0.0, project=True, init="xavier"):
+        super().__init__()
+        self.query, self.key, self.value = (linear(n_features, n_features, bias=True, init=init) for _ in range(3))
+        self.output = linear(n_features, n_features, bias=True, init=init) if project else nn.Identity()
+        self.n_heads = n_heads
+        self.dropout = Dropout(dropout)
+
+    def forward(self, query, memory, mask=None):
+        """Attend from each query to the memory.
+
+        Parameters
+        ----------
+        query : Tensor of shape (..., S, d)
+        memory : Tensor of shape (..., M, d)
+        mask : bool Tensor of shape (..., M) or None, default=None
+            False on entries of the memory that do not count.
+
+        Returns
+        -------
+        attended : Tensor of shape (..., S, d)
+        """
+        q, k, u = (
+            layer(x).unflatten(-1, (self.n_heads, -1)).transpose(-3, -2)  # (..., heads, S or M, d / heads)
+            for layer, x in ((self.query, query), (self.key, memory), (self.value, memory))
+        )
+        score = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+        if mask is not None:
+            score = score.masked_fill(~mask[..., None, None, :], -torch.inf)
+        attended = self.dropout(score.softmax(-1)) @ u
+        return self.output(attended.transpose(-3, -2).flatten(-2))
 
 
 class SelfAttention(nn.Module):

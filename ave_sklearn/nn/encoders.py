@@ -1,7 +1,10 @@
-"""Temporal encoders of one modality."""
+"""Temporal encoders: of one modality, and of both behind an attention over regions."""
 
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from ave_sklearn.nn.attention import SelfAttention, attend
+from ave_sklearn.nn.layers import Dropout
 
 
 class BiLSTM(nn.Module):
@@ -25,8 +28,67 @@ class BiLSTM(nn.Module):
         With `mask` (n, T), true on the first segments of each video and false on its padding, a video's codes
         are those that it would have alone; padding gets zeros.
         """
+        return self.run(x, mask)[0]
+
+    def run(self, x, mask=None, state=None):
+        """Return the codes of :meth:`forward`, and the state that each video ends in.
+
+        States are (h, c), each of shape (2, n, hidden_size / 2), forwards then backwards; `state` is that to start
+        from, None is zeros. They end after each video's last segment (forwards) and first (backwards).
+        """
         if mask is None:
-            return self.lstm(x)[0]
-        lengths = mask.sum(1).cpu()
-        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-        return pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=x.shape[1])[0]
+            return self.lstm(x, state)
+        packed = pack_padded_sequence(x, mask.sum(1).cpu(), batch_first=True, enforce_sorted=False)
+        codes, state = self.lstm(packed, state)
+        return pad_packed_sequence(codes, batch_first=True, total_length=x.shape[1])[0], state
+
+
+class Encoder(nn.Module):
+    """Attention over regions, then a BiLSTM for each modality (Sec. 4.2).
+
+    Parameters
+    ----------
+    n_audio_features, n_visual_features : int
+        d_a and d_v as they reach the LSTMs.
+    hidden_size : int
+        d_l.
+    attention : AVGA or None
+        None for pooled visual features.
+    audio_input, visual_input : torch.nn.Module or None, default=None
+        Layers in front of the attention (audio) and behind it (visual); the paper has none.
+    self_attention : bool, default=False
+        Self-attention over segments in front of the LSTMs (SAPSP, Table 1).
+    dropout : float, default=0.0
+        On the LSTMs' outputs.
+    """
+
+    def __init__(
+        self,
+        n_audio_features,
+        n_visual_features,
+        hidden_size,
+        *,
+        attention,
+        audio_input=None,
+        visual_input=None,
+        self_attention=False,
+        dropout=0.0,
+    ):
+        super().__init__()
+        self.audio_input = audio_input or nn.Identity()
+        self.visual_input = visual_input or nn.Identity()
+        self.attention = attention
+        self.audio_context = SelfAttention(n_audio_features) if self_attention else None
+        self.visual_context = SelfAttention(n_visual_features) if self_attention else None
+        self.audio_lstm = BiLSTM(n_audio_features, hidden_size)
+        self.visual_lstm = BiLSTM(n_visual_features, hidden_size)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, audio, visual, mask=None):
+        """Return encoded audio and visual features (n, T, d_l), and the dict of :func:`attend`."""
+        a = self.audio_input(audio)
+        v, extras = attend(self.attention, a, visual)
+        v = self.visual_input(v)
+        if self.audio_context is not None:
+            a, v = self.audio_context(a, mask), self.visual_context(v, mask)
+        return self.dropout(self.audio_lstm(a, mask)), self.dropout(self.visual_lstm(v, mask)), extras

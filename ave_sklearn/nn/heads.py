@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ave_sklearn.nn.layers import Dropout, linear, masked_mean
+from ave_sklearn.nn._checks import check_choice
+from ave_sklearn.nn.layers import Dropout, linear, masked_max, masked_mean
 
 
 class Fusion(nn.Module):
@@ -41,7 +42,7 @@ class Fusion(nn.Module):
 
 
 class SegmentHead(nn.Module):
-    """Two fully connected layers on each segment: the fully supervised classifier (Sec. 4.4).
+    """Fully connected layers on each segment: the fully supervised classifier (Sec. 4.4).
 
     Parameters
     ----------
@@ -49,53 +50,89 @@ class SegmentHead(nn.Module):
         Length of the fused features.
     n_classes : int
         Background included.
-    hidden_size : int, default=64
-        Width d_h of the hidden layer.
+    hidden_size : int or None, default=64
+        Width d_h of the hidden layer; None is a single layer.
     dropout : float, default=0.0
-        Before each of the two layers.
+        Before each layer.
     activation : callable or None, default=None
         Between the layers; None is ReLU.
+    bias : bool, default=False
+        Of the layers; PSP has none.
     """
 
-    def __init__(self, size, n_classes, hidden_size=64, dropout=0.0, activation=None):
+    def __init__(self, size, n_classes, hidden_size=64, dropout=0.0, activation=None, bias=False):
         super().__init__()
-        self.hidden = linear(size, hidden_size)
-        self.output = linear(hidden_size, n_classes)
+        self.hidden = None if hidden_size is None else linear(size, hidden_size, bias=bias)
+        self.output = linear(hidden_size or size, n_classes, bias=bias)
         self.dropout = Dropout(dropout)
         self.activation = activation or F.relu
 
     def forward(self, fused, mask=None):
         """Return ``{"logits": (n, T, C)}`` for `fused` of shape (n, T, d_l)."""
-        hidden = self.activation(self.hidden(self.dropout(fused)))
-        return {"logits": self.output(self.dropout(hidden))}
+        x = self.dropout(fused)
+        if self.hidden is not None:
+            x = self.dropout(self.activation(self.hidden(x)))
+        return {"logits": self.output(x)}
 
 
 class VideoHead(nn.Module):
-    r"""Segment scores weighted and averaged to a video's prediction: the weakly supervised classifier (Eq. 5).
+    r"""Segment scores pooled to a video's prediction: the weakly supervised classifier (Eq. 5).
 
-    .. math:: f^h = f W_4 W_5, \quad \phi = \sigma(f^h W_6), \quad o = \mathrm{softmax}(\mathrm{avg}_t(f^h \phi))
+    .. math:: \phi = \sigma(f^h W_6), \quad o = \mathrm{softmax}(\mathrm{avg}_t(f^h \phi))
+
+    with :math:`f^h` the scores of a :class:`SegmentHead`; PSP's has no activation between its layers,
+    :math:`f^h = f W_4 W_5`.
 
     Parameters
     ----------
-    size, n_classes : int
-        See :class:`SegmentHead`.
-    hidden_size : int, default=64
-    dropout : float, default=0.0
+    scores : SegmentHead
+        Classifies each segment.
+    n_classes : int
+        Background included.
     weighting : bool, default=True
         False is Eq. 6: no weighting branch.
-    released : bool, default=False
-        The authors' code: ReLU between W_4 and W_5 and before the sigmoid.
+    activation : callable or None, default=None
+        Before the sigmoid; the released network of PSP has ReLU.
+    pooling : {"mean", "max"}, default="mean"
+        Over time.
     """
 
-    def __init__(self, size, n_classes, hidden_size=64, dropout=0.0, weighting=True, released=False):
+    def __init__(self, scores, n_classes, weighting=True, activation=None, pooling="mean"):
         super().__init__()
-        self.activation = F.relu if released else nn.Identity()
-        self.scores = SegmentHead(size, n_classes, hidden_size, dropout, self.activation)
+        self.scores = scores
         self.weighting = linear(n_classes, 1, init="torch") if weighting else None
+        self.activation = activation or nn.Identity()
+        self.pool = {"mean": masked_mean, "max": masked_max}[pooling]
 
     def forward(self, fused, mask=None):
-        """Return ``logits`` (n, T, C), the weighted segment scores, and ``video_logits`` (n, C), their mean."""
+        """Return ``logits`` (n, T, C), the weighted segment scores, and ``video_logits`` (n, C), their pool."""
         scores = self.scores(fused)["logits"]
         if self.weighting is not None:
             scores = scores * torch.sigmoid(self.activation(self.weighting(scores)))
-        return {"logits": scores, "video_logits": masked_mean(scores, mask)}
+        return {"logits": scores, "video_logits": self.pool(scores, mask)}
+
+
+def flat_head(size, n_classes, supervision, *, hidden_size=64, dropout=0.0, weighting=False, pooling="mean"):
+    """Return the classifier that the systems without a gate share: linear, ReLU, linear, with biases.
+
+    Parameters
+    ----------
+    size, n_classes
+        See :class:`SegmentHead`.
+    supervision : {"full", "weak"}
+        Weak supervision pools the scores (:class:`VideoHead`).
+    hidden_size, dropout
+        See :class:`SegmentHead`.
+    weighting : bool, default=False
+        The weighting branch of PSP (Eq. 5); weak supervision only.
+    pooling : {"mean", "max"}, default="mean"
+        Over time; weak supervision only.
+
+    Returns
+    -------
+    head : SegmentHead or VideoHead
+    """
+    check_choice("supervision", supervision, ["full", "weak"])
+    check_choice("pooling", pooling, ["mean", "max"])
+    scores = SegmentHead(size, n_classes, hidden_size, dropout, bias=True)
+    return scores if supervision == "full" else VideoHead(scores, n_classes, weighting, pooling=pooling)

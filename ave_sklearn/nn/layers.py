@@ -66,7 +66,7 @@ class StandardizedNetwork(nn.Module):
     Parameters
     ----------
     network : torch.nn.Module
-        Called as ``network(audio, visual, mask=None)``.
+        Called as ``network(audio, visual)``, with a mask in third place where there is one.
     n_audio_features, n_visual_features : int
         Lengths of the last axes of `audio` and `visual`.
     """
@@ -86,7 +86,8 @@ class StandardizedNetwork(nn.Module):
 
     def forward(self, audio, visual, mask=None):
         """Return the network's outputs for the standardised features."""
-        return self.network(self.audio_scaling(audio), self.visual_scaling(visual), mask)
+        features = self.audio_scaling(audio), self.visual_scaling(visual)
+        return self.network(*features) if mask is None else self.network(*features, mask)
 
 
 def set_dropout_generator(module, generator):
@@ -108,7 +109,7 @@ def initialize(module, generator):
     """Draw every weight of `module` anew from `generator`, in the order of ``module.modules()``.
 
     Linear weights by Xavier's uniform rule [1]_ (or as :func:`linear` was told), linear biases and
-    LSTM weights by torch's defaults, layer norms and standardisation as identity.
+    LSTM weights by torch's defaults, layer norms and standardisation as identity, positions as 0.
 
     Parameters
     ----------
@@ -116,6 +117,11 @@ def initialize(module, generator):
         Changed in place.
     generator : torch.Generator
         On the device of the module.
+
+    Raises
+    ------
+    TypeError
+        For a layer with weights that this function has no rule for.
 
     References
     ----------
@@ -125,7 +131,7 @@ def initialize(module, generator):
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
             _initialize_linear(layer, generator)
-        elif isinstance(layer, nn.LSTM):
+        elif isinstance(layer, (nn.LSTM, nn.LSTMCell)):
             bound = layer.hidden_size**-0.5
             for weight in layer.parameters():
                 weight.uniform_(-bound, bound, generator=generator)
@@ -135,6 +141,10 @@ def initialize(module, generator):
         elif isinstance(layer, Standardize):
             layer.mean.zero_()
             layer.scale.fill_(1)
+        elif isinstance(layer, Positions):
+            layer.weight.zero_()
+        elif next(layer.parameters(recurse=False), None) is not None:
+            raise TypeError(f"initialize has no rule for the weights of {type(layer).__name__}.")
 
 
 def _initialize_linear(layer, generator):
@@ -145,6 +155,24 @@ def _initialize_linear(layer, generator):
         layer.weight.uniform_(-bound, bound, generator=generator)
     if layer.bias is not None:
         layer.bias.uniform_(-bound, bound, generator=generator)
+
+
+class Positions(nn.Module):
+    """A learned vector for each position, added to what is there; it starts at 0.
+
+    Parameters
+    ----------
+    n_positions, n_features : int
+        Shape of the last two axes.
+    """
+
+    def __init__(self, n_positions, n_features):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(n_positions, n_features))
+
+    def forward(self, x):
+        """Return `x`, a Tensor of shape (..., n_positions, n_features), with the vectors added."""
+        return x + self.weight
 
 
 def masked_mean(x, mask=None):
@@ -165,3 +193,21 @@ def masked_mean(x, mask=None):
         return x.mean(1)
     weight = mask.reshape(*mask.shape, *[1] * (x.ndim - 2)).to(x.dtype)
     return (x * weight).sum(1) / weight.sum(1).clamp_min(1)
+
+
+def masked_max(x, mask=None):
+    """Maximum over the segments of each video.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, T, ...)
+    mask : bool Tensor of shape (n, T) or None, default=None
+        Segments that count, at least one a video; None is all.
+
+    Returns
+    -------
+    maximum : Tensor of shape (n, ...)
+    """
+    if mask is None:
+        return x.amax(1)
+    return x.masked_fill(~mask.reshape(*mask.shape, *[1] * (x.ndim - 2)), -torch.inf).amax(1)

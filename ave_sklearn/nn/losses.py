@@ -1,8 +1,10 @@
 """The objective functions of Sec. 4.5, each a value per video, and the criteria that average them."""
 
+import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ave_sklearn.nn.gated import gated_cross_entropy, without_background
 from ave_sklearn.nn.layers import masked_mean
 
 EPS = 1e-8
@@ -89,6 +91,8 @@ def weighted_mean(loss, weight):
 class FullyLoss(nn.Module):
     """L_ce + lam * L_avps (Eq. 10), averaged over the videos of a batch.
 
+    Of a gated network, L_ce is :func:`gated_cross_entropy`.
+
     Parameters
     ----------
     lam : float, default=100.0
@@ -96,34 +100,65 @@ class FullyLoss(nn.Module):
     background : int or None, default=None
         Code of the background class; None leaves L_avps out, as do ``lam=0`` and one-segment videos.
     label_smoothing : float, default=0.0
+    extra : callable or None, default=None
+        A network's own loss, added: ``extra(outputs, target, background)`` of shape (n,) or ().
     """
 
-    def __init__(self, lam=100.0, background=None, label_smoothing=0.0):
+    def __init__(self, lam=100.0, background=None, label_smoothing=0.0, extra=None):
         super().__init__()
-        self.lam, self.background, self.label_smoothing = lam, background, label_smoothing
+        self.lam, self.background, self.label_smoothing, self.extra = lam, background, label_smoothing, extra
 
     def forward(self, outputs, target, weight, mask=None):
         """Return the loss of network `outputs` for `target` (n, T) and video weights `weight` (n,)."""
-        loss = segment_cross_entropy(outputs["logits"], target, label_smoothing=self.label_smoothing, mask=mask)
-        if self.lam and self.background is not None and target.shape[1] > 1:
+        loss = self.cross_entropy(outputs, target, label_smoothing=self.label_smoothing, mask=mask)
+        if self.needs_similarity and target.shape[1] > 1:
             is_event = target != self.background
             loss = loss + self.lam * pair_similarity_loss(outputs["similarity"], is_event, mask=mask)
+        if self.extra is not None:
+            loss = loss + self.extra(outputs, target, self.background)
         return weighted_mean(loss, weight)
+
+    @property
+    def needs_similarity(self):
+        """Whether the loss has the term L_avps."""
+        return bool(self.lam) and self.background is not None
+
+    def cross_entropy(self, outputs, target, **options):
+        """Return the classification loss of each video (n,)."""
+        if "logits" in outputs:
+            return segment_cross_entropy(outputs["logits"], target, **options)
+        gated = outputs["event_logits"], outputs["category_logits"]
+        return gated_cross_entropy(*gated, target, self.background, **options)
 
 
 class WeakLoss(nn.Module):
     """Eq. 11 averaged over the videos of a batch.
 
+    A network whose video prediction has no background class is compared with the shares of the event classes
+    among themselves, and videos without an event do not count.
+
     Parameters
     ----------
     label_smoothing : float, default=0.0
+    background : int or None, default=None
+        Code of the background class.
+    extra : callable or None, default=None
+        See :class:`FullyLoss`.
     """
 
-    def __init__(self, label_smoothing=0.0):
+    def __init__(self, label_smoothing=0.0, background=None, extra=None):
         super().__init__()
-        self.label_smoothing = label_smoothing
+        self.label_smoothing, self.background, self.extra = label_smoothing, background, extra
 
     def forward(self, outputs, target, weight):
         """Return the loss of network `outputs` for `target` (n, C) and video weights `weight` (n,)."""
-        loss = video_binary_cross_entropy(outputs["video_logits"], target, label_smoothing=self.label_smoothing)
+        logits = outputs["video_logits"]
+        if logits.shape[1] < target.shape[1]:
+            events = without_background(target, self.background)
+            shares, counts = F.normalize(events, p=1, dim=1, eps=EPS), events.any(1)
+        else:
+            shares, counts = target, torch.ones_like(weight)
+        loss = video_binary_cross_entropy(logits, shares, label_smoothing=self.label_smoothing) * counts
+        if self.extra is not None:
+            loss = loss + self.extra(outputs, target, self.background)
         return weighted_mean(loss, weight)

@@ -1,73 +1,18 @@
 """The paper's two networks, as its equations say and as its authors released them."""
 
+import math
+
 import torch.nn.functional as F
 from torch import nn
 
-from ave_sklearn.nn.attention import AVGA, SelfAttention
-from ave_sklearn.nn.encoders import BiLSTM
+from ave_sklearn.nn._checks import check_choice, check_share, check_size
+from ave_sklearn.nn.attention import AVGA
+from ave_sklearn.nn.encoders import Encoder
 from ave_sklearn.nn.heads import Fusion, SegmentHead, VideoHead
-from ave_sklearn.nn.layers import Dropout, linear
+from ave_sklearn.nn.layers import linear
 from ave_sklearn.nn.propagation import PSP
 
 RELEASED_WIDTH = 128  # of each modality in front of its LSTM in the released networks
-
-
-class Encoder(nn.Module):
-    """Attention over regions, then a BiLSTM for each modality (Sec. 4.2).
-
-    Parameters
-    ----------
-    n_audio_features, n_visual_features : int
-        d_a and d_v as they reach the LSTMs.
-    hidden_size : int
-        d_l.
-    attention : AVGA or None
-        None for pooled visual features.
-    audio_input, visual_input : torch.nn.Module or None, default=None
-        Layers in front of the attention (audio) and behind it (visual); the paper has none.
-    self_attention : bool, default=False
-        Self-attention over segments in front of the LSTMs (SAPSP, Table 1).
-    dropout : float, default=0.0
-        On the LSTMs' outputs.
-    """
-
-    def __init__(
-        self,
-        n_audio_features,
-        n_visual_features,
-        hidden_size,
-        *,
-        attention,
-        audio_input=None,
-        visual_input=None,
-        self_attention=False,
-        dropout=0.0,
-    ):
-        super().__init__()
-        self.audio_input = audio_input or nn.Identity()
-        self.visual_input = visual_input or nn.Identity()
-        self.attention = attention
-        self.audio_context = SelfAttention(n_audio_features) if self_attention else None
-        self.visual_context = SelfAttention(n_visual_features) if self_attention else None
-        self.audio_lstm = BiLSTM(n_audio_features, hidden_size)
-        self.visual_lstm = BiLSTM(n_visual_features, hidden_size)
-        self.dropout = Dropout(dropout)
-
-    def attend(self, audio, visual):
-        """Reduce maps (n, T, H, W, d_v) to (n, T, d_v); the dict holds the ``attention`` (n, T, H, W), if any."""
-        if self.attention is None:
-            return visual, {}
-        pooled, attention = self.attention(audio, visual.flatten(2, -2))
-        return pooled, {"attention": attention.unflatten(-1, visual.shape[2:-1])}
-
-    def forward(self, audio, visual, mask=None):
-        """Return encoded audio and visual features (n, T, d_l), and :meth:`attend`'s dict."""
-        a = self.audio_input(audio)
-        v, extras = self.attend(a, visual)
-        v = self.visual_input(v)
-        if self.audio_context is not None:
-            a, v = self.audio_context(a, mask), self.visual_context(v, mask)
-        return self.dropout(self.audio_lstm(a, mask)), self.dropout(self.visual_lstm(v, mask)), extras
 
 
 def paper_encoder(d_a, d_v, n_regions, hidden_size, self_attention, dropout):
@@ -98,7 +43,64 @@ def released_encoder(d_a, d_v, n_regions, hidden_size, self_attention, weak):
     )
 
 
-class PSPNet(nn.Module):
+class PSPTrunk(nn.Module):
+    """Encoder, positive sample propagation and fusion: the network in front of its classifier (Fig. 2).
+
+    Parameters
+    ----------
+    n_audio_features, n_visual_features : int
+        d_a and d_v.
+    n_regions : int or None, default=None
+        N = H * W of visual maps; None for pooled visual features, which need no attention.
+    variant, tau, hidden_size, dropout, self_attention
+        See :class:`PSPNet`.
+    weak_release : bool, default=False
+        The release's weakly supervised network, which differs from its fully supervised one; of
+        ``variant="released"`` only.
+    """
+
+    def __init__(
+        self,
+        n_audio_features,
+        n_visual_features,
+        n_regions=None,
+        *,
+        variant="paper",
+        tau=0.095,
+        hidden_size=128,
+        dropout=0.2,
+        self_attention=False,
+        weak_release=False,
+    ):
+        super().__init__()
+        check_choice("variant", variant, ["paper", "released"])
+        check_tau(tau)
+        check_size("hidden_size", hidden_size, even=True)
+        check_share("dropout", dropout)
+        self.released = variant == "released"
+        weak = self.released and weak_release
+        shape = n_audio_features, n_visual_features, n_regions, hidden_size, self_attention
+        self.encoder = released_encoder(*shape, weak) if self.released else paper_encoder(*shape, dropout)
+        self.psp = PSP(hidden_size, tau, dropout, self.released, renormalize=not weak)
+        activation = F.relu if self.released and not weak else None
+        self.fusion = Fusion(hidden_size, dropout, project=not weak, activation=activation)
+
+    def forward(self, audio, visual, mask=None):
+        """Return ``fused`` (n, T, d_l), ``similarity`` (n, T) and what :class:`PSPNet` lists beside its logits."""
+        a, v, attention = self.encoder(audio, visual, mask)
+        v, a, gamma = self.psp(v, a, mask)
+        fused, v_normed, a_normed = self.fusion(v, a)
+        pair = (v_normed, a_normed) if self.released else (v, a)
+        return {**gamma, **attention, "fused": fused, "similarity": F.cosine_similarity(*pair, dim=-1)}
+
+
+def check_tau(tau):
+    """Raise ValueError unless `tau` is None, -inf or in [0, 1]."""
+    if tau is not None and tau != -math.inf:
+        check_share("tau", tau, whole=True)
+
+
+class PSPNet(PSPTrunk):
     """The paper's network (Fig. 2): encoder, positive sample propagation, fusion, classifier.
 
     Parameters
@@ -114,14 +116,25 @@ class PSPNet(nn.Module):
         The equations, or the authors' code layer by layer.
     tau : float or None, default=0.095
         See :func:`ave_sklearn.nn.prune`; None is no propagation ("w/o PSP", Table 1).
-    hidden_size : int, default=256
-        d_l, both LSTM directions together.
-    dropout : float, default=0.1
+    hidden_size : int, default=128
+        d_l, both LSTM directions together; the paper has 256.
+    dropout : float, default=0.2
     self_attention : bool, default=False
         Self-attention over the segments of each modality before its LSTM (SAPSP, Table 1).
     weighting : bool, default=True
         The weighting branch of Eq. 5; weak supervision only.
+
+    Notes
+    -----
+    Checked against the released code: with ``variant="released"`` and its weights the outputs are the same
+    (1,548,657 and, weakly supervised, 1,253,902 parameters at the AVE dataset's sizes and ``hidden_size=256``).
+
+    References
+    ----------
+    .. [1] J. Zhou et al., "Positive sample propagation along the audio-visual event line", CVPR 2021.
     """
+
+    pair_loss_weight = 10.0  # lam, where an estimator leaves it to the network
 
     def __init__(
         self,
@@ -133,27 +146,28 @@ class PSPNet(nn.Module):
         supervision="full",
         variant="paper",
         tau=0.095,
-        hidden_size=256,
-        dropout=0.1,
+        hidden_size=128,
+        dropout=0.2,
         self_attention=False,
         weighting=True,
     ):
-        super().__init__()
-        weak, self.released = supervision == "weak", variant == "released"
-        shape = n_audio_features, n_visual_features, n_regions, hidden_size, self_attention
-        self.encoder = released_encoder(*shape, weak) if self.released else paper_encoder(*shape, dropout)
-        self.psp = PSP(hidden_size, tau, dropout, self.released, renormalize=not (self.released and weak))
-        self.fusion = Fusion(
-            hidden_size,
-            dropout,
-            project=not (self.released and weak),
-            activation=F.relu if self.released and not weak else None,
+        weak = supervision == "weak"
+        super().__init__(
+            n_audio_features,
+            n_visual_features,
+            n_regions,
+            variant=variant,
+            tau=tau,
+            hidden_size=hidden_size,
+            dropout=dropout,
+            self_attention=self_attention,
+            weak_release=weak,
         )
-        head_dropout = 0.0 if self.released else dropout
-        if weak:
-            self.head = VideoHead(hidden_size, n_classes, 64, head_dropout, weighting, self.released)
-        else:
-            self.head = SegmentHead(hidden_size, n_classes, 64, head_dropout)
+        # W_4 and W_5 of the paper's weak classifier have no activation between them
+        activation = nn.Identity() if weak and not self.released else None
+        scores = SegmentHead(hidden_size, n_classes, dropout=0.0 if self.released else dropout, activation=activation)
+        gate = F.relu if self.released else None
+        self.head = VideoHead(scores, n_classes, weighting, gate) if weak else scores
 
     def forward(self, audio, visual, mask=None):
         """Classify every segment.
@@ -172,9 +186,5 @@ class PSPNet(nn.Module):
             with weak supervision ``video_logits`` (n, C); with propagation ``gamma_va`` and ``gamma_av``
             (n, T, T); with maps ``attention`` (n, T, H, W).
         """
-        a, v, attention = self.encoder(audio, visual, mask)
-        v, a, gamma = self.psp(v, a, mask)
-        fused, v_normed, a_normed = self.fusion(v, a)
-        pair = (v_normed, a_normed) if self.released else (v, a)
-        similarity = F.cosine_similarity(*pair, dim=-1)
-        return {**self.head(fused, mask), **gamma, **attention, "fused": fused, "similarity": similarity}
+        outputs = super().forward(audio, visual, mask)
+        return {**self.head(outputs["fused"], mask), **outputs}

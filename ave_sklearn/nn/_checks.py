@@ -1,0 +1,31 @@
+"""Checks of the networks' parameters: errors that name what came and what was wanted."""
+
+from numbers import Integral, Real
+
+
+def check_choice(name, value, choices):
+    """Raise ValueError unless `value` is one of `choices`."""
+    if value not in choices:
+        wanted = " or ".join(map(repr, choices))
+        raise ValueError(f"{name} is {value!r}; wanted {wanted}.")
+
+
+def check_size(name, value, *, even=False, divisor=1):
+    """Raise ValueError unless `value` is a positive integer, even if so told, and a multiple of `divisor`."""
+    is_size = isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
+    if not is_size or even and value % 2 or value % divisor:
+        kind = "even number, half of it for each LSTM direction" if even else "integer"
+        multiple = f", a multiple of {divisor}" if divisor > 1 else ""
+        raise ValueError(f"{name} is {value!r}; wanted a positive {kind}{multiple}.")
+
+
+def check_share(name, value, *, whole=False):
+    """Raise ValueError unless `value` is a number in [0, 1), or [0, 1] if `whole`."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not (0 <= value < 1 or whole and value == 1):
+        raise ValueError(f"{name} is {value!r}; wanted a number in [0, 1{']' if whole else ')'}.")
+
+
+def check_weight(name, value):
+    """Raise ValueError unless `value` is a number that is not negative."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value < float("inf"):
+        raise ValueError(f"{name} is {value!r}; wanted a number that is not negative.")

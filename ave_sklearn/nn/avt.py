@@ -1,0 +1,163 @@
+"""AVT: a transformer over the regions of each segment, asked by its audio."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ave_sklearn.nn._checks import check_share, check_size
+from ave_sklearn.nn.encoders import BiLSTM
+from ave_sklearn.nn.heads import flat_head
+from ave_sklearn.nn.layers import Positions, linear
+from ave_sklearn.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
+
+
+def with_neighbours(x, mask=None):
+    """Join each segment with the one before and the one after it; the ends of a video are their own neighbours.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, T, N, d)
+    mask : bool Tensor of shape (n, T) or None, default=None
+        False on padding, which is no neighbour.
+
+    Returns
+    -------
+    joined : Tensor of shape (n, T, N, 3 d)
+    """
+    before = torch.cat([x[:, :1], x[:, :-1]], 1)
+    after = torch.cat([x[:, 1:], x[:, -1:]], 1)
+    if mask is not None:
+        has_next = F.pad(mask[:, 1:], (0, 1))  # (n, T)
+        after = torch.where(has_next[:, :, None, None], after, x)
+    return torch.cat([before, x, after], -1)
+
+
+class InstanceAttention(nn.Module):
+    r"""Scores :math:`(W_q q + b_q) \cdot (W_k x_l + b_k) / \sqrt d` of a segment's regions, and their weighted sum.
+
+    Called as :class:`AVGA`, with queries (n, T, d) and regions (n, T, N, d).
+
+    Parameters
+    ----------
+    n_features : int
+        d.
+    """
+
+    def __init__(self, n_features):
+        super().__init__()
+        self.query = linear(n_features, n_features, bias=True)
+        self.key = linear(n_features, n_features, bias=True)
+
+    def forward(self, query, regions):
+        """Return the attended regions (n, T, d) and their weights (n, T, N), whose rows sum to 1."""
+        score = torch.einsum("btd,btld->btl", self.query(query), self.key(regions))
+        attention = (score / regions.shape[-1] ** 0.5).softmax(-1)
+        return torch.einsum("btl,btld->btd", attention, regions), attention
+
+
+class AVTNet(nn.Module):
+    r"""Audiovisual transformer with instance attention [1]_.
+
+    With regions :math:`V_{t,l}` and a learned :math:`p_l`, and transformer layers over the regions of each segment,
+
+    .. math::
+
+        x_{t,l} &= \mathrm{encoder}(\mathrm{ReLU}(W [V_{t-1,l}, V_{t,l}, V_{t+1,l}] + b) + p_l), \\
+        a_t' &= W_a a_t + b_a, \qquad q_t = \mathrm{decoder}(a_t', x_t), \\
+        o_t &= \sum_l w_{t,l}\,x_{t,l}, \qquad
+        w_t = \mathrm{softmax}_l((W_i q_t + b_i) \cdot (W_k x_{t,l} + b_k) / \sqrt d) .
+
+    A BiLSTM over :math:`a_t' + q_t` and one over :math:`o_t` give what is classified.
+
+    Parameters
+    ----------
+    n_audio_features, n_visual_features, n_classes, n_regions, supervision
+        See :class:`PSPNet`; maps must have `n_regions` regions, and pooled visual features are a map of one.
+    hidden_size : int, default=256
+        d, of the transformer and of the LSTMs, both directions together: even, a multiple of `n_heads`.
+    n_heads : int, default=4
+    feedforward_size : int, default=1024
+    dropout : float, default=0.1
+        Of the transformer layers.
+    weighting : bool, default=False
+        The weighting branch of PSP (Eq. 5); weak supervision only.
+    pooling : {"mean", "max"}, default="mean"
+        Of the scores over time; weak supervision only.
+
+    Notes
+    -----
+    A reconstruction: known are the attention over regions, neighbouring segments and audio, and the instance
+    attention, whose weights are the map shown; widths, order and heads are not. 3,239,069 parameters at the AVE
+    dataset's sizes. Of these the query and key layers of the decoder's self-attention (131,584) change nothing, for a
+    segment has one audio token: they are there as in :class:`torch.nn.TransformerDecoderLayer`.
+
+    References
+    ----------
+    .. [1] Y.-B. Lin and Y.-C. F. Wang, "Audiovisual transformer with instance attention for audio-visual event
+       localization", ACCV 2020.
+    """
+
+    def __init__(
+        self,
+        n_audio_features,
+        n_visual_features,
+        n_classes,
+        n_regions=None,
+        *,
+        supervision="full",
+        hidden_size=256,
+        n_heads=4,
+        feedforward_size=1024,
+        dropout=0.1,
+        weighting=False,
+        pooling="mean",
+    ):
+        super().__init__()
+        check_size("n_heads", n_heads)
+        check_size("hidden_size", hidden_size, even=True, divisor=n_heads)
+        check_size("feedforward_size", feedforward_size)
+        check_share("dropout", dropout)
+        self.pooled = n_regions is None
+        layer = hidden_size, n_heads, feedforward_size, dropout
+        self.audio = linear(n_audio_features, hidden_size, bias=True)
+        self.visual = linear(3 * n_visual_features, hidden_size, bias=True)
+        self.positions = Positions(n_regions or 1, hidden_size)
+        self.encoder = TransformerEncoderLayer(*layer)
+        self.decoder = TransformerDecoderLayer(*layer)
+        self.attention = InstanceAttention(hidden_size)
+        self.audio_lstm = BiLSTM(hidden_size, hidden_size)
+        self.visual_lstm = BiLSTM(hidden_size, hidden_size)
+        self.head = flat_head(2 * hidden_size, n_classes, supervision, weighting=weighting, pooling=pooling)
+
+    def forward(self, audio, visual, mask=None):
+        """Classify every segment.
+
+        Parameters
+        ----------
+        audio : Tensor of shape (n, T, d_a)
+        visual : Tensor of shape (n, T, d_v) or (n, T, H, W, d_v)
+        mask : bool Tensor of shape (n, T) or None
+            False on padding at the end of videos.
+
+        Returns
+        -------
+        outputs : dict of Tensors
+            ``logits`` (n, T, C), ``fused`` (n, T, 2 d), ``similarity`` (n, T); with weak supervision
+            ``video_logits`` (n, C); with maps ``attention`` (n, T, H, W).
+        """
+        maps = visual.unsqueeze(2) if self.pooled else visual
+        x = self.encode(maps.flatten(2, -2), mask)  # (n, T, N, d)
+        a = self.audio(audio)  # (n, T, d), as all below
+        q = self.decoder(a.unsqueeze(2), x).squeeze(2)
+        o, weights = self.attention(q, x)
+        h_a, h_v = self.audio_lstm(a + q, mask), self.visual_lstm(o, mask)
+        fused = torch.cat([h_a, h_v], -1)
+        outputs = {"fused": fused, "similarity": F.cosine_similarity(h_v, h_a, dim=-1)}
+        if not self.pooled:
+            outputs["attention"] = weights.unflatten(-1, visual.shape[2:-1])
+        return {**self.head(fused, mask), **outputs}
+
+    def encode(self, regions, mask=None):
+        """Return the regions (n, T, N, d) in the light of their segment's others and of its neighbours."""
+        x = self.positions(F.relu(self.visual(with_neighbours(regions, mask))))
+        return self.encoder(x, x)

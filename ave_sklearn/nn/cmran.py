@@ -1,0 +1,160 @@
+"""CMRAN: relations within each modality, across them and between both, with a gated head."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ave_sklearn.nn._checks import check_choice, check_share, check_size
+from ave_sklearn.nn.agsca import AGSCA
+from ave_sklearn.nn.attention import attend
+from ave_sklearn.nn.gated import GatedHead
+from ave_sklearn.nn.layers import Dropout, linear
+from ave_sklearn.nn.transformer import AttentionBlock, TransformerEncoderLayer
+
+
+def join(first, second, mask=None):
+    """Return two sequences (n, T, d) one behind the other, (n, 2 T, d), and the mask of both or None."""
+    return torch.cat([first, second], 1), None if mask is None else torch.cat([mask, mask], 1)
+
+
+class IntraModalRelation(nn.Module):
+    """A modality's segments see each other: a linear layer, then `n_layers` transformer layers."""
+
+    def __init__(self, n_features, hidden_size, n_layers, **params):
+        super().__init__()
+        self.input = linear(n_features, hidden_size, bias=True, init="torch")
+        self.layers = nn.ModuleList(
+            TransformerEncoderLayer(hidden_size, init="torch", **params) for _ in range(n_layers)
+        )
+
+    def forward(self, x, mask=None):
+        """Encode `x` of shape (n, T, n_features) to (n, T, hidden_size)."""
+        x = self.input(x)
+        for layer in self.layers:
+            x = layer(x, x, mask)
+        return x
+
+
+class CrossModalRelation(nn.Module):
+    """A modality's segments see the other's and each other: a linear layer, then a transformer layer."""
+
+    def __init__(self, n_features, hidden_size, **params):
+        super().__init__()
+        self.query = linear(n_features, hidden_size, bias=True, init="torch")
+        self.layer = TransformerEncoderLayer(hidden_size, init="torch", **params)
+
+    def forward(self, x, other, mask=None):
+        """Return (n, T, hidden_size) of `x` (n, T, n_features) and the other's codes (n, T, hidden_size)."""
+        query = self.query(x)
+        return self.layer(query, *join(other, query, mask))
+
+
+class CMRANNet(nn.Module):
+    r"""Cross-modal relation-aware network [1]_, with a gated head.
+
+    An adapter, :math:`\mathrm{dropout}(\mathrm{ReLU}(W V_l + b))` at each region, and :class:`AGSCA` give the visual
+    feature :math:`v_t` of each segment. Then, with transformer layers over the segments of a video,
+
+    .. math::
+
+        E^v = \mathrm{intra}(v), \quad E^a = \mathrm{intra}(a), \qquad
+        Q^v = \mathrm{cross}(v, [E^a, v]), \quad Q^a = \mathrm{cross}(a, [E^v, a]), \\
+        o = \mathrm{LN}(g + \mathrm{dropout}(\mathrm{MHA}(g, [Q^a, Q^v]))), \quad g = Q^v \odot Q^a .
+
+    :class:`GatedHead` on `o` pools by the maximum over time.
+
+    Parameters
+    ----------
+    n_audio_features, n_visual_features, n_classes, n_regions, supervision
+        See :class:`PSPNet`; any number of regions, and pooled visual features are a map of one region. Weakly
+        supervised, background is a category too, and the last attention has half the heads.
+    hidden_size : int, default=256
+        Width of all relations, a multiple of `n_heads`.
+    n_heads : int, default=4
+        Of each attention over segments; even with weak supervision.
+    feedforward_size : int, default=2048
+    n_layers : int, default=2
+        Within each modality.
+    dropout : float, default=0.1
+        Of the transformer layers.
+    adapter_dropout : float, default=0.2
+        Of the adapter.
+
+    Notes
+    -----
+    Written from the authors' code: 9,509,150 trainable parameters at the AVE dataset's sizes, 9,509,407 with weak
+    supervision, as many as theirs that receive a gradient. Weakly supervised, the authors train with a multi-label
+    soft margin loss on the probabilities of :math:`\max_t \sigma(e_t)\,c`; here it is Eq. 11 of PSP on them.
+
+    References
+    ----------
+    .. [1] H. Xu et al., "Cross-modal relation-aware networks for audio-visual event localization", ACM MM 2020.
+    """
+
+    def __init__(
+        self,
+        n_audio_features,
+        n_visual_features,
+        n_classes,
+        n_regions=None,
+        *,
+        supervision="full",
+        hidden_size=256,
+        n_heads=4,
+        feedforward_size=2048,
+        n_layers=2,
+        dropout=0.1,
+        adapter_dropout=0.2,
+    ):
+        super().__init__()
+        check_choice("supervision", supervision, ["full", "weak"])
+        weak = supervision == "weak"
+        check_size("n_heads", n_heads, divisor=2 if weak else 1)
+        check_size("hidden_size", hidden_size, divisor=n_heads)
+        check_size("feedforward_size", feedforward_size)
+        check_size("n_layers", n_layers)
+        check_share("dropout", dropout)
+        check_share("adapter_dropout", adapter_dropout)
+        self.pooled = n_regions is None
+        layer = {"n_heads": n_heads, "feedforward_size": feedforward_size, "dropout": dropout}
+        adapter = linear(n_visual_features, n_visual_features, bias=True, init="torch")
+        self.adapter = nn.Sequential(adapter, nn.ReLU(), Dropout(adapter_dropout))
+        self.attention = AGSCA(n_audio_features, n_visual_features)
+        self.audio_intra = IntraModalRelation(n_audio_features, hidden_size, n_layers, **layer)
+        self.visual_intra = IntraModalRelation(n_visual_features, hidden_size, n_layers, **layer)
+        self.audio_cross = CrossModalRelation(n_audio_features, hidden_size, **layer)
+        self.visual_cross = CrossModalRelation(n_visual_features, hidden_size, **layer)
+        self.interaction = AttentionBlock(hidden_size, n_heads // 2 if weak else n_heads, dropout)
+        n_categories = n_classes if weak else n_classes - 1
+        self.head = GatedHead(hidden_size, n_categories, pooling="max", weak=weak, init="torch")
+
+    def forward(self, audio, visual, mask=None):
+        """Classify every video, and every segment as event or background.
+
+        Parameters
+        ----------
+        audio : Tensor of shape (n, T, d_a)
+        visual : Tensor of shape (n, T, d_v) or (n, T, H, W, d_v)
+        mask : bool Tensor of shape (n, T) or None
+            False on padding at the end of videos.
+
+        Returns
+        -------
+        outputs : dict of Tensors
+            ``event_logits`` (n, T); ``category_logits`` (n, C - 1), with weak supervision (n, C), and
+            ``video_logits`` of that shape too; ``fused`` (n, T, hidden_size), ``similarity`` (n, T); with maps
+            ``attention`` (n, T, H, W).
+        """
+        v, attention = self.look(audio, visual)  # (n, T, d_v)
+        q_a = self.audio_cross(audio, self.visual_intra(v, mask), mask)  # (n, T, d), as all below
+        q_v = self.visual_cross(v, self.audio_intra(audio, mask), mask)
+        fused = self.interaction(q_v * q_a, *join(q_a, q_v, mask))
+        similarity = F.cosine_similarity(q_v, q_a, dim=-1)
+        return {**self.head(fused, mask), **attention, "fused": fused, "similarity": similarity}
+
+    def look(self, audio, visual):
+        """Return each segment's visual feature (n, T, d_v), and ``attention`` where there are maps."""
+        adapted = self.adapter(visual)
+        if self.pooled:
+            return self.attention(audio, adapted.unsqueeze(2))[0], {}
+        return attend(self.attention, audio, adapted)

@@ -1,0 +1,125 @@
+"""The two contrastive losses of CPSP, each with a gradient."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ave_sklearn.nn.gated import without_background
+from ave_sklearn.nn.layers import masked_mean
+
+EPS = 1e-12
+
+
+def segment_contrastive_loss(fused, is_event, *, temperature=0.6, mask=None):
+    r"""Event against background segments within a video: CPSP's "event-aware" loss [1]_.
+
+    With the cosine :math:`s_{ij}` of two segments' fused features, :math:`p_{ij} = \exp(s_{ij} / \theta)`, event
+    segments E and background segments B of the video,
+
+    .. math:: L = -\frac{1}{|E|} \sum_{i \in E} \log
+        \frac{\sum_{j \in E} p_{ij}}{\sum_{j \in E} p_{ij} + \frac{1}{|B|}\sum_{j \in B} p_{ij}} .
+
+    The authors' code sums over the wrong axis and has no gradient.
+
+    Parameters
+    ----------
+    fused : Tensor of shape (n, T, d)
+    is_event : bool Tensor of shape (n, T)
+    temperature : float, default=0.6
+    mask : bool Tensor of shape (n, T) or None, default=None
+        False on padding.
+
+    Returns
+    -------
+    loss : Tensor of shape (n,)
+        0 for a video without an event, or without background.
+
+    References
+    ----------
+    .. [1] J. Zhou, D. Guo and M. Wang, "Contrastive positive sample propagation along the audio-visual event
+       line", TPAMI 2022.
+    """
+    valid = torch.ones_like(is_event) if mask is None else mask
+    event, background = is_event & valid, ~is_event & valid
+    unit = F.normalize(fused, dim=-1)
+    p = torch.exp(unit @ unit.transpose(1, 2) / temperature)
+    positive = (p * event[:, None, :]).sum(-1)
+    negative = (p * background[:, None, :]).sum(-1) / background.sum(1, keepdim=True).clamp_min(1)
+    return masked_mean(torch.log1p(negative / positive.clamp_min(EPS)), event)
+
+
+def video_contrastive_loss(fused, category, has_event, *, margin=0.2, n_negatives=3, mask=None):
+    r"""Videos of one category closer than videos of others: CPSP's "category-aware" loss [1]_.
+
+    A video's vector is the time mean of its normalised fused features. For each video,
+
+    .. math:: L = \max(0,\; m + d^+ - \bar d^-)
+
+    with the Euclidean distance :math:`d^+` to the farthest video of its category in the batch (0 if there is
+    none) and the mean :math:`\bar d^-` of those to the k nearest videos of other categories, or to all of them
+    where they are fewer.
+
+    Parameters
+    ----------
+    fused : Tensor of shape (n, T, d)
+    category : int Tensor of shape (n,)
+    has_event : bool Tensor of shape (n,)
+        Videos without an event have no category and are left out.
+    margin : float, default=0.2
+        m.
+    n_negatives : int, default=3
+        k.
+    mask : bool Tensor of shape (n, T) or None, default=None
+        False on padding.
+
+    Returns
+    -------
+    loss : Tensor of shape (n,)
+        0 for a video without an event, or without a video of another category in the batch.
+
+    References
+    ----------
+    .. [1] J. Zhou, D. Guo and M. Wang, "Contrastive positive sample propagation along the audio-visual event
+       line", TPAMI 2022.
+    """
+    vector = masked_mean(F.normalize(fused, dim=-1), mask)
+    difference = vector[:, None] - vector[None]
+    distance = difference.square().sum(-1).clamp_min(EPS**2).sqrt()  # a root has no gradient at 0
+    same = category[:, None] == category[None]
+    counts = has_event[:, None] & has_event[None]
+    farthest = (distance * (same & counts)).amax(1)
+    nearest = distance.masked_fill(~(~same & counts), torch.inf).sort(1).values[:, :n_negatives]
+    is_negative = nearest.isfinite()
+    mean = torch.where(is_negative, nearest, 0).sum(1) / is_negative.sum(1).clamp_min(1)
+    return F.relu(margin + farthest - mean) * is_negative.any(1)
+
+
+class ContrastiveLoss(nn.Module):
+    """CPSP's losses in addition to an estimator's own (see the network contract in :mod:`ave_sklearn.nn`).
+
+    Parameters
+    ----------
+    segment_weight : float
+        Of :func:`segment_contrastive_loss`; with targets of whole videos it is left out.
+    video_weight : float
+        Of :func:`video_contrastive_loss`.
+    temperature, margin, n_negatives
+        See these functions.
+    """
+
+    def __init__(self, segment_weight, video_weight, temperature, margin, n_negatives):
+        super().__init__()
+        self.segment_weight, self.video_weight = segment_weight, video_weight
+        self.temperature, self.margin, self.n_negatives = temperature, margin, n_negatives
+
+    def forward(self, outputs, target, background):
+        """Return the loss of each video (n,) for segment codes (n, T) or video proportions (n, C)."""
+        fused, of_videos = outputs["fused"], target.is_floating_point()
+        shares = target if of_videos else F.one_hot(target, int(max(target.max(), background)) + 1).sum(1)
+        shares = without_background(shares, background)
+        rule = {"margin": self.margin, "n_negatives": self.n_negatives}
+        loss = self.video_weight * video_contrastive_loss(fused, shares.argmax(1), shares.any(1), **rule)
+        if of_videos:
+            return loss
+        segment = segment_contrastive_loss(fused, target != background, temperature=self.temperature)
+        return loss + self.segment_weight * segment

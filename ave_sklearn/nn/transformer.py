@@ -1,0 +1,125 @@
+"""Transformer layers with the norm behind each residual ("post-norm"), as torch's own by default."""
+
+import torch.nn.functional as F
+from torch import nn
+
+from ave_sklearn.nn.attention import MultiHeadAttention
+from ave_sklearn.nn.layers import Dropout, linear
+
+
+class AttentionBlock(nn.Module):
+    r"""Attention with residual and norm, :math:`\mathrm{LN}(x + \mathrm{dropout}(\mathrm{MHA}(x, m, m)))` [1]_.
+
+    Parameters
+    ----------
+    n_features : int
+        Length d of queries, memory and output.
+    n_heads : int, default=1
+        Divides d.
+    dropout : float, default=0.0
+        On the attention weights and on what they give.
+    project : bool, default=True
+        See :class:`MultiHeadAttention`.
+
+    References
+    ----------
+    .. [1] A. Vaswani et al., "Attention is all you need", NIPS 2017.
+    """
+
+    def __init__(self, n_features, n_heads=1, dropout=0.0, project=True):
+        super().__init__()
+        self.attention = MultiHeadAttention(n_features, n_heads, dropout, project)
+        self.norm = nn.LayerNorm(n_features)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x, memory, mask=None):
+        """Return the updated `x`, see :meth:`MultiHeadAttention.forward` for the shapes."""
+        return self.norm(x + self.dropout(self.attention(x, memory, mask)))
+
+
+class FeedForward(nn.Module):
+    r"""Two linear layers with residual and norm: :math:`\mathrm{LN}(x + \mathrm{ReLU}(x W_1 + b_1) W_2 + b_2)`.
+
+    Parameters
+    ----------
+    n_features : int
+        Length d of the last axis, kept.
+    hidden_size : int
+        Width between the layers.
+    dropout : float, default=0.0
+        Behind each layer.
+    init : {"xavier", "torch"}, default="xavier"
+        See :func:`ave_sklearn.nn.initialize`.
+    """
+
+    def __init__(self, n_features, hidden_size, dropout=0.0, init="xavier"):
+        super().__init__()
+        self.hidden = linear(n_features, hidden_size, bias=True, init=init)
+        self.output = linear(hidden_size, n_features, bias=True, init=init)
+        self.norm = nn.LayerNorm(n_features)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x):
+        """Return the updated `x`, of the same shape (..., d)."""
+        hidden = self.dropout(F.relu(self.hidden(x)))
+        return self.norm(x + self.dropout(self.output(hidden)))
+
+
+class TransformerEncoderLayer(nn.Module):
+    """Attention to a memory, then a feed-forward layer.
+
+    With the sequence itself as memory it is :class:`torch.nn.TransformerEncoderLayer`.
+
+    Parameters
+    ----------
+    n_features : int
+        Length d of the last axis, kept.
+    n_heads : int
+        Divides d.
+    feedforward_size : int
+        Width of the feed-forward layer.
+    dropout : float, default=0.0
+        On the attention weights, and behind attention and both feed-forward layers.
+    init : {"xavier", "torch"}, default="xavier"
+        Of the feed-forward layer; attention has Xavier's rule.
+    """
+
+    def __init__(self, n_features, n_heads, feedforward_size, dropout=0.0, init="xavier"):
+        super().__init__()
+        self.attention = AttentionBlock(n_features, n_heads, dropout)
+        self.feed_forward = FeedForward(n_features, feedforward_size, dropout, init)
+
+    def forward(self, x, memory, mask=None):
+        """Update a sequence.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., S, d)
+        memory : Tensor of shape (..., M, d)
+            `x` itself for self-attention.
+        mask : bool Tensor of shape (..., M) or None, default=None
+            False on entries of the memory that do not count.
+
+        Returns
+        -------
+        updated : Tensor of shape (..., S, d)
+        """
+        return self.feed_forward(self.attention(x, memory, mask))
+
+
+class TransformerDecoderLayer(TransformerEncoderLayer):
+    """Self-attention, then attention to a memory and a feed-forward layer: :class:`torch.nn.TransformerDecoderLayer`.
+
+    Parameters
+    ----------
+    n_features, n_heads, feedforward_size, dropout, init
+        See :class:`TransformerEncoderLayer`.
+    """
+
+    def __init__(self, n_features, n_heads, feedforward_size, dropout=0.0, init="xavier"):
+        super().__init__(n_features, n_heads, feedforward_size, dropout, init)
+        self.self_attention = AttentionBlock(n_features, n_heads, dropout)
+
+    def forward(self, x, memory, mask=None):
+        """Return the updated `x`; see :meth:`TransformerEncoderLayer.forward`, `mask` is of the memory alone."""
+        return super().forward(self.self_attention(x, x), memory, mask)
