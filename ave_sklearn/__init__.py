@@ -11,11 +11,24 @@ from ave_sklearn._version import __version__
 
 if TYPE_CHECKING:
     from ave_sklearn._features import AVFeatures
+    from ave_sklearn.localizers import EventLocalizer, WeakEventLocalizer
     from ave_sklearn.psp import PSPLocalizer, WeakPSPLocalizer
 
-__all__ = ["AVFeatures", "PSPLocalizer", "WeakPSPLocalizer", "__version__"]
-
-_HOME = {"AVFeatures": "_features", "PSPLocalizer": "psp", "WeakPSPLocalizer": "psp"}
+_HOME = {
+    "AVFeatures": "_features",
+    "EventLocalizer": "localizers",
+    "PSPLocalizer": "psp",
+    "WeakEventLocalizer": "localizers",
+    "WeakPSPLocalizer": "psp",
+}
+__all__ = [
+    "AVFeatures",
+    "EventLocalizer",
+    "PSPLocalizer",
+    "WeakEventLocalizer",
+    "WeakPSPLocalizer",
+    "__version__",
+]
 
 
 def __getattr__(name):

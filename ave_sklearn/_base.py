@@ -6,9 +6,21 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ave_sklearn._events import segments_to_events
+from ave_sklearn._networks import (
+    Contract,
+    build_module,
+    check_network,
+    draws_own_weights,
+    inner_network,
+    network_class,
+    network_name,
+    torch_seed,
+    warn_of_pruning,
+)
 from ave_sklearn._random import own_random_state
 from ave_sklearn._supervision import code_accuracy
 from ave_sklearn._targets import ClassRule, check_target, split_rows
@@ -18,7 +30,6 @@ from ave_sklearn._training import (
     Progress,
     Validation,
     VideoDataset,
-    build_module,
     feature_statistics,
     learning_rate_callbacks,
 )
@@ -30,9 +41,9 @@ from ave_sklearn._validation import (
     resolve_device,
     validate_features,
 )
-from ave_sklearn.nn import initialize
+from ave_sklearn.nn import class_probabilities, video_probabilities
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 HISTORY_KEYS = ("epoch", "train_loss", "valid_loss", "valid_score", "dur")
 
 
@@ -41,12 +52,10 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
 
     A subclass has
 
-    * ``_network``, a ``torch.nn.Module`` class called as ``_network(n_audio_features, n_visual_features,
-      n_classes, n_regions, **params)``, whose forward is ``forward(audio, visual, mask=None)`` and returns a dict
-      with at least ``logits`` and ``fused`` (see :mod:`ave_sklearn.nn`);
-    * ``_network_params()``, which returns the ``params`` as a dict of plain values;
+    * ``_network_choice()``, which returns the network, a name or a class (see :mod:`ave_sklearn.nn`), and a dict of
+      its parameters;
     * ``_supervision``, what full or weak supervision asks for (see ``_supervision.py``);
-    * an explicit ``__init__`` with every default, which passes the parameters below on.
+    * an explicit ``__init__`` with every default, the parameters below among them, which calls ``_store``.
     """
 
     _parameter_constraints: dict = {
@@ -68,42 +77,10 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
         "verbose": ["verbose"],
     }
 
-    def __init__(
-        self,
-        *,
-        standardize,
-        max_epochs,
-        batch_size,
-        lr,
-        lr_schedule,
-        weight_decay,
-        label_smoothing,
-        early_stopping,
-        validation_fraction,
-        n_audio_features,
-        background,
-        classes,
-        precision,
-        device,
-        random_state,
-        verbose,
-    ):
-        self.standardize = standardize
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.lr_schedule = lr_schedule
-        self.weight_decay = weight_decay
-        self.label_smoothing = label_smoothing
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_audio_features = n_audio_features
-        self.background = background
-        self.classes = classes
-        self.precision = precision
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
+    def _store(self, values):
+        """Store the constructor's parameters, found in `values`, its ``locals()``, as they are."""
+        for name in self._get_param_names():
+            setattr(self, name, values[name])
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -153,14 +130,15 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
         X = validate_features(self, X, reset=True)
         targets = self._encode(self._supervision.encode, y, X)
         weight = check_weights(sample_weight, X)
-        self._warn(X, targets)
         seeds = self._draw_seeds()
-        self._remember(layout_of(X), targets.classes, targets.flat)
+        self._remember(layout_of(X), targets)
+        self._warn(X, targets)
         rows, validation = self._split(X, targets, np.flatnonzero(weight), seeds["split"], X_val, y_val)
         train = VideoDataset(X[rows], self.precision, targets.values[rows], weight[rows])
         module = self._initial_module(train, seeds)
-        self.net_ = self._make_net(module, self._supervision.criterion(targets, self), device)
-        self._train(train, validation, seeds)
+        self.net_ = self._make_net(module, self._criterion(module), device)
+        with torch_seed(seeds["dropout"] if draws_own_weights(self._plan_["network"]) else None):
+            self._train(train, validation, seeds)
 
     def _adopt(self, fitted):
         """Take over what `fitted` learned; forget an earlier fit."""
@@ -183,17 +161,26 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
     def _warn(self, X, targets):
         """Say what would disappoint in a fit that is about to start."""
         self._supervision.warn(targets, X.n_segments, self)
+        warn_of_pruning(self._plan_["network"], self._plan_["params"], X.n_segments)
 
-    def _remember(self, layout, classes, flat):
+    def _remember(self, layout, targets):
         """Set the fitted attributes that describe the data, and the plan of the network, of plain values."""
-        self.classes_, self.n_segments_, self._flat_ = classes, layout["n_segments"], flat
+        self.classes_, self.n_segments_, self._flat_ = targets.classes, layout["n_segments"], targets.flat
+        network, params = self._network_choice()
         self._plan_ = {
+            "network": network,
+            "params": check_network(network, params, self._supervision.name),
             "layout": layout,
-            "n_classes": len(classes),
-            "params": self._network_params(),
+            "n_classes": len(targets.classes),
+            "background": targets.background,
             "standardize": bool(self.standardize),
             "precision": self.precision,
         }
+
+    def _pair_loss_weight(self):
+        """Return the weight of L_avps: `lam`, or the network's own where that is "auto"."""
+        lam = self._supervision.pair_loss_weight(self)
+        return getattr(network_class(self._network_choice()[0]), "pair_loss_weight", 0.0) if lam == "auto" else lam
 
     def _split(self, X, targets, rows, seed, X_val, y_val):
         """Return the training rows and, with early stopping, what to validate on: data and reference."""
@@ -213,15 +200,19 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
 
     def _initial_module(self, train, seeds):
         """Build the network with initial weights and the statistics of the training features."""
-        module = build_module(self._network, self._plan_)
-        initialize(module, torch.Generator().manual_seed(seeds["weights"]))
+        module = build_module(self._plan_, seeds["weights"])
         if self.standardize:
             module.set_statistics(*feature_statistics(train, self.batch_size))
         return module
 
+    def _criterion(self, module):
+        """Return the loss that `module` is trained by."""
+        extra_loss = getattr(inner_network(module), "extra_loss", None)
+        return self._supervision.criterion(self._plan_["background"], self, extra_loss)
+
     def _make_net(self, module, criterion, device):
         """Return a skorch net around `module`."""
-        return LocalizerNet(
+        net = LocalizerNet(
             module,
             criterion=criterion,
             optimizer=torch.optim.AdamW,
@@ -236,6 +227,10 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
             device=device,
             verbose=0,
         )
+        plan, weak = self._plan_, self._supervision.name == "weak"
+        paired = getattr(criterion, "needs_similarity", False) and self.n_segments_ > 1
+        net.contract = Contract(plan["network"], plan["n_classes"], plan["background"], weak, paired)
+        return net
 
     def _train(self, train, validation, seeds):
         """Train ``net_`` and set the fitted attributes that describe how it went."""
@@ -244,7 +239,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
         best = None
         if validation is not None:
             dataset, reference = validation
-            best = Validation(dataset, lambda codes: code_accuracy(codes, reference), self.early_stopping)
+            best = Validation(dataset, self._proba, lambda codes: code_accuracy(codes, reference), self.early_stopping)
             callbacks.append(("validation", best))
         if self.verbose:
             callbacks.append(("progress", Progress()))
@@ -339,6 +334,26 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
             videos=videos,
         )
 
+    @available_if(lambda self: self._supervision.name == "weak")
+    def predict_video_proba(self, X):
+        """Return the probability of each class for the whole video, the prediction o of Eq. 5.
+
+        Weakly supervised estimators alone have this method.
+
+        Parameters
+        ----------
+        X : like `X` of :meth:`fit`
+
+        Returns
+        -------
+        proba : ndarray of shape (n, C)
+            Columns follow ``classes_`` and sum to 1. After a fit on proportions they estimate proportions. A network
+            whose video prediction has no background class gives background 0.
+        """
+        (logits,) = self._outputs(X, "video_logits")
+        plan = self._plan_
+        return video_probabilities(torch.from_numpy(logits), plan["n_classes"], plan["background"]).numpy()
+
     def embed(self, X):
         """Return the fused features of each segment, ndarray of shape (n, T, d) (Eq. 4)."""
         (fused,) = self._outputs(X, "fused")
@@ -350,7 +365,8 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            After a fit on pooled visual features, which have no regions to attend to.
+            After a fit on pooled visual features, which have no regions to attend to, or of a network without
+            attention.
         """
         check_is_fitted(self)
         if self._plan_["layout"]["map_size"] is None:
@@ -361,19 +377,59 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
         (attention,) = self._outputs(X, "attention")
         return attention
 
+    def propagation(self, X):
+        """Return the connections that PSP keeps (Eq. 2).
+
+        Parameters
+        ----------
+        X : like `X` of :meth:`fit`
+
+        Returns
+        -------
+        gamma_va, gamma_av : ndarrays of shape (n, T, T)
+            Row t of `gamma_va` holds what visual segment t takes from each audio segment, and `gamma_av` the
+            reverse. Rows sum to 1, or are 0 where all connections were cut.
+
+        Raises
+        ------
+        ValueError
+            Of a network without propagation, such as that of ``tau=None``.
+        """
+        check_is_fitted(self)
+        if self._plan_["params"].get("tau", 0) is None:
+            raise ValueError(
+                "propagation needs connections, but this estimator was fitted with tau=None, without propagation; "
+                "fit with tau=0 to see all positive ones."
+            )
+        gamma_va, gamma_av = self._outputs(X, "gamma_va", "gamma_av")
+        return gamma_va, gamma_av
+
+    def _proba(self, outputs):
+        """Return the probabilities (n, T, C) of the network's outputs for a batch."""
+        return class_probabilities(outputs, self._plan_["n_classes"], self._plan_["background"])
+
     def _segment_proba(self, X):
-        (logits,) = self._outputs(X, "logits")
-        return softmax(logits)
+        """Return the probabilities (n, T, C) for all videos of `X`."""
+        return torch.cat([self._proba(outputs).cpu() for outputs in self._batches(X)]).numpy()
 
     def _outputs(self, X, *names):
         """Return the network's outputs of these names for all videos of `X`, a list of ndarrays."""
+        batches = []
+        for outputs in self._batches(X):
+            missing = [name for name in names if name not in outputs]
+            if missing:
+                name = network_name(self._plan_["network"])
+                raise ValueError(f"network {name} does not give {missing}; it gives {list(outputs)}.")
+            batches.append([outputs[name].cpu() for name in names])
+        return [torch.cat(parts).numpy() for parts in zip(*batches, strict=True)]
+
+    def _batches(self, X):
+        """Yield the network's outputs for `X`, batch by batch."""
         check_is_fitted(self)
         X = validate_features(self, X, reset=False)
         check_same_layout(self, X, self._plan_["layout"])
         dataset = VideoDataset(X, self._plan_["precision"])
-        outputs = map(self.net_.evaluation_step, self.net_.get_iterator(dataset))
-        batches = [[output[name].cpu() for name in names] for output in outputs]
-        return [torch.cat(parts).numpy() for parts in zip(*batches, strict=True)]
+        return map(self.net_.evaluation_step, self.net_.get_iterator(dataset))
 
     # ---------------------------------------------------------- persistence
     def __getstate__(self):
@@ -386,10 +442,11 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
     def __setstate__(self, state):
         state = dict(state)
         version = state.pop("_format_version", FORMAT_VERSION)
-        if version > FORMAT_VERSION:
+        if version != FORMAT_VERSION:
+            other = "a newer" if version > FORMAT_VERSION else "an older"
             raise ValueError(
-                f"This {type(self).__name__} was saved in format {version} by a newer ave_sklearn; this version "
-                f"reads formats up to {FORMAT_VERSION}. Upgrade ave_sklearn to load it."
+                f"This {type(self).__name__} was saved in format {version} by {other} ave_sklearn; this version "
+                f"reads format {FORMAT_VERSION}. Load it with the version that saved it."
             )
         weights = state.pop("_weights_", None)
         super().__setstate__(state)
@@ -398,13 +455,8 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator):
 
     def _restore(self, weights):
         """Build ``net_`` anew around `weights`, a dict of ndarrays; on the CPU where there is no GPU."""
-        module = build_module(self._network, self._plan_)
+        module = build_module(self._plan_)
         module.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
         device = resolve_device(self.device, fallback=True)
         self.net_ = self._make_net(module, torch.nn.Identity(), device).initialize()
         self.net_.release_training_state()
-
-
-def softmax(logits):
-    """Softmax over the last axis of an ndarray."""
-    return torch.from_numpy(logits).softmax(-1).numpy()

@@ -11,6 +11,7 @@ from ave_sklearn.nn import FullyLoss, WeakLoss
 class FullSupervision:
     """A label for every segment."""
 
+    name = "full"
     milestones = (60, 120)  # epochs at which the released recipe lowers the learning rate
 
     def encode(self, y, n_segments, rule, estimator):
@@ -21,23 +22,28 @@ class FullSupervision:
 
     def warn(self, targets, n_segments, estimator):
         """Say when L_avps cannot be computed."""
-        if estimator.lam and targets.background is None and n_segments > 1:
+        if estimator._pair_loss_weight() and targets.background is None and n_segments > 1:
             warnings.warn(
                 f"The background label {estimator.background!r} is not among the classes "
                 f"{targets.classes.tolist()}: the loss L_avps is left out, and every segment counts as an event. "
                 "Set background= to your background label (28 for the AVE dataset's integers), or lam=0.",
                 UserWarning,
-                stacklevel=6,
+                stacklevel=5,
             )
 
-    def criterion(self, targets, estimator):
+    def pair_loss_weight(self, estimator):
+        """Return the weight of L_avps, or "auto"."""
+        return estimator.lam
+
+    def criterion(self, background, estimator, extra_loss):
         """Return the loss of Eq. 10."""
-        return FullyLoss(estimator.lam, targets.background, estimator.label_smoothing)
+        return FullyLoss(estimator._pair_loss_weight(), background, estimator.label_smoothing, extra_loss)
 
 
 class WeakSupervision:
     """A target for every video."""
 
+    name = "weak"
     milestones = (80, 160)
 
     def encode(self, y, n_segments, rule, estimator):
@@ -58,12 +64,16 @@ class WeakSupervision:
                 f"No training target has any of the background label {estimator.background!r}: such a model calls "
                 "every second an event. Train on proportions, or add videos without an event.",
                 UserWarning,
-                stacklevel=6,
+                stacklevel=5,
             )
 
-    def criterion(self, targets, estimator):
+    def pair_loss_weight(self, estimator):
+        """Return 0: L_avps needs the labels of segments."""
+        return 0.0
+
+    def criterion(self, background, estimator, extra_loss):
         """Return the loss of Eq. 11."""
-        return WeakLoss(estimator.label_smoothing)
+        return WeakLoss(estimator.label_smoothing, background, extra_loss)
 
 
 def code_accuracy(codes, reference, sample_weight=None):

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from ave_sklearn._validation import check_finite
-from ave_sklearn.nn import StandardizedNetwork, set_dropout_generator
+from ave_sklearn.nn import set_dropout_generator
 
 CLIP_NORM = 1.0
 RELEASED_DECAY = 0.8
@@ -89,6 +89,13 @@ class LocalizerNet(NeuralNet):
     """
 
     stopped = False
+    contract = None
+
+    def infer(self, x, **fit_params):
+        """Return the module's outputs for a batch; raise ValueError where they break the network's contract."""
+        outputs = super().infer(x, **fit_params)
+        self.contract.check(outputs, *x["audio"].shape[:2])
+        return outputs
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Return the loss of a batch; raise ValueError when a training loss is not finite."""
@@ -138,6 +145,8 @@ class Validation(Callback):
     Parameters
     ----------
     dataset : VideoDataset
+    proba : callable
+        Maps the module's outputs for a batch to class probabilities (n, T, C).
     score : callable
         Maps the predicted segment codes (n, T) of `dataset` to a number; higher is better. Ties go to the
         lower validation loss.
@@ -145,8 +154,8 @@ class Validation(Callback):
         Epochs without a better one after which training stops.
     """
 
-    def __init__(self, dataset, score, patience):
-        self.dataset, self.score, self.patience = dataset, score, patience
+    def __init__(self, dataset, proba, score, patience):
+        self.dataset, self.proba, self.score, self.patience = dataset, proba, score, patience
 
     def on_train_begin(self, net, **kwargs):
         """Forget earlier trainings."""
@@ -169,7 +178,7 @@ class Validation(Callback):
         for batch in net.get_iterator(self.dataset, training=False):
             outputs = net.evaluation_step(batch)
             losses.append((net.get_loss(outputs, batch[1]).item(), len(batch[1][1])))
-            codes.append(outputs["logits"].argmax(-1).cpu())
+            codes.append(self.proba(outputs).argmax(-1).cpu())
         loss, size = np.array(losses).T
         return float(np.average(loss, weights=size)), self.score(torch.cat(codes).numpy())
 
@@ -237,15 +246,3 @@ def feature_statistics(dataset, batch_size):
             flat = tensor.numpy().reshape(-1, tensor.shape[-1])
             scaler.partial_fit(flat, sample_weight=np.repeat(weight.numpy(), len(flat) // len(weight)))
     return tuple((scaler.mean_, np.sqrt(scaler.var_.mean()) or 1.0) for scaler in scalers)
-
-
-def build_module(network, plan):
-    """Return a module of the class `network` after `plan`, its weights not yet drawn."""
-    layout = plan["layout"]
-    widths = layout["n_audio_features"], layout["n_visual_features"]
-    n_regions = layout["map_size"] and int(np.prod(layout["map_size"]))
-    with torch.device("meta"):  # draws nothing from torch's global generator
-        module = network(*widths, plan["n_classes"], n_regions, **plan["params"])
-        if plan["standardize"]:
-            module = StandardizedNetwork(module, *widths)
-    return module.to(getattr(torch, plan["precision"])).to_empty(device="cpu")

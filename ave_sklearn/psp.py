@@ -10,7 +10,7 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ave_sklearn._base import BaseLocalizer, softmax
+from ave_sklearn._base import BaseLocalizer
 from ave_sklearn._checkpoint import FULLY_NAMES, WEAKLY_NAMES
 from ave_sklearn._psp import PSPMixin
 from ave_sklearn._supervision import FullSupervision, WeakSupervision
@@ -162,33 +162,7 @@ class PSPLocalizer(PSPMixin, BaseLocalizer):
         random_state=None,
         verbose=0,
     ):
-        super().__init__(
-            standardize=standardize,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            lr=lr,
-            lr_schedule=lr_schedule,
-            weight_decay=weight_decay,
-            label_smoothing=label_smoothing,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_audio_features=n_audio_features,
-            background=background,
-            classes=classes,
-            precision=precision,
-            device=device,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.tau = tau
-        self.lam = lam
-        self.variant = variant
-        self.self_attention = self_attention
-        self.hidden_size = hidden_size
-        self.dropout = dropout
-
-    def _network_params(self):
-        return {**super()._network_params(), "supervision": "full"}
+        self._store(locals())
 
     @classmethod
     def from_released(cls, checkpoint, *, classes, background, tau=0.099, device="auto"):
@@ -361,49 +335,11 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
         random_state=None,
         verbose=0,
     ):
-        super().__init__(
-            standardize=standardize,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            lr=lr,
-            lr_schedule=lr_schedule,
-            weight_decay=weight_decay,
-            label_smoothing=label_smoothing,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_audio_features=n_audio_features,
-            background=background,
-            classes=classes,
-            precision=precision,
-            device=device,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.tau = tau
-        self.weighting = weighting
-        self.target = target
-        self.variant = variant
-        self.self_attention = self_attention
-        self.hidden_size = hidden_size
-        self.dropout = dropout
+        self._store(locals())
 
-    def _network_params(self):
-        return {**super()._network_params(), "supervision": "weak", "weighting": bool(self.weighting)}
-
-    def predict_video_proba(self, X):
-        """Return the probability of each class for the whole video, the prediction o of Eq. 5.
-
-        Parameters
-        ----------
-        X : like `X` of :meth:`fit`
-
-        Returns
-        -------
-        proba : ndarray of shape (n, C)
-            Columns follow ``classes_`` and sum to 1. After a fit on proportions they estimate proportions.
-        """
-        (logits,) = self._outputs(X, "video_logits")
-        return softmax(logits)
+    def _network_choice(self):
+        network, params = super()._network_choice()
+        return network, {**params, "weighting": bool(self.weighting)}
 
     @classmethod
     def from_released(cls, checkpoint, *, classes, background, tau=0.095, device="auto"):

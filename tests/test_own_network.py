@@ -1,76 +1,205 @@
-"""An estimator for another network stands beside PSP's without a change to what they share."""
+"""A network of the user's own gets the whole API, and an error for each way to break the contract."""
 
 import pickle
 
 import numpy as np
 import pytest
 import torch
+from joblib import Parallel, delayed
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 from torch import nn
 
-from ave_sklearn._base import BaseLocalizer
-from ave_sklearn._supervision import FullSupervision, WeakSupervision
+from ave_sklearn import EventLocalizer, WeakEventLocalizer
+from ave_sklearn.model_selection import VideoStratifiedKFold
 from ave_sklearn.nn import masked_mean
-from ave_sklearn.nn.layers import linear
+
+QUICK = {"max_epochs": 2, "batch_size": 16, "random_state": 0}
 
 
 class SumNet(nn.Module):
-    """Both modalities, projected and added: no attention, no time."""
+    """Both modalities, projected and added: no attention, no time. Layers and dropout are torch's own."""
 
-    def __init__(self, n_audio_features, n_visual_features, n_classes, n_regions, *, width):
+    def __init__(self, n_audio_features, n_visual_features, n_classes, n_regions, width=8):
         super().__init__()
-        self.audio, self.visual = linear(n_audio_features, width), linear(n_visual_features, width)
-        self.output = linear(width, n_classes)
+        self.audio, self.visual = nn.Linear(n_audio_features, width), nn.Linear(n_visual_features, width)
+        self.norm, self.dropout = nn.BatchNorm1d(width), nn.Dropout(0.1)
+        self.output = nn.Linear(width, n_classes)
 
-    def forward(self, audio, visual, mask=None):
+    def forward(self, audio, visual):
         visual = visual if visual.ndim == 3 else visual.flatten(2, -2).mean(2)
-        fused = torch.tanh(self.audio(audio) + self.visual(visual))
+        fused = torch.tanh(self.dropout(self.audio(audio) + self.visual(visual)))
+        fused = self.norm(fused.transpose(1, 2)).transpose(1, 2)
         logits = self.output(fused)
-        return {"logits": logits, "video_logits": masked_mean(logits, mask), "fused": fused}
+        return {"logits": logits, "video_logits": masked_mean(logits), "fused": fused}
 
 
-class SumLocalizer(BaseLocalizer):
-    _network = SumNet
-    _supervision = FullSupervision()
-    lam = 0.0  # SumNet has no pair similarity
+class GatedSumNet(SumNet):
+    """The same with the outputs of a gated network, and a loss of its own."""
 
-    def __init__(self, *, width=8, max_epochs=20, random_state=None, early_stopping=False, background="background"):
-        super().__init__(
-            standardize=True,
-            max_epochs=max_epochs,
-            batch_size=16,
-            lr=0.02,
-            lr_schedule="one_cycle",
-            weight_decay=0.0,
-            label_smoothing=0.0,
-            early_stopping=early_stopping,
-            validation_fraction=0.2,
-            n_audio_features=None,
-            background=background,
-            classes=None,
-            precision="float32",
-            device="auto",
-            random_state=random_state,
-            verbose=0,
-        )
-        self.width = width
+    extra_weight = 0.0
 
-    def _network_params(self):
-        return {"width": self.width}
+    def __init__(self, *sizes, width=8):
+        super().__init__(*sizes, width=width)
+        self.event = nn.Linear(width, 1)
+
+    def forward(self, audio, visual):
+        outputs = super().forward(audio, visual)
+        category = outputs.pop("video_logits")[:, 1:]
+        event = self.event(outputs["fused"]).squeeze(-1)
+        return {"event_logits": event, "category_logits": category, "video_logits": category, "fused": outputs["fused"]}
+
+    def extra_loss(self, outputs, target, background):
+        assert background == 0 and len(target) == len(outputs["fused"])
+        return self.extra_weight * outputs["fused"].square().mean((1, 2))
 
 
-class WeakSumLocalizer(SumLocalizer):
-    _supervision = WeakSupervision()
-    target = "proportion"
+class HeavierNet(GatedSumNet):
+    extra_weight = 10.0
 
 
-@pytest.mark.parametrize("estimator", [SumLocalizer, WeakSumLocalizer])
-def test_another_network_gets_the_whole_api(videos, estimator):
+def changed(**outputs):
+    """Return a subclass of SumNet whose forward gives `outputs`, made of the true ones, in their place."""
+
+    class Changed(SumNet):
+        def forward(self, audio, visual):
+            true = super().forward(audio, visual)
+            new = {name: change(true["logits"]) for name, change in outputs.items() if change is not None}
+            return {**{name: value for name, value in true.items() if name not in outputs}, **new}
+
+    return Changed
+
+
+@pytest.mark.parametrize("estimator", [EventLocalizer, WeakEventLocalizer])
+@pytest.mark.parametrize("network", [SumNet, GatedSumNet])
+def test_another_network_gets_the_whole_api(videos, estimator, network):
     X, y = videos
-    localizer = estimator(random_state=0, early_stopping=20).fit(X, y)
-    assert localizer.score(X, y) > np.mean(y == "background") + 0.1
+    params = {"network_params": {"width": 8}, "max_epochs": 20, "batch_size": 16, "lr": 0.02, "early_stopping": 20}
+    localizer = estimator(network=network, **params, random_state=0).fit(X, y)
+    if network is SumNet:
+        assert localizer.score(X, y) > np.mean(y == "background") + 0.1
     assert localizer.predict_proba(X).shape == (60, 10, 4) and localizer.embed(X).shape == (60, 10, 8)
-    assert len(localizer.predict_events(X)) > 0
+    np.testing.assert_allclose(localizer.predict_proba(X).sum(-1), 1, atol=1e-5)
+    assert set(localizer.predict_events(X)["event_label"]) <= set(y.ravel())
     assert_array_equal(pickle.loads(pickle.dumps(localizer)).predict(X), localizer.predict(X))
     assert_array_equal(clone(localizer).fit(X, y).predict_proba(X), localizer.predict_proba(X))
+    if estimator is WeakEventLocalizer:
+        np.testing.assert_allclose(localizer.predict_video_proba(X).sum(-1), 1, atol=1e-5)
+
+
+def test_torchs_generator_is_left_where_it_was(videos):
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    localizer = EventLocalizer(network=SumNet, **QUICK).fit(*videos)
+    pickle.loads(pickle.dumps(localizer)).predict(videos[0])
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_network_of_ones_own_fits_alike_in_worker_processes(videos):
+    localizer = EventLocalizer(network=SumNet, **QUICK)
+    here = localizer.fit(*videos).predict_proba(videos[0])
+    fits = Parallel(2)(delayed(clone(localizer).fit)(*videos) for _ in range(2))
+    for fit in fits:
+        np.testing.assert_allclose(fit.predict_proba(videos[0]), here, atol=1e-6)
+
+
+def test_its_parameters_are_searched_as_a_list_of_dicts(videos):
+    X, y = videos
+    grid = {"network_params": [{"width": 4}, {"width": 6}]}
+    search = GridSearchCV(EventLocalizer(network=SumNet, **QUICK), grid, cv=VideoStratifiedKFold(2)).fit(X, y)
+    assert search.best_estimator_.embed(X).shape[-1] == search.best_params_["network_params"]["width"]
+
+
+def test_its_own_loss_is_added(videos):
+    light, heavy = (EventLocalizer(network=network, **QUICK).fit(*videos) for network in (GatedSumNet, HeavierNet))
+    assert heavy.history_[0]["train_loss"] > light.history_[0]["train_loss"] + 1
+
+
+# ------------------------------------------------------------ broken contracts
+class Stateless(nn.Module):
+    def __init__(self, *sizes):
+        super().__init__()
+
+
+class Frozen(SumNet):
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.requires_grad_(False)
+
+
+class Bare(SumNet):
+    def forward(self, audio, visual):
+        return super().forward(audio, visual)["logits"]
+
+
+class NoSizes(nn.Module):
+    def __init__(self, width=8):
+        super().__init__()
+
+
+BROKEN = {
+    "an instance": (nn.Linear(2, 2), r"network is Linear\(.*; pass the class, and its parameters as network_params"),
+    "a class of something else": (dict, "wanted one of .* or a torch.nn.Module class"),
+    "no sizes": (NoSizes, r"NoSizes cannot be called as network\(n_audio_features, .*: too many positional arguments"),
+    "no parameters": (Stateless, "network Stateless has no parameters to train"),
+    "nothing to train": (Frozen, "network Frozen has no parameters to train"),
+    "a tensor": (Bare, "network Bare: forward returned a Tensor; wanted a dict of tensors. See the contract"),
+    "no logits": (changed(logits=None), r"forward returned \['video_logits', 'fused'\]; wanted 'logits' too"),
+    "a lost axis": (
+        changed(logits=lambda x: x[:, 0]),
+        r"'logits' has the shape \(16, 4\); wanted \(16, 10, 4\)",
+    ),
+    "a class too few": (
+        changed(logits=lambda x: x[..., 1:]),
+        r"'logits' has the shape \(16, 10, 3\); wanted \(16, 10, 4\)",
+    ),
+    "categories of segments": (
+        changed(logits=None, event_logits=lambda x: x[..., 0], category_logits=lambda x: x),
+        r"'category_logits' has the shape \(16, 10, 4\); wanted \(16, 3\) or \(16, 4\)",
+    ),
+    "events without categories": (
+        changed(logits=None, event_logits=lambda x: x[..., 0]),
+        "wanted 'category_logits' too",
+    ),
+    "a loss that is not finite": (
+        changed(logits=lambda x: x / 0),
+        "The training loss is nan in epoch 1. Try a smaller lr",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_contract_says_how(videos, case):
+    network, message = BROKEN[case]
+    localizer = EventLocalizer(**QUICK).fit(*videos)
+    before = localizer.predict_proba(videos[0])
+    with pytest.raises(ValueError, match=message):
+        localizer.set_params(network=network).fit(*videos)
+    assert_array_equal(localizer.predict_proba(videos[0]), before)  # the earlier fit stands
+
+
+def test_a_last_batch_of_one_video_that_loses_its_axis_is_found(videos):
+    squeezed = changed(logits=lambda x: x.squeeze(0))
+    with pytest.raises(ValueError, match=r"'logits' has the shape \(10, 4\); wanted \(1, 10, 4\)"):
+        EventLocalizer(network=squeezed, **QUICK).fit(videos[0][:17], videos[1][:17])
+
+
+def test_a_video_prediction_is_wanted_for_weak_supervision_only(videos):
+    network = changed(video_logits=None)
+    EventLocalizer(network=network, **QUICK).fit(*videos)
+    with pytest.raises(ValueError, match="wanted 'video_logits' too for weak supervision"):
+        WeakEventLocalizer(network=network, **QUICK).fit(*videos)
+
+
+def test_the_pair_loss_needs_the_similarity(videos):
+    with pytest.raises(ValueError, match="wanted 'similarity' too for the pair similarity loss; set lam=0"):
+        EventLocalizer(network=SumNet, lam=1.0, **QUICK).fit(*videos)
+
+
+def test_outputs_that_a_network_does_not_give_are_named(videos):
+    localizer = EventLocalizer(network=SumNet, **QUICK).fit(*videos)
+    with pytest.raises(ValueError, match=r"network SumNet does not give \['gamma_va', 'gamma_av'\]; it gives"):
+        localizer.propagation(videos[0])
+    with pytest.raises(ValueError, match=r"network SumNet does not give \['attention'\]"):
+        localizer.attention(videos[0])

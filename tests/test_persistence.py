@@ -96,10 +96,12 @@ def test_skops_needs_to_trust_our_class_only(videos):
     assert_array_equal(loaded.predict_proba(videos[0]), localizer.predict_proba(videos[0]))
 
 
-def test_a_newer_format_says_so(videos):
+@pytest.mark.parametrize(("step", "age"), [(1, "a newer"), (-1, "an older")])
+def test_another_format_says_so(videos, step, age):
     state = fit(PSPLocalizer, videos).__getstate__()
-    state["_format_version"] += 1
-    with pytest.raises(ValueError, match="saved in format 2 by a newer ave_sklearn; .* formats up to 1. Upgrade"):
+    state["_format_version"] += step
+    message = f"saved in format {2 + step} by {age} ave_sklearn; this version reads format 2. Load it with the version"
+    with pytest.raises(ValueError, match=message):
         PSPLocalizer().__setstate__(state)
 
 

@@ -5,7 +5,7 @@ import os
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
+from ave_sklearn import EventLocalizer, PSPLocalizer, WeakEventLocalizer, WeakPSPLocalizer
 
 # Two outputs are for scikit-learn two columns of y; for a localizer they are two segments of the video.
 MULTIOUTPUT = {
@@ -35,7 +35,9 @@ def test_scikit_learn_checks_in_float64_full_batches_without_dropout(estimator, 
 
 
 @parametrize_with_checks(
-    [PSPLocalizer(), WeakPSPLocalizer()], expected_failed_checks=lambda estimator: DEFAULTS, xfail_strict=True
+    [PSPLocalizer(), WeakPSPLocalizer(), EventLocalizer(), WeakEventLocalizer()],
+    expected_failed_checks=lambda estimator: DEFAULTS,
+    xfail_strict=True,
 )
 def test_scikit_learn_checks_on_the_defaults(estimator, check):
     check(estimator)

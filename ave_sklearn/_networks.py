@@ -1,0 +1,212 @@
+"""Which network an estimator trains: one of the package's by name, or a class of the user's own; and its contract."""
+
+import inspect
+import warnings
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+import torch
+
+from ave_sklearn.nn import NETWORKS, PSPTrunk, StandardizedNetwork, initialize
+
+PRUNES_ALL = 1.5  # tau * n_segments above this leaves next to no connection
+SETTINGS = {"full": "fully", "weak": "weakly"}
+
+
+def network_name(network):
+    """Return what messages call `network`: its name here, or that of the user's class."""
+    return repr(network) if isinstance(network, str) else network.__name__
+
+
+def network_class(network):
+    """Return the class that `network` names or is; raise ValueError for anything else."""
+    if isinstance(network, str) and network in NETWORKS:
+        return NETWORKS[network]
+    if isinstance(network, type) and issubclass(network, torch.nn.Module):
+        return network
+    hint = "; pass the class, and its parameters as network_params" if isinstance(network, torch.nn.Module) else ""
+    raise ValueError(
+        f"network is {network!r}{hint}; wanted one of {list(NETWORKS)} or a torch.nn.Module class that follows the "
+        "contract in ave_sklearn.nn."
+    )
+
+
+def draws_own_weights(network):
+    """Whether `network` is a class of the user's, whose constructor draws from torch's global generator."""
+    return network_class(network) not in NETWORKS.values()
+
+
+def check_network(network, params, supervision):
+    """Return the parameters of `network`, those that the user gave and ``supervision`` if it takes that.
+
+    Raises
+    ------
+    ValueError
+        For an unknown network, parameters that it does not take, lacks or refuses, and a `supervision`, "full" or
+        "weak", that it has no form for.
+    """
+    cls = network_class(network)
+    params = {} if params is None else params
+    if not isinstance(params, Mapping) or not all(isinstance(name, str) for name in params):
+        raise ValueError(f"network_params is {params!r}; wanted a dict of the network's parameters by name, or None.")
+    if supervision not in getattr(cls, "supervisions", SETTINGS):
+        raise ValueError(
+            f"network {network_name(network)} has no {SETTINGS[supervision]} supervised form; wanted a network "
+            "that has one."
+        )
+    takes = inspect.signature(cls).parameters
+    own, is_open = own_parameters(takes)
+    unknown = [name for name in params if name not in own and not is_open or name == "supervision"]
+    if unknown:
+        raise ValueError(f"network_params holds {unknown}; network {network_name(network)} takes {own}.")
+    if "supervision" in takes or is_open:
+        params = {**params, "supervision": supervision}
+    try:
+        inspect.signature(cls).bind(1, 1, 1, None, **params)
+    except TypeError as error:
+        raise ValueError(
+            f"network {network_name(network)} cannot be called as network(n_audio_features, n_visual_features, "
+            f"n_classes, n_regions, **network_params) with network_params={params}: {error}."
+        ) from error
+    return dict(params)
+
+
+def own_parameters(takes):
+    """Return the names that network_params may hold, behind the four sizes, and whether it may hold any name."""
+    positional = [name for name, p in takes.items() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    named = positional[4:] + [name for name, p in takes.items() if p.kind == p.KEYWORD_ONLY]
+    is_open = any(p.kind == p.VAR_KEYWORD for p in takes.values())
+    return [name for name in named if name != "supervision"], is_open
+
+
+def warn_of_pruning(network, params, n_segments):
+    """Warn where the threshold of a network with propagation cuts nearly every connection."""
+    cls = network_class(network)
+    if not issubclass(cls, PSPTrunk):
+        return
+    tau = params.get("tau", inspect.signature(cls).parameters["tau"].default)
+    if isinstance(tau, Real) and tau * n_segments > PRUNES_ALL:
+        warnings.warn(
+            f"tau={tau} prunes nearly all connections of videos of {n_segments} segments, whose shares are about "
+            f"{1 / n_segments:.3g}; about {0.95 / n_segments:.3g} is the paper's choice for them.",
+            UserWarning,
+            stacklevel=5,
+        )
+
+
+@contextmanager
+def torch_seed(seed):
+    """Seed torch's global generators, and set them back afterwards; a `seed` of None leaves them alone."""
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def build_module(plan, seed=None):
+    """Return the module that `plan` describes.
+
+    Parameters
+    ----------
+    plan : dict
+        See ``BaseLocalizer._remember``.
+    seed : int or None, default=None
+        Draws the weights. None leaves them undrawn in the package's networks; to be overwritten.
+    """
+    layout, network = plan["layout"], plan["network"]
+    widths = layout["n_audio_features"], layout["n_visual_features"]
+    n_regions = layout["map_size"] and int(np.prod(layout["map_size"]))
+    foreign = draws_own_weights(network)
+    with torch_seed(seed or 0) if foreign else torch.device("meta"):
+        module = network_class(network)(*widths, plan["n_classes"], n_regions, **plan["params"])
+    check_trainable(module, network)
+    if plan["standardize"]:
+        module = StandardizedNetwork(module, *widths)
+    module = module.to(getattr(torch, plan["precision"]))
+    if foreign:
+        return module
+    module = module.to_empty(device="cpu")
+    if seed is not None:
+        initialize(module, torch.Generator().manual_seed(seed))
+    return module
+
+
+def check_trainable(module, network):
+    """Raise ValueError for a module without weights to train."""
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        raise ValueError(f"network {network_name(network)} has no parameters to train; wanted some.")
+
+
+def inner_network(module):
+    """Return the network in a module of :func:`build_module`."""
+    return module.network if isinstance(module, StandardizedNetwork) else module
+
+
+@dataclass
+class Contract:
+    """What the outputs of an estimator's network must be; see :mod:`ave_sklearn.nn`.
+
+    Attributes
+    ----------
+    network : str or class
+    n_classes : int
+        C.
+    background : int or None
+        Code of the background class.
+    weak : bool
+        Whether it is trained on whole videos.
+    paired : bool
+        Whether the loss takes ``similarity``.
+    """
+
+    network: object
+    n_classes: int
+    background: int | None
+    weak: bool
+    paired: bool
+
+    def check(self, outputs, n_videos, n_segments):
+        """Raise ValueError where the `outputs` for a batch break the contract."""
+        if not isinstance(outputs, Mapping):
+            raise self.error(f"forward returned a {type(outputs).__name__}; wanted a dict of tensors")
+        for name, shapes in self.shapes(outputs, n_videos, n_segments).items():
+            if name not in outputs:
+                raise self.error(f"forward returned {list(outputs)}; wanted {name!r} too{self.reason(name)}")
+            if tuple(outputs[name].shape) not in shapes:
+                wanted = " or ".join(map(str, shapes))
+                raise self.error(f"{name!r} has the shape {tuple(outputs[name].shape)}; wanted {wanted}")
+
+    def shapes(self, outputs, n, n_segments):
+        """Return the shapes that each output may have."""
+        events, classes = (n, self.n_classes - 1), (n, self.n_classes)
+        gated = "event_logits" in outputs and "logits" not in outputs
+        if gated and self.background is None:
+            raise self.error(
+                "it decides between event and background, but the background label is not among the classes; "
+                "name it by background=, and add it by classes= if no target holds it"
+            )
+        if gated:
+            wanted = {"event_logits": [(n, n_segments)], "category_logits": [events, classes]}
+        else:
+            wanted = {"logits": [(n, n_segments, self.n_classes)]}
+        if self.weak:
+            wanted["video_logits"] = [events, classes] if gated else [classes]
+        if self.paired:
+            wanted["similarity"] = [(n, n_segments)]
+        return wanted
+
+    def reason(self, name):
+        """Return why `name` is wanted, where that is not plain."""
+        return {
+            "similarity": " for the pair similarity loss; set lam=0 without it",
+            "video_logits": " for weak supervision",
+        }.get(name, "")
+
+    def error(self, what):
+        """Return the error to raise."""
+        return ValueError(f"network {network_name(self.network)}: {what}. See the contract in ave_sklearn.nn.")
