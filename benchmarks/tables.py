@@ -1,0 +1,247 @@
+"""Tables 1 to 4 of the paper: every row fitted on every fold, scored on its test videos, compared with PSP.
+
+``OMP_NUM_THREADS=1 python benchmarks/tables.py --out results`` runs on AV-Digits, where each of the six speakers is
+the test speaker once; ``--data PATH`` on a file or on the AVE dataset (see ``_data.py``), one fit a seed. The epoch is
+chosen on the validation split. Each fit is kept in a file of ``--out``: run the same command again to go on after an
+interruption; rows whose settings have changed since are fitted anew. Every row has the estimators' default recipe.
+
+Prints, and writes into ``--out``: ``tables.md``, and ``tables.csv`` with a row for each fit. The confidence interval is
+a paired bootstrap over test videos of the difference to PSP in the same setting.
+"""
+
+import argparse
+import inspect
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from _data import default_folds, load
+from _systems import TABLES
+from joblib import Parallel, delayed
+from scipy.stats import bootstrap
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from tqdm import tqdm
+
+import ave_sklearn
+from ave_sklearn._events import video_category
+from ave_sklearn._networks import network_class
+
+BACKGROUND = "background"
+CAPTIONS = {
+    1: "Ablations of PSP",
+    2: "Pair similarity loss and weighting branch",
+    3: "Threshold tau",
+    4: "All systems",
+}
+
+
+# ---------------------------------------------------------------------- one fit
+def fit_network(system, data, seed, recipe):
+    """Return the predictions for the test videos, and what the fit was like."""
+    train, validation, test = data
+    localizer = system.estimator(random_state=seed, **recipe)
+    localizer.set_params(early_stopping=localizer.max_epochs)  # runs to the end, keeps the best epoch
+    start = time.perf_counter()
+    localizer.fit(*train, X_val=validation[0], y_val=validation[1])
+    return localizer.predict(test[0]), {
+        "validation": localizer.validation_score_,
+        "epoch": localizer.best_epoch_,
+        "seconds": time.perf_counter() - start,
+        "parameters": sum(p.numel() for p in localizer.net_.module_.parameters()),
+    }
+
+
+def fit_majority(data):
+    """Predict the most frequent label of the training segments."""
+    labels, counts = np.unique(data[0][1], return_counts=True)
+    return np.full(data[2][1].shape, labels[counts.argmax()])
+
+
+def fit_oracle(data):
+    """Predict each test video's true category at every second."""
+    y = data[2][1]
+    return np.repeat(np.asarray(video_category(y, background=BACKGROUND))[:, None], y.shape[1], axis=1)
+
+
+def fit_logistic(data):
+    """Predict single seconds by logistic regression on audio and the mean region; C chosen on the validation split."""
+    (X, y), (X_val, y_val), (X_test, y_test) = ((segment_features(X), y) for X, y in data)
+    models = [make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=1000)) for C in (1e-3, 1e-2, 0.1, 1)]
+    best = max((model.fit(X, y.ravel()) for model in models), key=lambda model: model.score(X_val, y_val.ravel()))
+    return best.predict(X_test).reshape(y_test.shape)
+
+
+def segment_features(X):
+    """Return the features of each segment (n * T, d_a + d_v), regions averaged."""
+    visual = np.asarray(X.visual)
+    visual = visual if visual.ndim == 3 else visual.mean((2, 3))
+    return np.concatenate([X.audio, visual], -1).reshape(-1, X.audio.shape[-1] + visual.shape[-1])
+
+
+def measure(system, path, fold, recipe, file):
+    """Fit a row on a fold and write its predictions to `file`, whole or not at all."""
+    torch.set_num_threads(1)
+    data = load(path, fold if path is None else None)
+    if system.network is None:
+        start = time.perf_counter()
+        predicted = {"majority": fit_majority, "oracle": fit_oracle, "logistic": fit_logistic}[system.key](data)
+        about = {"seconds": time.perf_counter() - start}
+    else:
+        predicted, about = fit_network(system, data, fold, recipe)
+    correct = predicted == data[2][1]
+    part = file.with_suffix(f".{os.getpid()}.part")
+    with open(part, "wb") as stream:
+        np.savez(stream, correct=correct, about=json.dumps(about), settings=settings(system, recipe))
+    os.replace(part, file)
+
+
+def settings(system, recipe):
+    """Return all that a fit depends on, as text."""
+    if system.network is None:
+        return system.key
+    estimator = system.estimator(**recipe)
+    network = network_class(system.network)
+    defaults = {name: str(p.default) for name, p in inspect.signature(network).parameters.items()}
+    params = {name: str(value) for name, value in estimator.get_params(deep=False).items()}
+    params["network"] = network.__name__
+    return json.dumps([ave_sklearn.__version__, params, defaults], sort_keys=True)
+
+
+# ------------------------------------------------------------------- all of them
+def pending(jobs, recipe):
+    """Return those of the (system, fold, file) that have no result, or one of other settings."""
+    return [(system, fold, file) for system, fold, file in jobs if stored_settings(file) != settings(system, recipe)]
+
+
+def stored_settings(file):
+    """Return the settings of the result in `file`, None if there is none."""
+    if not file.exists():
+        return None
+    with np.load(file) as result:
+        return str(result["settings"])
+
+
+def run(systems, path, folds, recipe, out, n_jobs):
+    """Fit what is missing, and return a dict of the results by (key, fold)."""
+    jobs = [(s, fold, out / f"{s.key}.{fold}.npz") for fold in range(folds) for s in systems]
+    missing = pending(jobs, recipe)
+    fits = Parallel(n_jobs, return_as="generator_unordered")(
+        delayed(measure)(system, path, fold, recipe, file) for system, fold, file in missing
+    )
+    for _ in tqdm(fits, total=len(missing), unit="fit"):
+        pass
+    return {(system.key, fold): read_result(file) for system, fold, file in jobs}
+
+
+def read_result(file):
+    """Return the right and wrong test segments (n, T), and the figures of the fit."""
+    with np.load(file) as result:
+        return result["correct"], json.loads(str(result["about"]))
+
+
+# ------------------------------------------------------------------------ report
+def video_scores(results, key, folds, same_videos):
+    """Return the accuracy on each test video, averaged over the fits where all have the same videos."""
+    scores = [results[key, fold][0].mean(1) for fold in range(folds)]
+    return np.mean(scores, axis=0) if same_videos else np.concatenate(scores)
+
+
+def interval(difference):
+    """Return the ends of the bootstrap's 95 % interval of a mean over videos."""
+    if not difference.any():
+        return 0.0, 0.0
+    result = bootstrap((difference,), np.mean, method="percentile", n_resamples=9999, rng=0)
+    return result.confidence_interval.low, result.confidence_interval.high
+
+
+def table_row(system, results, folds, same_videos):
+    """Return a row of a table, as strings."""
+    accuracy = np.array([results[system.key, fold][0].mean() for fold in range(folds)])
+    about = pd.DataFrame([results[system.key, fold][1] for fold in range(folds)])
+    scores, ours = (video_scores(results, key, folds, same_videos) for key in (system.key, f"{system.setting}-psp"))
+    low, high = interval(scores - ours)
+    mean = about.mean()
+    return {
+        "setting": system.setting,
+        "method": system.label,
+        "accuracy": f"{100 * accuracy.mean():.1f} ± {100 * accuracy.std(ddof=1):.1f}"
+        if folds > 1
+        else f"{accuracy[0]:.3f}",
+        "minus PSP [95 %]": f"{100 * (scores - ours).mean():+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]",
+        "validation": f"{100 * mean['validation']:.1f}" if "validation" in mean else "",
+        "epoch": f"{mean['epoch']:.0f}" if "epoch" in mean else "",
+        "seconds": f"{mean['seconds']:.0f}",
+        "parameters": f"{mean['parameters']:,.0f}" if "parameters" in mean else "",
+        "AVE, paper": "" if system.paper is None else f"{system.paper:.1f}",
+    }
+
+
+def to_markdown(number, rows):
+    """Return a table of rows, dicts of strings, as Markdown."""
+    lines = [f"**Table {number}.** {CAPTIONS[number]}", ""]
+    lines.append("| " + " | ".join(rows[0]) + " |")
+    lines.append("|" + "---|" * len(rows[0]))
+    lines += ["| " + " | ".join(row.values()) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def fit_table(systems, results, folds):
+    """Return a DataFrame with a row for each fit."""
+    rows = []
+    for system in systems:
+        for fold in range(folds):
+            correct, about = results[system.key, fold]
+            rows.append({"key": system.key, "setting": system.setting, "fold": fold, "test": correct.mean(), **about})
+    return pd.DataFrame(rows)
+
+
+def parse_arguments():
+    """Return the command line's arguments."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder of results; holds one benchmark's")
+    parser.add_argument("--data", help="an .npz file or the AVE dataset's folder; AV-Digits without it")
+    parser.add_argument("--tables", type=int, nargs="+", choices=TABLES, default=list(TABLES))
+    parser.add_argument("--folds", type=int, help="test speakers (6), or seeds with --data (3)")
+    parser.add_argument("--max-epochs", type=int, help="of every row; the estimators' defaults without it")
+    parser.add_argument("--only", nargs="+", metavar="KEY", help="fit these rows only, and print no table")
+    parser.add_argument("--n-jobs", type=int, default=2)
+    args = parser.parse_args()
+    args.folds = args.folds or default_folds(args.data)
+    return args
+
+
+def main():
+    """Fit, print and write the tables."""
+    args = parse_arguments()
+    args.out.mkdir(parents=True, exist_ok=True)
+    recipe = {} if args.max_epochs is None else {"max_epochs": args.max_epochs}
+    tables = {number: TABLES[number]() for number in args.tables}
+    systems = {system.key: system for rows in tables.values() for system in rows}
+    systems |= {s.key: s for s in TABLES[1]() if s.label == "PSP"}  # what every row is compared with
+    if args.only:
+        unknown = set(args.only) - set(systems)
+        if unknown:
+            raise SystemExit(f"--only {' '.join(sorted(unknown))}: wanted some of {' '.join(systems)}")
+        systems = {key: systems[key] for key in args.only}
+    results = run(list(systems.values()), args.data, args.folds, recipe, args.out, args.n_jobs)
+    if args.only:
+        print(fit_table(systems.values(), results, args.folds).round(3).to_string(index=False))
+        return
+    same = args.data is not None
+    texts = [
+        to_markdown(number, [table_row(system, results, args.folds, same) for system in rows])
+        for number, rows in tables.items()
+    ]
+    (args.out / "tables.md").write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+    fit_table(systems.values(), results, args.folds).to_csv(args.out / "tables.csv", index=False)
+    print("\n\n".join(texts))
+
+
+if __name__ == "__main__":
+    main()
