@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+GUIDE = (ROOT / "docs" / "guide.md").read_text()
 ON_GENERATED_DATA = sorted((ROOT / "examples").glob("plot_*.py"))
 
 
@@ -39,10 +40,37 @@ def test_the_readmes_table_names_what_is_there():
         assert hasattr(ave_sklearn.nn, name.removeprefix("nn.")), name
 
 
+def test_the_guides_table_of_systems_has_their_names_and_numbers_of_parameters():
+    from ave_sklearn.nn import NETWORKS
+
+    rows = re.findall(r'^\| `"(\w+)"` \|.*\| (\w+) \| ([\d,]+), ([\d,]+|none) \|$', GUIDE, flags=re.M)
+    assert [row[0] for row in rows] == list(NETWORKS)
+    for name, _, *stated in rows:
+        for supervision, count in zip(("full", "weak"), stated, strict=True):
+            if count == "none":
+                assert supervision not in NETWORKS[name].supervisions
+            else:
+                network = NETWORKS[name](128, 512, 29, 49, supervision=supervision)
+                assert f"{sum(p.numel() for p in network.parameters()):,}" == count, name
+
+
+def test_the_guides_network_trains_in_both_settings(videos):
+    import torch
+
+    from ave_sklearn import EventLocalizer, WeakEventLocalizer
+
+    (code,) = re.findall(r"```python\n(class .*?)```", GUIDE, flags=re.S)
+    X, y = videos
+    names = {"torch": torch, "EventLocalizer": EventLocalizer, "X": X, "y": y}
+    exec(code, names)  # ends in a fit
+    weak = WeakEventLocalizer(network=names["MeanNet"], max_epochs=1).fit(X, y)
+    assert weak.predict(X).shape == y.shape
+
+
 def test_the_commands_of_the_guide_are_commands():
     from ave_sklearn.cli import build_parser
 
-    (block,) = re.findall(r"<!-- commands -->\n```sh\n(.*?)```", (ROOT / "docs" / "guide.md").read_text(), flags=re.S)
+    (block,) = re.findall(r"<!-- commands -->\n```sh\n(.*?)```", GUIDE, flags=re.S)
     runs = [build_parser().parse_args(shlex.split(line)[1:]).run.__name__ for line in block.splitlines()]
     assert runs == ["run_extract", "run_fit", "run_score", "run_predict"]
 
