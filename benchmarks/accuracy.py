@@ -1,32 +1,21 @@
 """Test accuracy of both localizers in both variants, several seeds, the epoch chosen on the validation split.
 
-``OMP_NUM_THREADS=1 python benchmarks/accuracy.py`` runs on AV-Digits. ``--npz FILE`` runs on a file of the arrays
-``audio`` (n, T, d_a), ``visual`` (n, T, d_v) or (n, T, H, W, d_v), ``y`` (n, T) labels with "background", and ``split``
-(n,), 0 for training, 1 for validation and 2 for test.
+``OMP_NUM_THREADS=1 python benchmarks/accuracy.py`` runs on AV-Digits. ``--data PATH`` runs on a file or on the AVE
+dataset (see ``_data.py``).
 """
 
 import argparse
 import itertools
 import time
 
-import numpy as np
 import pandas as pd
+from _data import load
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from ave_sklearn import AVFeatures, PSPLocalizer, WeakPSPLocalizer
-from ave_sklearn.datasets import load_av_digits
+from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
 
 LOCALIZERS = {"PSPLocalizer": PSPLocalizer, "WeakPSPLocalizer": WeakPSPLocalizer}
-
-
-def load(path):
-    """Return (X, y) of the training, validation and test videos."""
-    if path is None:
-        return [load_av_digits(subset=subset, return_X_y=True) for subset in ("train", "validation", "test")]
-    with np.load(path) as arrays:
-        X, y, split = AVFeatures(arrays["audio"], arrays["visual"]), arrays["y"], arrays["split"]
-    return [(X[split == part], y[split == part]) for part in range(3)]
 
 
 def measure(name, variant, seed, params, train, validation, test):
@@ -50,7 +39,7 @@ def measure(name, variant, seed, params, train, validation, test):
 def main():
     """Measure, print a table, and write every fit to a CSV where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--npz", help="file of arrays; AV-Digits without it")
+    parser.add_argument("--data", help="an .npz file or the AVE dataset's folder; AV-Digits without it")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--n-jobs", type=int, default=2)
     parser.add_argument("--localizers", nargs="+", choices=LOCALIZERS, default=list(LOCALIZERS))
@@ -59,7 +48,7 @@ def main():
     parser.add_argument("--csv", help="where to write a row for each fit")
     args = parser.parse_args()
     params = {name: float(value) if "." in value else int(value) for name, value in (s.split("=") for s in args.set)}
-    data = load(args.npz)
+    data = load(args.data)
     settings = list(itertools.product(args.localizers, args.variants, range(args.seeds)))
     jobs = (delayed(measure)(*setting, params, *data) for setting in settings)
     fits = Parallel(args.n_jobs, return_as="generator")(jobs)

@@ -170,9 +170,7 @@ def table_row(system, results, folds, same_videos):
     return {
         "setting": system.setting,
         "method": system.label,
-        "accuracy": f"{100 * accuracy.mean():.1f} ± {100 * accuracy.std(ddof=1):.1f}"
-        if folds > 1
-        else f"{accuracy[0]:.3f}",
+        "accuracy": f"{100 * accuracy.mean():.1f}" + (f" ± {100 * accuracy.std(ddof=1):.1f}" if folds > 1 else ""),
         "minus PSP [95 %]": f"{100 * (scores - ours).mean():+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]",
         "validation": f"{100 * mean['validation']:.1f}" if "validation" in mean else "",
         "epoch": f"{mean['epoch']:.0f}" if "epoch" in mean else "",
