@@ -129,7 +129,7 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         targets = self._encode(self._supervision.encode, y, X)
         weight = check_weights(sample_weight, X)
         seeds = self._draw_seeds()
-        self._remember(layout_of(X), targets)
+        self._remember(layout_of(X), targets, seeds["weights"])
         self._warn(X, targets)
         rows, validation = self._split(X, targets, np.flatnonzero(weight), seeds["split"], X_val, y_val)
         train = VideoDataset(X[rows], self.precision, targets.values[rows], weight[rows])
@@ -161,13 +161,14 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         self._supervision.warn(targets, X.n_segments, self)
         warn_of_pruning(self._plan_["network"], self._plan_["params"], X.n_segments)
 
-    def _remember(self, layout, targets):
+    def _remember(self, layout, targets, seed=0):
         """Set the fitted attributes that describe the data, and the plan of the network, of plain values."""
         self.classes_, self.n_segments_, self._flat_ = targets.classes, layout["n_segments"], targets.flat
         network, params = self._network_choice()
         self._plan_ = {
             "network": network,
             "params": check_network(network, params, self._supervision.name),
+            "seed": seed,
             "layout": layout,
             "n_classes": len(targets.classes),
             "background": targets.background,
@@ -198,7 +199,7 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
 
     def _initial_module(self, train, seeds):
         """Build the network with initial weights and the statistics of the training features."""
-        module = build_module(self._plan_, seeds["weights"])
+        module = build_module(self._plan_, draw=True)
         if self.standardize:
             module.set_statistics(*feature_statistics(train, self.batch_size))
         return module
@@ -337,7 +338,10 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         state = {name: value for name, value in super().__getstate__().items() if name != "net_"}
         if hasattr(self, "net_"):
             weights = self.net_.module_.state_dict()
-            state["_weights_"] = {name: value.cpu().numpy() for name, value in weights.items()}
+            state["_weights_"] = {
+                name: value.cpu().numpy() if torch.is_tensor(value) else value  # a module's own extra state
+                for name, value in weights.items()
+            }
         return {**state, "_format_version": FORMAT_VERSION}
 
     def __setstate__(self, state):
@@ -356,8 +360,13 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
 
     def _restore(self, weights):
         """Build ``net_`` anew around `weights`, a dict of ndarrays; on the CPU where there is no GPU."""
-        module = build_module(self._plan_)
-        module.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
+        module = build_module(self._plan_, draw=False)
+        module.load_state_dict(
+            {
+                name: torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value
+                for name, value in weights.items()
+            }
+        )
         device = resolve_device(self.device, fallback=True)
         self.net_ = self._make_net(module, torch.nn.Identity(), device).initialize()
         self.net_.release_training_state()

@@ -1,6 +1,8 @@
 """Which network an estimator trains: one of the package's by name, or a class of the user's own; and its contract."""
 
+import copy
 import inspect
+import threading
 import warnings
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from ave_sklearn.nn import NETWORKS, PSPTrunk, StandardizedNetwork, initialize
 
 PRUNES_ALL = 1.5  # tau * n_segments above this leaves next to no connection
 SETTINGS = {"full": "fully", "weak": "weakly"}
+GLOBAL_GENERATOR = threading.RLock()  # held while torch's global generators are seeded for a network of the user's
 
 
 def network_name(network):
@@ -57,13 +60,13 @@ def check_network(network, params, supervision):
             f"network {network_name(network)} has no {SETTINGS[supervision]} supervised form; wanted a network "
             "that has one."
         )
-    takes = inspect.signature(cls).parameters
-    own, is_open = own_parameters(takes)
+    own, is_open = own_parameters(inspect.signature(cls).parameters)
     unknown = [name for name in params if name not in own and not is_open or name == "supervision"]
     if unknown:
         raise ValueError(f"network_params holds {unknown}; network {network_name(network)} takes {own}.")
-    if "supervision" in takes or is_open:
-        params = {**params, "supervision": supervision}
+    params = copy.deepcopy(dict(params))
+    if takes_supervision(cls):
+        params["supervision"] = supervision
     try:
         inspect.signature(cls).bind(1, 1, 1, None, **params)
     except TypeError as error:
@@ -71,7 +74,19 @@ def check_network(network, params, supervision):
             f"network {network_name(network)} cannot be called as network(n_audio_features, n_visual_features, "
             f"n_classes, n_regions, **network_params) with network_params={params}: {error}."
         ) from error
-    return dict(params)
+    return params
+
+
+def takes_supervision(cls):
+    """Whether the constructor of `cls`, or the one that it hands its ``**kwargs`` on to, has ``supervision``."""
+    for base in cls.__mro__:
+        if "__init__" in vars(base):
+            takes = inspect.signature(base.__init__).parameters
+            if "supervision" in takes:
+                return True
+            if not any(p.kind == p.VAR_KEYWORD for p in takes.values()):
+                return False
+    return False
 
 
 def own_parameters(takes):
@@ -99,31 +114,35 @@ def warn_of_pruning(network, params, n_segments):
 
 @contextmanager
 def torch_seed(seed):
-    """Seed torch's global generators, and set them back afterwards; a `seed` of None leaves them alone."""
+    """Seed torch's global generators, and set them back afterwards; a `seed` of None leaves them alone.
+
+    Other threads that want them wait.
+    """
     if seed is None:
         yield
         return
-    with torch.random.fork_rng():
+    with GLOBAL_GENERATOR, torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
 
 
-def build_module(plan, seed=None):
+def build_module(plan, *, draw):
     """Return the module that `plan` describes.
 
     Parameters
     ----------
     plan : dict
-        See ``BaseLocalizer._remember``.
-    seed : int or None, default=None
-        Draws the weights. None leaves them undrawn in the package's networks; to be overwritten.
+        See ``BaseLocalizer._remember``; its ``seed`` draws the weights, and whatever else the constructor of a class
+        of the user's draws.
+    draw : bool
+        False leaves the weights of the package's networks undrawn, to be overwritten.
     """
     layout, network = plan["layout"], plan["network"]
     widths = layout["n_audio_features"], layout["n_visual_features"]
     n_regions = layout["map_size"] and int(np.prod(layout["map_size"]))
     foreign = draws_own_weights(network)
-    with torch_seed(seed or 0) if foreign else torch.device("meta"):
-        module = network_class(network)(*widths, plan["n_classes"], n_regions, **plan["params"])
+    with torch_seed(plan["seed"]) if foreign else torch.device("meta"):
+        module = network_class(network)(*widths, plan["n_classes"], n_regions, **copy.deepcopy(plan["params"]))
     check_trainable(module, network)
     if plan["standardize"]:
         module = StandardizedNetwork(module, *widths)
@@ -131,8 +150,8 @@ def build_module(plan, seed=None):
     if foreign:
         return module
     module = module.to_empty(device="cpu")
-    if seed is not None:
-        initialize(module, torch.Generator().manual_seed(seed))
+    if draw:
+        initialize(module, torch.Generator().manual_seed(plan["seed"]))
     return module
 
 
@@ -177,6 +196,9 @@ class Contract:
         for name, shapes in self.shapes(outputs, n_videos, n_segments).items():
             if name not in outputs:
                 raise self.error(f"forward returned {list(outputs)}; wanted {name!r} too{self.reason(name)}")
+            if not torch.is_tensor(outputs[name]) or not outputs[name].is_floating_point():
+                kind = getattr(outputs[name], "dtype", type(outputs[name]).__name__)
+                raise self.error(f"{name!r} is of the type {kind}; wanted a tensor of floats")
             if tuple(outputs[name].shape) not in shapes:
                 wanted = " or ".join(map(str, shapes))
                 raise self.error(f"{name!r} has the shape {tuple(outputs[name].shape)}; wanted {wanted}")
@@ -191,7 +213,9 @@ class Contract:
                 "name it by background=, and add it by classes= if no target holds it"
             )
         if gated:
-            wanted = {"event_logits": [(n, n_segments)], "category_logits": [events, classes]}
+            # a video's category is one of the events; under weak supervision background may be among them
+            categories = [events, classes] if self.weak else [events]
+            wanted = {"event_logits": [(n, n_segments)], "category_logits": categories}
         else:
             wanted = {"logits": [(n, n_segments, self.n_classes)]}
         if self.weak:

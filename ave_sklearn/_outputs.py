@@ -85,7 +85,11 @@ class OutputsMixin:
 
     def _proba(self, outputs):
         """Return the probabilities (n, T, C) of the network's outputs for a batch."""
-        return class_probabilities(outputs, self._plan_["n_classes"], self._plan_["background"])
+        proba = class_probabilities(outputs, self._plan_["n_classes"], self._plan_["background"])
+        if not proba.isfinite().all():
+            name = network_name(self._plan_["network"])
+            raise ValueError(f"network {name} gives outputs that are not finite in evaluation mode; wanted numbers.")
+        return proba
 
     def _segment_proba(self, X):
         """Return the probabilities (n, T, C) for all videos of `X`."""

@@ -5,6 +5,7 @@ import torch
 from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNet
 from skorch.callbacks import Callback, GradientNormClipping, LRScheduler
+from skorch.utils import to_tensor
 from torch.optim.lr_scheduler import MultiStepLR, OneCycleLR
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
@@ -93,7 +94,7 @@ class LocalizerNet(NeuralNet):
 
     def infer(self, x, **fit_params):
         """Return the module's outputs for a batch; raise ValueError where they break the network's contract."""
-        outputs = super().infer(x, **fit_params)
+        outputs = self.module_(*(to_tensor(x[name], device=self.device) for name in ("audio", "visual")))
         self.contract.check(outputs, *x["audio"].shape[:2])
         return outputs
 
@@ -101,6 +102,8 @@ class LocalizerNet(NeuralNet):
         """Return the loss of a batch; raise ValueError when a training loss is not finite."""
         target, weight = (t.to(self.device) for t in y_true)
         loss = self.criterion_(y_pred, target, weight)
+        if training and not loss.requires_grad:
+            raise ValueError("The training loss depends on no weight: the network's outputs are cut off from them.")
         if training and not torch.isfinite(loss):
             raise ValueError(
                 f"The training loss is {loss.item()} in epoch {len(self.history)}. Try a smaller lr, "

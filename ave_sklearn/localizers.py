@@ -70,8 +70,8 @@ class EventLocalizer(NetworkChoiceMixin, BaseLocalizer):
     tied to the number of regions; with pooled features "avt" and "cmran" see a map of one region.
 
     The networks of this package draw their weights and dropout masks from generators seeded by `random_state`. A class
-    of yours is constructed and trained with torch's global generator seeded by it, and set back afterwards; in parallel
-    threads such fits disturb each other, in processes they do not.
+    of yours is constructed and trained with torch's global generator seeded by it, and set back afterwards; such fits
+    in parallel threads wait for each other, in processes they do not.
 
     References
     ----------

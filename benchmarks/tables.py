@@ -10,11 +10,14 @@ a paired bootstrap over test videos of the difference to PSP in the same setting
 """
 
 import argparse
+import hashlib
 import inspect
 import json
 import os
 import time
+from functools import cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -97,40 +100,53 @@ def measure(system, path, fold, recipe, file):
     correct = predicted == data[2][1]
     part = file.with_suffix(f".{os.getpid()}.part")
     with open(part, "wb") as stream:
-        np.savez(stream, correct=correct, about=json.dumps(about), settings=settings(system, recipe))
+        np.savez(stream, correct=correct, about=json.dumps(about), settings=settings(system, path, recipe))
     os.replace(part, file)
 
 
-def settings(system, recipe):
-    """Return all that a fit depends on, as text."""
+def settings(system, path, recipe):
+    """Return all that a fit depends on beside its fold, as text."""
+    data = data_stamp(path)
     if system.network is None:
-        return system.key
+        return json.dumps([ave_sklearn.__version__, data, system.key])
     estimator = system.estimator(**recipe)
     network = network_class(system.network)
     defaults = {name: str(p.default) for name, p in inspect.signature(network).parameters.items()}
     params = {name: str(value) for name, value in estimator.get_params(deep=False).items()}
     params["network"] = network.__name__
-    return json.dumps([ave_sklearn.__version__, params, defaults], sort_keys=True)
+    return json.dumps([ave_sklearn.__version__, data, params, defaults], sort_keys=True)
+
+
+@cache
+def data_stamp(path):
+    """Return what tells one benchmark's data from another's: a file's hash, or the names and sizes in a folder."""
+    if path is None:
+        return "AV-Digits"
+    if Path(path).is_dir():
+        return [f"{file.name} {file.stat().st_size}" for file in sorted(Path(path).iterdir()) if file.is_file()]
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 # ------------------------------------------------------------------- all of them
-def pending(jobs, recipe):
+def pending(jobs, path, recipe):
     """Return those of the (system, fold, file) that have no result, or one of other settings."""
-    return [(system, fold, file) for system, fold, file in jobs if stored_settings(file) != settings(system, recipe)]
+    return [job for job in jobs if stored_settings(job[2]) != settings(job[0], path, recipe)]
 
 
 def stored_settings(file):
-    """Return the settings of the result in `file`, None if there is none."""
-    if not file.exists():
+    """Return the settings of the result in `file`, None if there is none, or a damaged one."""
+    try:
+        with np.load(file) as result:
+            return str(result["settings"])
+    except (FileNotFoundError, BadZipFile, EOFError, ValueError):
         return None
-    with np.load(file) as result:
-        return str(result["settings"])
 
 
 def run(systems, path, folds, recipe, out, n_jobs):
     """Fit what is missing, and return a dict of the results by (key, fold)."""
     jobs = [(s, fold, out / f"{s.key}.{fold}.npz") for fold in range(folds) for s in systems]
-    missing = pending(jobs, recipe)
+    missing = pending(jobs, path, recipe)
     fits = Parallel(n_jobs, return_as="generator_unordered")(
         delayed(measure)(system, path, fold, recipe, file) for system, fold, file in missing
     )
@@ -199,17 +215,26 @@ def fit_table(systems, results, folds):
     return pd.DataFrame(rows)
 
 
+def positive(text):
+    """Return the positive integer that `text` is."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
+    return int(text)
+
+
 def parse_arguments():
     """Return the command line's arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of results; holds one benchmark's")
     parser.add_argument("--data", help="an .npz file or the AVE dataset's folder; AV-Digits without it")
     parser.add_argument("--tables", type=int, nargs="+", choices=TABLES, default=list(TABLES))
-    parser.add_argument("--folds", type=int, help="test speakers (6), or seeds with --data (3)")
-    parser.add_argument("--max-epochs", type=int, help="of every row; the estimators' defaults without it")
+    parser.add_argument("--folds", type=positive, help="test speakers (6), or seeds with --data (3)")
+    parser.add_argument("--max-epochs", type=positive, help="of every row; the estimators' defaults without it")
     parser.add_argument("--only", nargs="+", metavar="KEY", help="fit these rows only, and print no table")
     parser.add_argument("--n-jobs", type=int, default=2)
     args = parser.parse_args()
+    if args.data is not None and not Path(args.data).exists():
+        parser.error(f"--data {args.data}: no such file or folder")
     args.folds = args.folds or default_folds(args.data)
     return args
 

@@ -186,6 +186,8 @@ def test_propagation_of_the_networks_that_have_it(videos):
         ({"network_params": {"tau": "x"}}, "tau is 'x'; wanted"),
         ({"network_params": {"hidden_size": 7}}, "hidden_size is 7; wanted a positive even number"),
         ({"network_params": {"dropout": 1}}, "dropout is 1; wanted"),
+        ({"network_params": {"self_attention": "no"}}, "self_attention is 'no'; wanted True or False"),
+        ({"network": "cpsp", "network_params": {"temperature": 0}}, "temperature is 0; wanted a positive number"),
         ({"network_params": {"variant": "x"}}, "variant is 'x'; wanted 'paper' or 'released'"),
         ({"network": "avt", "network_params": {"n_heads": 3}}, "hidden_size is 256; wanted .* a multiple of 3"),
         ({"lam": "x"}, "'lam' parameter of EventLocalizer must be"),
@@ -220,6 +222,29 @@ def test_gated_networks_learn_from_categories_when_all_classes_are_named(pooled)
         localizer = quick("cpsp", WeakEventLocalizer, classes=named).fit(X[keep], categories[keep])
     assert localizer.classes_.tolist() == named
     assert (localizer.predict_video_proba(X)[:, named.index("background")] == 0).all()
+
+
+@pytest.mark.parametrize("name", GATED)
+def test_gated_networks_need_classes_of_events(pooled, name):
+    X, _ = pooled
+    y = np.full((60, 8), "background")
+    with pytest.raises(ValueError, match="gated network needs 1 event classes beside background; .* got 1"):
+        quick(name).fit(X, y)
+    y[:, :4] = "event"
+    quick(name).fit(X, y)
+    if name == "cpsp":
+        with pytest.raises(ValueError, match="gated network needs 2 event classes beside background; .* got 2"):
+            quick(name, WeakEventLocalizer).fit(X, y)
+
+
+@pytest.mark.parametrize("estimator", [EventLocalizer, WeakEventLocalizer])
+def test_batches_of_background_alone(pooled, estimator):
+    X, y = pooled
+    y = y.copy()
+    y[20:] = "background"  # sorts first: its code is 0
+    for name in NETWORKS:
+        if (name, estimator) in CASES:
+            assert quick(name, estimator, batch_size=3).fit(X, y).predict(X).shape == y.shape
 
 
 def test_a_threshold_that_prunes_everything_is_warned_of(pooled):

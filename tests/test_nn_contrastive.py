@@ -60,6 +60,24 @@ def test_it_has_a_gradient_that_parts_event_from_background(fused):
     assert after < before
 
 
+def test_segment_contrastive_loss_at_a_low_temperature(fused):
+    is_event = torch.tensor([[True, True, False, False, True], [True] * 5, [False] * 5] * 2)
+    alike = fused[:, :1].float().expand(-1, T, -1)  # every cosine is 1, and exp(1 / temperature) beyond float32
+    loss = segment_contrastive_loss(alike, is_event, temperature=1e-3)
+    loss.sum().backward()
+    assert fused.grad.isfinite().all()
+    np.testing.assert_allclose(loss.detach(), [np.log(4 / 3), 0, 0] * 2, rtol=1e-3)
+
+
+def test_the_losses_of_padded_videos_do_not_see_the_padding(fused):
+    codes = torch.tensor([[2, 0, 0, 1, 1], [2, 1, 0, 0, 0], [1, 1, 2, 0, 2], [2, 2, 2, 0, 0], [0] * 5, [1] * 5])
+    mask = torch.tensor([[True, True, True, False, False]] * N)
+    criterion = ContrastiveLoss(0.01, 0.5, 0.6, 0.3, 2)
+    padded = criterion({"fused": fused}, codes, BACKGROUND, mask=mask)
+    cut = criterion({"fused": fused[:, :3]}, codes[:, :3], BACKGROUND)
+    np.testing.assert_allclose(padded.detach(), cut.detach(), atol=1e-12)
+
+
 def test_segment_contrastive_loss_of_a_padded_video(fused):
     is_event = torch.tensor([[True, True, False, True, False]] * N)
     mask = torch.tensor([[True, True, True, False, False]] * N)

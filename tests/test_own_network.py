@@ -13,7 +13,7 @@ from torch import nn
 
 from ave_sklearn import EventLocalizer, WeakEventLocalizer
 from ave_sklearn.model_selection import VideoStratifiedKFold
-from ave_sklearn.nn import masked_mean
+from ave_sklearn.nn import AVELNet, masked_mean
 
 QUICK = {"max_epochs": 2, "batch_size": 16, "random_state": 0}
 
@@ -111,6 +111,101 @@ def test_its_parameters_are_searched_as_a_list_of_dicts(videos):
     assert search.best_estimator_.embed(X).shape[-1] == search.best_params_["network_params"]["width"]
 
 
+class PassingOn(GatedSumNet):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+
+
+class PassingOnSupervision(AVELNet):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, hidden_size=8, **kwargs)
+
+
+@pytest.mark.parametrize("network", [PassingOn, PassingOnSupervision])
+def test_supervision_is_passed_where_a_base_class_names_it(videos, network):
+    for estimator in (EventLocalizer, WeakEventLocalizer):
+        assert estimator(network=network, **QUICK).fit(*videos).predict(videos[0]).shape == (60, 10)
+
+
+class OtherNames(SumNet):
+    def forward(self, a, v):
+        return super().forward(a, v)
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_forward_may_name_its_arguments_as_it_likes(videos, standardize):
+    EventLocalizer(network=OtherNames, standardize=standardize, **QUICK).fit(*videos)
+
+
+class Shuffled(SumNet):
+    """Holds random numbers that are no part of its state, a state that is no tensor, and empties the user's list."""
+
+    def __init__(self, n_audio_features, n_visual_features, n_classes, n_regions, sizes):
+        super().__init__(n_audio_features, n_visual_features, n_classes, n_regions, width=sizes.pop())
+        self.order = torch.randperm(n_audio_features)
+
+    def forward(self, audio, visual):
+        return super().forward(audio[..., self.order], visual)
+
+    def get_extra_state(self):
+        return {"kind": "shuffled"}
+
+    def set_extra_state(self, state):
+        assert state == {"kind": "shuffled"}
+
+
+def test_what_its_constructor_draws_comes_back_from_a_file(videos):
+    sizes = [8]
+    localizer = EventLocalizer(network=Shuffled, network_params={"sizes": sizes}, max_epochs=2, random_state=7)
+    proba = localizer.fit(*videos).predict_proba(videos[0])
+    assert sizes == [8]
+    assert_array_equal(pickle.loads(pickle.dumps(localizer)).predict_proba(videos[0]), proba)
+
+
+class Subclass(AVELNet):
+    """The same network under another name."""
+
+
+def test_a_subclass_of_a_network_starts_from_weights_of_the_same_size(videos):
+    sizes = []
+    for network in ("avel", Subclass):
+        module = EventLocalizer(network=network, max_epochs=1, lr=1e-9).fit(*videos).net_.module_
+        sizes.append({name: p.std().item() for name, p in module.named_parameters() if p.numel() > 1000})
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.1) and len(sizes[0]) > 5
+
+
+def test_fits_of_ones_own_network_in_threads_are_those_in_turn(videos):
+    localizers = [EventLocalizer(network=SumNet, max_epochs=2, random_state=seed) for seed in range(4)]
+    in_turn = [clone(localizer).fit(*videos).predict_proba(videos[0]) for localizer in localizers]
+    state = torch.get_rng_state()
+    fits = Parallel(4, prefer="threads")(delayed(clone(localizer).fit)(*videos) for localizer in localizers)
+    for fit, expected in zip(fits, in_turn, strict=True):
+        assert_array_equal(fit.predict_proba(videos[0]), expected)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+class ColumnLoss(SumNet):
+    def extra_loss(self, outputs, target, background):
+        return torch.ones(len(target), 1)
+
+
+class BrokenInEvaluation(SumNet):
+    def forward(self, audio, visual):
+        outputs = super().forward(audio, visual)
+        return outputs if self.training else {**outputs, "logits": outputs["logits"] / 0}
+
+
+def test_a_loss_of_its_own_has_a_value_a_video(videos):
+    with pytest.raises(ValueError, match=r"extra_loss returned \(16, 1\); wanted a tensor of shape \(16,\) or \(\)"):
+        EventLocalizer(network=ColumnLoss, **QUICK).fit(*videos)
+
+
+def test_outputs_that_are_not_finite_in_evaluation_are_an_error(videos):
+    localizer = EventLocalizer(network=BrokenInEvaluation, **QUICK).fit(*videos)
+    with pytest.raises(ValueError, match="BrokenInEvaluation gives outputs that are not finite in evaluation mode"):
+        localizer.predict(videos[0])
+
+
 def test_its_own_loss_is_added(videos):
     light, heavy = (EventLocalizer(network=network, **QUICK).fit(*videos) for network in (GatedSumNet, HeavierNet))
     assert heavy.history_[0]["train_loss"] > light.history_[0]["train_loss"] + 1
@@ -156,8 +251,15 @@ BROKEN = {
     ),
     "categories of segments": (
         changed(logits=None, event_logits=lambda x: x[..., 0], category_logits=lambda x: x),
-        r"'category_logits' has the shape \(16, 10, 4\); wanted \(16, 3\) or \(16, 4\)",
+        r"'category_logits' has the shape \(16, 10, 4\); wanted \(16, 3\)",
     ),
+    "background among the categories": (
+        changed(logits=None, event_logits=lambda x: x[..., 0], category_logits=lambda x: x[:, 0]),
+        r"'category_logits' has the shape \(16, 4\); wanted \(16, 3\)",
+    ),
+    "a list": (changed(logits=lambda x: x.tolist()), "'logits' is of the type list; wanted a tensor of floats"),
+    "integers": (changed(logits=lambda x: x.long()), "'logits' is of the type torch.int64; wanted a tensor of floats"),
+    "no way back to the weights": (changed(logits=torch.Tensor.detach), "The training loss depends on no weight"),
     "events without categories": (
         changed(logits=None, event_logits=lambda x: x[..., 0]),
         "wanted 'category_logits' too",

@@ -63,10 +63,11 @@ def test_the_means_and_differences_are_those_of_the_kept_fits(results):
 def test_it_goes_on_where_it_stopped(results):
     before = stamps(results)
     (results / "out" / "weak-avel.1.npz").unlink()
+    (results / "out" / "weak-psp.0.npz").write_bytes(b"PK cut off")
     (results / "out" / "full-avel.0.123.part").write_bytes(b"cut off")
     first = run(results)
     after = stamps(results)
-    assert {name for name in after if after[name] != before[name]} == {"weak-avel.1.npz"}
+    assert {name for name in after if after[name] != before[name]} == {"weak-avel.1.npz", "weak-psp.0.npz"}
     assert run(results) == first and stamps(results) == after
 
 
@@ -76,4 +77,21 @@ def test_other_settings_are_fitted_anew(results):
     after = stamps(results)
     assert {name for name in after if after[name] != before[name]} == {"full-avel.0.npz", "full-avel.1.npz"}
     with np.load(results / "out" / "full-avel.0.npz") as result:
-        assert json.loads(str(result["settings"]))[1]["max_epochs"] == "2"
+        assert json.loads(str(result["settings"]))[2]["max_epochs"] == "2"
+
+
+def test_other_data_are_fitted_anew(results):
+    before = stamps(results)
+    with np.load(results / "data.npz") as arrays:
+        changed = {**arrays, "audio": arrays["audio"] + 1}
+    np.savez(results / "data.npz", **changed)
+    run(results, "--only", "full-psp")
+    after = stamps(results)
+    assert {name for name in after if after[name] != before[name]} == {"full-psp.0.npz", "full-psp.1.npz"}
+
+
+@pytest.mark.parametrize("options", [["--data", "missing.npz"], ["--folds", "0"], ["--max-epochs", "-1"]])
+def test_bad_options_are_named(options, tmp_path):
+    command = [sys.executable, BENCHMARKS / "tables.py", "--out", tmp_path, *options]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and options[0] in done.stderr and options[1] in done.stderr

@@ -4,18 +4,21 @@ The contract that every network follows, and a network of your own for :class:`~
 
 * It is a ``torch.nn.Module`` class called as ``Network(n_audio_features, n_visual_features, n_classes, n_regions,
   **params)``: d_a, d_v, C (background included) and N = H * W, or None where visual features have no map. `params`
-  are its own, and ``supervision`` ("full" or "weak") if it takes that.
+  are its own, and ``supervision`` ("full" or "weak") if its constructor, or a base class's, names that.
 * ``forward(audio, visual)`` takes Tensors of shape (n, T, d_a) and (n, T, d_v) or (n, T, H, W, d_v), and returns a
   dict of Tensors. The networks here take ``mask`` too, bool of shape (n, T), false on padding.
 * The dict has ``logits`` of shape (n, T, C); or, of a gated network, ``event_logits`` (n, T), positive where there
-  is an event, and ``category_logits`` (n, C - 1), the classes in order without background, or (n, C).
-* For weak supervision it has ``video_logits`` too, (n, C), or (n, C - 1) of a gated network.
+  is an event, and ``category_logits`` (n, C - 1), the classes in order without background.
+* For weak supervision it has ``video_logits`` too, of shape (n, C). A gated network may have (n, C - 1) there, or
+  background among its categories, (n, C).
+* Batches may hold a single video, the last one of an epoch at the least.
 * It may have ``similarity`` (n, T), the cosine of the two modalities that the loss L_avps takes; ``fused``
   (n, T, d) for ``embed``; ``attention`` (n, T, H, W); ``gamma_va`` and ``gamma_av`` (n, T, T) for ``propagation``.
 
-Optional class or instance attributes: ``extra_loss(outputs, target, background)``, a loss of shape (n,) or () that is
-added to the estimator's, where `target` holds codes (n, T) or proportions (n, C) and `background` the code of that
-class; ``pair_loss_weight``, what ``lam="auto"`` means; ``supervisions``, the settings that it can be trained in.
+Optional: a method ``extra_loss(outputs, target, background)``, a loss of shape (n,) or () that is added to the
+estimator's, where `target` holds codes (n, T) or proportions (n, C) and `background` is the code of that class or None;
+the class attributes ``pair_loss_weight``, what ``lam="auto"`` means, and ``supervisions``, the settings that it can be
+trained in.
 """
 
 from ave_sklearn.nn.agsca import AGSCA

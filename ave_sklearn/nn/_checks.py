@@ -2,6 +2,8 @@
 
 from numbers import Integral, Real
 
+import numpy as np
+
 
 def check_choice(name, value, choices):
     """Raise ValueError unless `value` is one of `choices`."""
@@ -25,7 +27,14 @@ def check_share(name, value, *, whole=False):
         raise ValueError(f"{name} is {value!r}; wanted a number in [0, 1{']' if whole else ')'}.")
 
 
-def check_weight(name, value):
-    """Raise ValueError unless `value` is a number that is not negative."""
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value < float("inf"):
-        raise ValueError(f"{name} is {value!r}; wanted a number that is not negative.")
+def check_weight(name, value, *, positive=False):
+    """Raise ValueError unless `value` is a finite number that is not negative, or above 0 if `positive`."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not 0 <= value < float("inf") or positive and value == 0:
+        raise ValueError(f"{name} is {value!r}; wanted a {'positive number' if positive else 'number from 0 on'}.")
+
+
+def check_flag(name, value):
+    """Raise ValueError unless `value` is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} is {value!r}; wanted True or False.")

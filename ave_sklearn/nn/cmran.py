@@ -7,7 +7,7 @@ from torch import nn
 from ave_sklearn.nn._checks import check_choice, check_share, check_size
 from ave_sklearn.nn.agsca import AGSCA
 from ave_sklearn.nn.attention import attend
-from ave_sklearn.nn.gated import GatedHead
+from ave_sklearn.nn.gated import GatedHead, count_events
 from ave_sklearn.nn.layers import Dropout, linear
 from ave_sklearn.nn.transformer import AttentionBlock, TransformerEncoderLayer
 
@@ -125,7 +125,7 @@ class CMRANNet(nn.Module):
         self.audio_cross = CrossModalRelation(n_audio_features, hidden_size, **layer)
         self.visual_cross = CrossModalRelation(n_visual_features, hidden_size, **layer)
         self.interaction = AttentionBlock(hidden_size, n_heads // 2 if weak else n_heads, dropout)
-        n_categories = n_classes if weak else n_classes - 1
+        n_categories = n_classes if weak else count_events(n_classes)
         self.head = GatedHead(hidden_size, n_categories, pooling="max", weak=weak, init="torch")
 
     def forward(self, audio, visual, mask=None):

@@ -42,10 +42,12 @@ def segment_contrastive_loss(fused, is_event, *, temperature=0.6, mask=None):
     valid = torch.ones_like(is_event) if mask is None else mask
     event, background = is_event & valid, ~is_event & valid
     unit = F.normalize(fused, dim=-1)
-    p = torch.exp(unit @ unit.transpose(1, 2) / temperature)
-    positive = (p * event[:, None, :]).sum(-1)
-    negative = (p * background[:, None, :]).sum(-1) / background.sum(1, keepdim=True).clamp_min(1)
-    return masked_mean(torch.log1p(negative / positive.clamp_min(EPS)), event)
+    score = unit @ unit.transpose(1, 2) / temperature
+    lowest = torch.finfo(score.dtype).min / 2  # stands in for -inf, which has no gradient
+    positive = score.masked_fill(~event[:, None, :], lowest).logsumexp(-1)
+    negative = score.masked_fill(~background[:, None, :], lowest).logsumexp(-1)
+    negative = negative - background.sum(1, keepdim=True).clamp_min(1).log()
+    return masked_mean(F.softplus(negative - positive), event) * background.any(1)
 
 
 def video_contrastive_loss(fused, category, has_event, *, margin=0.2, n_negatives=3, mask=None):
@@ -94,6 +96,12 @@ def video_contrastive_loss(fused, category, has_event, *, margin=0.2, n_negative
     return F.relu(margin + farthest - mean) * is_negative.any(1)
 
 
+def class_counts(target, background, mask=None):
+    """Return how often each class is among the segment codes `target` (n, T), and a column more than there are."""
+    target = target if mask is None else target.masked_fill(~mask, background)
+    return F.one_hot(target, int(max(target.max(), background)) + 2).sum(1)
+
+
 class ContrastiveLoss(nn.Module):
     """CPSP's losses in addition to an estimator's own (see the network contract in :mod:`ave_sklearn.nn`).
 
@@ -112,14 +120,14 @@ class ContrastiveLoss(nn.Module):
         self.segment_weight, self.video_weight = segment_weight, video_weight
         self.temperature, self.margin, self.n_negatives = temperature, margin, n_negatives
 
-    def forward(self, outputs, target, background):
+    def forward(self, outputs, target, background, mask=None):
         """Return the loss of each video (n,) for segment codes (n, T) or video proportions (n, C)."""
         fused, of_videos = outputs["fused"], target.is_floating_point()
-        shares = target if of_videos else F.one_hot(target, int(max(target.max(), background)) + 1).sum(1)
-        shares = without_background(shares, background)
-        rule = {"margin": self.margin, "n_negatives": self.n_negatives}
+        shares = without_background(target if of_videos else class_counts(target, background, mask), background)
+        rule = {"margin": self.margin, "n_negatives": self.n_negatives, "mask": mask}
         loss = self.video_weight * video_contrastive_loss(fused, shares.argmax(1), shares.any(1), **rule)
         if of_videos:
             return loss
-        segment = segment_contrastive_loss(fused, target != background, temperature=self.temperature)
+        is_event = target != background
+        segment = segment_contrastive_loss(fused, is_event, temperature=self.temperature, mask=mask)
         return loss + self.segment_weight * segment

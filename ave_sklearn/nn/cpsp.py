@@ -2,7 +2,7 @@
 
 from ave_sklearn.nn._checks import check_size, check_weight
 from ave_sklearn.nn.contrastive import ContrastiveLoss
-from ave_sklearn.nn.gated import GatedHead
+from ave_sklearn.nn.gated import GatedHead, count_events
 from ave_sklearn.nn.psp import PSPTrunk
 
 
@@ -76,10 +76,11 @@ class CPSPNet(PSPTrunk):
         margin = (0.6 if weak else 0.2) if margin is None else margin
         n_negatives = (4 if weak else 3) if n_negatives is None else n_negatives
         weights = {"segment_contrast": segment_contrast, "video_contrast": video_contrast, "margin": margin}
-        for name, value in {**weights, "temperature": temperature}.items():
+        for name, value in weights.items():
             check_weight(name, value)
+        check_weight("temperature", temperature, positive=True)
         check_size("n_negatives", n_negatives)
-        self.head = GatedHead(hidden_size, n_classes - 1, weak=weak)
+        self.head = GatedHead(hidden_size, count_events(n_classes, 2 if weak else 1), weak=weak)
         self.extra_loss = ContrastiveLoss(segment_contrast, video_contrast, temperature, margin, n_negatives)
 
     def forward(self, audio, visual, mask=None):

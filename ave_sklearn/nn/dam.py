@@ -6,6 +6,7 @@ from torch import nn
 
 from ave_sklearn.nn._checks import check_share, check_size
 from ave_sklearn.nn.attention import AVGA, attend
+from ave_sklearn.nn.gated import count_events
 from ave_sklearn.nn.heads import SegmentHead
 from ave_sklearn.nn.layers import Dropout, linear, masked_mean
 from ave_sklearn.nn.transformer import AttentionBlock
@@ -101,7 +102,7 @@ class DAMNet(nn.Module):
         self.visual = linear(n_visual_features, hidden_size, bias=True)
         self.audio = linear(n_audio_features, hidden_size, bias=True)
         self.visual_global, self.audio_global = GlobalFeature(hidden_size), GlobalFeature(hidden_size)
-        self.category = SegmentHead(2 * hidden_size, n_classes - 1, hidden_size, dropout, bias=True)
+        self.category = SegmentHead(2 * hidden_size, count_events(n_classes), hidden_size, dropout, bias=True)
         self.dropout = Dropout(dropout)
         self.divisor = hidden_size**0.5 if scaled else 1.0
 

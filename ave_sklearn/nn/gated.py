@@ -52,6 +52,16 @@ class GatedHead(nn.Module):
         return outputs
 
 
+def count_events(n_classes, at_least=1):
+    """Return the number of event classes of `n_classes`; raise ValueError if they are fewer than a network needs."""
+    if n_classes - 1 < at_least:
+        raise ValueError(
+            f"A gated network needs {at_least} event classes beside background; wanted {at_least + 1} classes or "
+            f"more, got {n_classes}."
+        )
+    return n_classes - 1
+
+
 def without_background(x, background):
     """Return `x` of shape (..., C) without the column `background`, (..., C - 1)."""
     return torch.cat([x[..., :background], x[..., background + 1 :]], -1)

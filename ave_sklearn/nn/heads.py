@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ave_sklearn.nn._checks import check_choice
+from ave_sklearn.nn._checks import check_choice, check_flag
 from ave_sklearn.nn.layers import Dropout, linear, masked_max, masked_mean
 
 
@@ -99,6 +99,8 @@ class VideoHead(nn.Module):
 
     def __init__(self, scores, n_classes, weighting=True, activation=None, pooling="mean"):
         super().__init__()
+        check_flag("weighting", weighting)
+        check_choice("pooling", pooling, ["mean", "max"])
         self.scores = scores
         self.weighting = linear(n_classes, 1, init="torch") if weighting else None
         self.activation = activation or nn.Identity()
@@ -133,6 +135,5 @@ def flat_head(size, n_classes, supervision, *, hidden_size=64, dropout=0.0, weig
     head : SegmentHead or VideoHead
     """
     check_choice("supervision", supervision, ["full", "weak"])
-    check_choice("pooling", pooling, ["mean", "max"])
     scores = SegmentHead(size, n_classes, hidden_size, dropout, bias=True)
     return scores if supervision == "full" else VideoHead(scores, n_classes, weighting, pooling=pooling)

@@ -9,9 +9,14 @@ from torch import nn
 
 
 def linear(n_in, n_out, bias=False, init="xavier", gain=1.0):
-    """Return a linear layer that :func:`initialize` fills by the scheme `init`, "xavier" (times `gain`) or "torch"."""
+    """Return a linear layer with weights by the scheme `init`, "xavier" (times `gain`) or "torch".
+
+    They are drawn from torch's global generator here, and from one's own by :func:`initialize`.
+    """
     layer = nn.Linear(n_in, n_out, bias=bias)
     layer.init_scheme, layer.init_gain = init, gain
+    with torch.no_grad():
+        _initialize_linear(layer, None)
     return layer
 
 

@@ -88,6 +88,15 @@ def weighted_mean(loss, weight):
     return (loss * weight).sum() / weight.sum()
 
 
+def extra_loss(extra, outputs, target, background, mask=None):
+    """Return a network's own loss, of shape (n,) or (); raise ValueError for anything else."""
+    loss = extra(outputs, target, background, **({} if mask is None else {"mask": mask}))
+    if not torch.is_tensor(loss) or loss.shape not in ((), (len(target),)):
+        came = tuple(loss.shape) if torch.is_tensor(loss) else loss
+        raise ValueError(f"extra_loss returned {came}; wanted a tensor of shape ({len(target)},) or ().")
+    return loss
+
+
 class FullyLoss(nn.Module):
     """L_ce + lam * L_avps (Eq. 10), averaged over the videos of a batch.
 
@@ -101,7 +110,8 @@ class FullyLoss(nn.Module):
         Code of the background class; None leaves L_avps out, as do ``lam=0`` and one-segment videos.
     label_smoothing : float, default=0.0
     extra : callable or None, default=None
-        A network's own loss, added: ``extra(outputs, target, background)`` of shape (n,) or ().
+        A network's own loss, added: ``extra(outputs, target, background)`` of shape (n,) or (); it is given ``mask``
+        too where there is one.
     """
 
     def __init__(self, lam=100.0, background=None, label_smoothing=0.0, extra=None):
@@ -115,7 +125,7 @@ class FullyLoss(nn.Module):
             is_event = target != self.background
             loss = loss + self.lam * pair_similarity_loss(outputs["similarity"], is_event, mask=mask)
         if self.extra is not None:
-            loss = loss + self.extra(outputs, target, self.background)
+            loss = loss + extra_loss(self.extra, outputs, target, self.background, mask)
         return weighted_mean(loss, weight)
 
     @property
@@ -160,5 +170,5 @@ class WeakLoss(nn.Module):
             shares, counts = target, torch.ones_like(weight)
         loss = video_binary_cross_entropy(logits, shares, label_smoothing=self.label_smoothing) * counts
         if self.extra is not None:
-            loss = loss + self.extra(outputs, target, self.background)
+            loss = loss + extra_loss(self.extra, outputs, target, self.background)
         return weighted_mean(loss, weight)

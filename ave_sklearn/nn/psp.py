@@ -5,7 +5,7 @@ import math
 import torch.nn.functional as F
 from torch import nn
 
-from ave_sklearn.nn._checks import check_choice, check_share, check_size
+from ave_sklearn.nn._checks import check_choice, check_flag, check_share, check_size
 from ave_sklearn.nn.attention import AVGA
 from ave_sklearn.nn.encoders import Encoder
 from ave_sklearn.nn.heads import Fusion, SegmentHead, VideoHead
@@ -77,6 +77,7 @@ class PSPTrunk(nn.Module):
         check_tau(tau)
         check_size("hidden_size", hidden_size, even=True)
         check_share("dropout", dropout)
+        check_flag("self_attention", self_attention)
         self.released = variant == "released"
         weak = self.released and weak_release
         shape = n_audio_features, n_visual_features, n_regions, hidden_size, self_attention
