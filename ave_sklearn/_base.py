@@ -8,9 +8,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ave_sklearn._contract import Contract
 from ave_sklearn._events import segments_to_events
 from ave_sklearn._networks import (
-    Contract,
     build_module,
     check_network,
     draws_own_weights,

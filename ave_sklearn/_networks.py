@@ -1,4 +1,4 @@
-"""Which network an estimator trains: one of the package's by name, or a class of the user's own; and its contract."""
+"""Which network an estimator trains: one of the package's by name, or a class of the user's own."""
 
 import copy
 import inspect
@@ -6,7 +6,6 @@ import threading
 import warnings
 from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
@@ -48,33 +47,36 @@ def check_network(network, params, supervision):
     Raises
     ------
     ValueError
-        For an unknown network, parameters that it does not take, lacks or refuses, and a `supervision`, "full" or
-        "weak", that it has no form for.
+        For an unknown network, parameters that it does not take or lacks, and a `supervision`, "full" or "weak", that
+        it has no form for.
     """
-    cls = network_class(network)
-    params = {} if params is None else params
-    if not isinstance(params, Mapping) or not all(isinstance(name, str) for name in params):
-        raise ValueError(f"network_params is {params!r}; wanted a dict of the network's parameters by name, or None.")
+    cls, name = network_class(network), network_name(network)
     if supervision not in getattr(cls, "supervisions", SETTINGS):
         raise ValueError(
-            f"network {network_name(network)} has no {SETTINGS[supervision]} supervised form; wanted a network "
-            "that has one."
+            f"network {name} has no {SETTINGS[supervision]} supervised form; wanted a network that has one."
         )
-    own, is_open = own_parameters(inspect.signature(cls).parameters)
-    unknown = [name for name in params if name not in own and not is_open or name == "supervision"]
-    if unknown:
-        raise ValueError(f"network_params holds {unknown}; network {network_name(network)} takes {own}.")
-    params = copy.deepcopy(dict(params))
+    params = check_params(cls, name, {} if params is None else params)
     if takes_supervision(cls):
         params["supervision"] = supervision
     try:
         inspect.signature(cls).bind(1, 1, 1, None, **params)
     except TypeError as error:
         raise ValueError(
-            f"network {network_name(network)} cannot be called as network(n_audio_features, n_visual_features, "
-            f"n_classes, n_regions, **network_params) with network_params={params}: {error}."
+            f"network {name} cannot be called as network(n_audio_features, n_visual_features, n_classes, n_regions, "
+            f"**network_params) with network_params={params}: {error}."
         ) from error
     return params
+
+
+def check_params(cls, name, params):
+    """Return a copy of the `params` given for the class `cls`; raise ValueError for names that it does not take."""
+    if not isinstance(params, Mapping) or not all(isinstance(key, str) for key in params):
+        raise ValueError(f"network_params is {params!r}; wanted a dict of the network's parameters by name, or None.")
+    own, is_open = own_parameters(inspect.signature(cls).parameters)
+    unknown = [key for key in params if key not in own and not is_open or key == "supervision"]
+    if unknown:
+        raise ValueError(f"network_params holds {unknown}; network {name} takes {own}.")
+    return copy.deepcopy(dict(params))
 
 
 def takes_supervision(cls):
@@ -100,9 +102,8 @@ def own_parameters(takes):
 def warn_of_pruning(network, params, n_segments):
     """Warn where the threshold of a network with propagation cuts nearly every connection."""
     cls = network_class(network)
-    if not issubclass(cls, PSPTrunk):
-        return
-    tau = params.get("tau", inspect.signature(cls).parameters["tau"].default)
+    default = inspect.signature(cls).parameters.get("tau")
+    tau = params.get("tau", default and default.default) if issubclass(cls, PSPTrunk) else None
     if isinstance(tau, Real) and tau * n_segments > PRUNES_ALL:
         warnings.warn(
             f"tau={tau} prunes nearly all connections of videos of {n_segments} segments, whose shares are about "
@@ -164,73 +165,3 @@ def check_trainable(module, network):
 def inner_network(module):
     """Return the network in a module of :func:`build_module`."""
     return module.network if isinstance(module, StandardizedNetwork) else module
-
-
-@dataclass
-class Contract:
-    """What the outputs of an estimator's network must be; see :mod:`ave_sklearn.nn`.
-
-    Attributes
-    ----------
-    network : str or class
-    n_classes : int
-        C.
-    background : int or None
-        Code of the background class.
-    weak : bool
-        Whether it is trained on whole videos.
-    paired : bool
-        Whether the loss takes ``similarity``.
-    """
-
-    network: object
-    n_classes: int
-    background: int | None
-    weak: bool
-    paired: bool
-
-    def check(self, outputs, n_videos, n_segments):
-        """Raise ValueError where the `outputs` for a batch break the contract."""
-        if not isinstance(outputs, Mapping):
-            raise self.error(f"forward returned a {type(outputs).__name__}; wanted a dict of tensors")
-        for name, shapes in self.shapes(outputs, n_videos, n_segments).items():
-            if name not in outputs:
-                raise self.error(f"forward returned {list(outputs)}; wanted {name!r} too{self.reason(name)}")
-            if not torch.is_tensor(outputs[name]) or not outputs[name].is_floating_point():
-                kind = getattr(outputs[name], "dtype", type(outputs[name]).__name__)
-                raise self.error(f"{name!r} is of the type {kind}; wanted a tensor of floats")
-            if tuple(outputs[name].shape) not in shapes:
-                wanted = " or ".join(map(str, shapes))
-                raise self.error(f"{name!r} has the shape {tuple(outputs[name].shape)}; wanted {wanted}")
-
-    def shapes(self, outputs, n, n_segments):
-        """Return the shapes that each output may have."""
-        events, classes = (n, self.n_classes - 1), (n, self.n_classes)
-        gated = "event_logits" in outputs and "logits" not in outputs
-        if gated and self.background is None:
-            raise self.error(
-                "it decides between event and background, but the background label is not among the classes; "
-                "name it by background=, and add it by classes= if no target holds it"
-            )
-        if gated:
-            # a video's category is one of the events; under weak supervision background may be among them
-            categories = [events, classes] if self.weak else [events]
-            wanted = {"event_logits": [(n, n_segments)], "category_logits": categories}
-        else:
-            wanted = {"logits": [(n, n_segments, self.n_classes)]}
-        if self.weak:
-            wanted["video_logits"] = [events, classes] if gated else [classes]
-        if self.paired:
-            wanted["similarity"] = [(n, n_segments)]
-        return wanted
-
-    def reason(self, name):
-        """Return why `name` is wanted, where that is not plain."""
-        return {
-            "similarity": " for the pair similarity loss; set lam=0 without it",
-            "video_logits": " for weak supervision",
-        }.get(name, "")
-
-    def error(self, what):
-        """Return the error to raise."""
-        return ValueError(f"network {network_name(self.network)}: {what}. See the contract in ave_sklearn.nn.")

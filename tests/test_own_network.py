@@ -13,7 +13,7 @@ from torch import nn
 
 from ave_sklearn import EventLocalizer, WeakEventLocalizer
 from ave_sklearn.model_selection import VideoStratifiedKFold
-from ave_sklearn.nn import AVELNet, masked_mean
+from ave_sklearn.nn import AVELNet, PSPNet, masked_mean
 
 QUICK = {"max_epochs": 2, "batch_size": 16, "random_state": 0}
 
@@ -121,7 +121,12 @@ class PassingOnSupervision(AVELNet):
         super().__init__(*args, hidden_size=8, **kwargs)
 
 
-@pytest.mark.parametrize("network", [PassingOn, PassingOnSupervision])
+class PassingOnToPSP(PSPNet):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, hidden_size=8, **kwargs)
+
+
+@pytest.mark.parametrize("network", [PassingOn, PassingOnSupervision, PassingOnToPSP])
 def test_supervision_is_passed_where_a_base_class_names_it(videos, network):
     for estimator in (EventLocalizer, WeakEventLocalizer):
         assert estimator(network=network, **QUICK).fit(*videos).predict(videos[0]).shape == (60, 10)
