@@ -105,6 +105,8 @@ def _add_fit(commands):
     _add_annotated(command)
     command.add_argument("-o", "--output", metavar="MODEL", required=True, help="file for the model: model.joblib")
     command.add_argument("--weak", action="store_true", help="learn from what each video holds, not from when")
+    text = "another system than PSP: avel, dmrn, avsdn, cman, dam, avrb, avin, avt, cmran or cpsp"
+    command.add_argument("--network", metavar="NAME", help=text)
     text = "parameter of the estimator, such as --set max_epochs=100; may be repeated"
     command.add_argument("--set", metavar="NAME=VALUE", type=_setting, action="append", default=[], help=text)
     command.add_argument("--random-state", type=int, metavar="N", help="seed, for the same model each time")
@@ -268,9 +270,14 @@ def _extraction_options(args):
 
 def _localizer(args):
     """Return an estimator with the parameters of --set."""
+    from ave_sklearn.localizers import EventLocalizer, WeakEventLocalizer
     from ave_sklearn.psp import PSPLocalizer, WeakPSPLocalizer
 
-    localizer = (WeakPSPLocalizer if args.weak else PSPLocalizer)(verbose=int(not args.quiet))
+    if args.network is None:
+        localizer = WeakPSPLocalizer() if args.weak else PSPLocalizer()
+    else:
+        localizer = (WeakEventLocalizer if args.weak else EventLocalizer)(network=args.network)
+    localizer.set_params(verbose=int(not args.quiet))
     known, given = localizer.get_params(), dict(args.set)
     unknown = [name for name in given if name not in known]
     if unknown:

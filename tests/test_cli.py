@@ -18,7 +18,14 @@ from media import grey, write_video
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-from ave_sklearn import AVFeatures, PSPLocalizer, WeakPSPLocalizer, __version__
+from ave_sklearn import (
+    AVFeatures,
+    EventLocalizer,
+    PSPLocalizer,
+    WeakEventLocalizer,
+    WeakPSPLocalizer,
+    __version__,
+)
 from ave_sklearn._clips import clip_labels, join_clips
 from ave_sklearn._event_output import format_rows
 from ave_sklearn._feature_folder import match_names, read_features, write_features
@@ -199,6 +206,21 @@ def test_weak_and_settings_reach_the_estimator(fit, folder):
     localizer = joblib.load(folder / "model.joblib")["localize"]
     assert type(localizer) is WeakPSPLocalizer
     assert (localizer.target, localizer.tau, localizer.weighting) == ("category", -np.inf, False)
+
+
+def test_another_network_is_trained_by_name(folder, capsys):
+    paths = sum(([flag, str(folder / name)] for flag, name in PATHS), [])
+    options = ["--set", "max_epochs=1", "--set", "network_params={'hidden_size': 8}", "--quiet"]
+    assert main(["fit", *paths, "--network", "avel", *options]) == 0
+    localizer = joblib.load(folder / "model.joblib")["localize"]
+    assert (type(localizer), localizer.network) == (EventLocalizer, "avel")
+    assert main(["fit", *paths, "--network", "cpsp", "--weak", *options]) == 0
+    localizer = joblib.load(folder / "model.joblib")["localize"]
+    assert (type(localizer), localizer.network) == (WeakEventLocalizer, "cpsp")
+    assert localizer.embed(features_of(NAMES)).shape[-1] == 8
+    capsys.readouterr()
+    assert main(["fit", *paths, "--network", "avell", *options]) == 1
+    assert "network is 'avell'; wanted one of ['avel', " in error_line(capsys)
 
 
 def test_another_background_label_is_that_of_the_events_too(fit, folder):
