@@ -135,5 +135,7 @@ def flat_head(size, n_classes, supervision, *, hidden_size=64, dropout=0.0, weig
     head : SegmentHead or VideoHead
     """
     check_choice("supervision", supervision, ["full", "weak"])
+    check_choice("pooling", pooling, ["mean", "max"])  # fully supervised too, where nothing uses them
+    check_flag("weighting", weighting)
     scores = SegmentHead(size, n_classes, hidden_size, dropout, bias=True)
     return scores if supervision == "full" else VideoHead(scores, n_classes, weighting, pooling=pooling)
