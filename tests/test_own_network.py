@@ -139,7 +139,11 @@ class OtherNames(SumNet):
 
 @pytest.mark.parametrize("standardize", [True, False])
 def test_forward_may_name_its_arguments_as_it_likes(videos, standardize):
-    EventLocalizer(network=OtherNames, standardize=standardize, **QUICK).fit(*videos)
+    proba, expected = (
+        EventLocalizer(network=network, standardize=standardize, **QUICK).fit(*videos).predict_proba(videos[0])
+        for network in (OtherNames, SumNet)
+    )
+    assert_array_equal(proba, expected)
 
 
 class Shuffled(SumNet):
