@@ -177,9 +177,10 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         }
 
     def _pair_loss_weight(self):
-        """Return the weight of L_avps: `lam`, or the network's own where that is "auto"."""
-        lam = self._supervision.pair_loss_weight(self)
-        return getattr(network_class(self._network_choice()[0]), "pair_loss_weight", 0.0) if lam == "auto" else lam
+        """Return the weight of L_avps of a fully supervised estimator: `lam`, or the network's own for "auto"."""
+        if self.lam != "auto":
+            return self.lam
+        return getattr(network_class(self._plan_["network"]), "pair_loss_weight", 0.0)
 
     def _split(self, X, targets, rows, seed, X_val, y_val):
         """Return the training rows and, with early stopping, what to validate on: data and reference."""

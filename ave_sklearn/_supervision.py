@@ -31,10 +31,6 @@ class FullSupervision:
                 stacklevel=5,
             )
 
-    def pair_loss_weight(self, estimator):
-        """Return the weight of L_avps, or "auto"."""
-        return estimator.lam
-
     def criterion(self, background, estimator, extra_loss):
         """Return the loss of Eq. 10."""
         return FullyLoss(estimator._pair_loss_weight(), background, estimator.label_smoothing, extra_loss)
@@ -66,10 +62,6 @@ class WeakSupervision:
                 UserWarning,
                 stacklevel=5,
             )
-
-    def pair_loss_weight(self, estimator):
-        """Return 0: L_avps needs the labels of segments."""
-        return 0.0
 
     def criterion(self, background, estimator, extra_loss):
         """Return the loss of Eq. 11."""

@@ -5,8 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ave_sklearn.nn._checks import check_choice, check_share, check_size
-from ave_sklearn.nn.attention import AVGA
-from ave_sklearn.nn.encoders import Encoder
+from ave_sklearn.nn.encoders import attended_encoder
 from ave_sklearn.nn.heads import flat_head
 
 
@@ -15,9 +14,8 @@ def avel_encoder(d_a, d_v, n_regions, variant, hidden_size, dropout, init="xavie
     check_choice("variant", variant, ["paper", "released"])
     check_size("hidden_size", hidden_size, even=True)
     check_share("dropout", dropout)
-    tied = n_regions if variant == "released" else None
-    attention = AVGA(d_a, d_v, n_regions=tied, init=init) if n_regions else None
-    return Encoder(d_a, d_v, hidden_size, attention=attention, dropout=dropout)
+    form = {"transposed": variant == "released", "init": init}
+    return attended_encoder(d_a, d_v, n_regions, hidden_size, dropout=dropout, **form)
 
 
 class AVELNet(nn.Module):

@@ -5,9 +5,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from ave_sklearn.nn._checks import check_size
-from ave_sklearn.nn.attention import AVGA
 from ave_sklearn.nn.bilinear import BilinearFusion
-from ave_sklearn.nn.encoders import Encoder
+from ave_sklearn.nn.encoders import attended_encoder
 from ave_sklearn.nn.heads import flat_head
 from ave_sklearn.nn.layers import linear
 
@@ -97,8 +96,7 @@ class AVRBNet(nn.Module):
     ):
         super().__init__()
         check_size("hidden_size", hidden_size, even=True)
-        attention = AVGA(n_audio_features, n_visual_features) if n_regions else None
-        self.encoder = Encoder(n_audio_features, n_visual_features, hidden_size, attention=attention)
+        self.encoder = attended_encoder(n_audio_features, n_visual_features, n_regions, hidden_size)
         self.bilinear = BilinearFusion(hidden_size, n_factors, dropout)
         self.residual_a = linear(hidden_size, hidden_size, bias=True)
         self.residual_v = linear(hidden_size, hidden_size, bias=True)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ave_sklearn.nn.gated import without_background
+from ave_sklearn.nn.gated import event_counts, without_background
 from ave_sklearn.nn.layers import masked_mean
 
 EPS = 1e-12
@@ -96,12 +96,6 @@ def video_contrastive_loss(fused, category, has_event, *, margin=0.2, n_negative
     return F.relu(margin + farthest - mean) * is_negative.any(1)
 
 
-def class_counts(target, background, mask=None):
-    """Return how often each class is among the segment codes `target` (n, T), and a column more than there are."""
-    target = target if mask is None else target.masked_fill(~mask, background)
-    return F.one_hot(target, int(max(target.max(), background)) + 2).sum(1)
-
-
 class ContrastiveLoss(nn.Module):
     """CPSP's losses in addition to an estimator's own (see the network contract in :mod:`ave_sklearn.nn`).
 
@@ -123,7 +117,10 @@ class ContrastiveLoss(nn.Module):
     def forward(self, outputs, target, background, mask=None):
         """Return the loss of each video (n,) for segment codes (n, T) or video proportions (n, C)."""
         fused, of_videos = outputs["fused"], target.is_floating_point()
-        shares = without_background(target if of_videos else class_counts(target, background, mask), background)
+        if of_videos:
+            shares = without_background(target, background)
+        else:  # a class more than occurs, so that a batch of background has a column too
+            shares = event_counts(target, int(max(target.max(), background)) + 2, background, mask)
         rule = {"margin": self.margin, "n_negatives": self.n_negatives, "mask": mask}
         loss = self.video_weight * video_contrastive_loss(fused, shares.argmax(1), shares.any(1), **rule)
         if of_videos:

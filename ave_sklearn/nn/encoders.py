@@ -3,7 +3,7 @@
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ave_sklearn.nn.attention import SelfAttention, attend
+from ave_sklearn.nn.attention import AVGA, SelfAttention, attend
 from ave_sklearn.nn.layers import Dropout
 
 
@@ -92,3 +92,12 @@ class Encoder(nn.Module):
         if self.audio_context is not None:
             a, v = self.audio_context(a, mask), self.visual_context(v, mask)
         return self.dropout(self.audio_lstm(a, mask)), self.dropout(self.visual_lstm(v, mask)), extras
+
+
+def attended_encoder(d_a, d_v, n_regions, hidden_size, *, transposed=False, init="xavier", **options):
+    """Return an :class:`Encoder` of raw features, with :class:`AVGA` in front of it where there are maps.
+
+    `transposed` is AVGA's released form, `init` its initial weights, and `options` are the encoder's.
+    """
+    attention = AVGA(d_a, d_v, n_regions=n_regions if transposed else None, init=init) if n_regions else None
+    return Encoder(d_a, d_v, hidden_size, attention=attention, **options)

@@ -72,6 +72,12 @@ def with_background(x, background):
     return torch.cat([x[..., :background], torch.zeros_like(x[..., :1]), x[..., background:]], -1)
 
 
+def event_counts(target, n_classes, background, mask=None):
+    """Return how often each class but background (n, C - 1) is among the segment codes `target` (n, T)."""
+    target = target if mask is None else target.masked_fill(~mask, background)
+    return without_background(F.one_hot(target, n_classes).sum(1), background)
+
+
 def gated_cross_entropy(event_logits, category_logits, target, background, *, label_smoothing=0.0, mask=None):
     """Binary cross-entropy of event or not, mean over segments, plus cross-entropy of the video's category.
 
@@ -93,12 +99,10 @@ def gated_cross_entropy(event_logits, category_logits, target, background, *, la
     -------
     loss : Tensor of shape (n,)
     """
-    valid = torch.ones_like(target, dtype=torch.bool) if mask is None else mask
-    is_event = ((target != background) & valid).to(event_logits.dtype)
+    is_event = (target != background).to(event_logits.dtype)
     smooth = is_event * (1 - label_smoothing) + label_smoothing / 2
     event_loss = masked_mean(F.binary_cross_entropy_with_logits(event_logits, smooth, reduction="none"), mask)
-    n_classes = category_logits.shape[1] + 1
-    counts = without_background(F.one_hot(target * valid + background * ~valid, n_classes).sum(1), background)
+    counts = event_counts(target, category_logits.shape[1] + 1, background, mask)
     category_loss = F.cross_entropy(
         category_logits, counts.argmax(1), reduction="none", label_smoothing=label_smoothing
     )

@@ -7,18 +7,12 @@ from torch import nn
 
 from ave_sklearn.nn._checks import check_choice, check_flag, check_share, check_size
 from ave_sklearn.nn.attention import AVGA
-from ave_sklearn.nn.encoders import Encoder
+from ave_sklearn.nn.encoders import Encoder, attended_encoder
 from ave_sklearn.nn.heads import Fusion, SegmentHead, VideoHead
 from ave_sklearn.nn.layers import linear
 from ave_sklearn.nn.propagation import PSP
 
 RELEASED_WIDTH = 128  # of each modality in front of its LSTM in the released networks
-
-
-def paper_encoder(d_a, d_v, n_regions, hidden_size, self_attention, dropout):
-    """Return the encoder of Sec. 4.2: raw features to attention and LSTMs."""
-    attention = AVGA(d_a, d_v) if n_regions else None
-    return Encoder(d_a, d_v, hidden_size, attention=attention, self_attention=self_attention, dropout=dropout)
 
 
 def released_bottleneck(n_in):
@@ -80,8 +74,11 @@ class PSPTrunk(nn.Module):
         check_flag("self_attention", self_attention)
         self.released = variant == "released"
         weak = self.released and weak_release
-        shape = n_audio_features, n_visual_features, n_regions, hidden_size, self_attention
-        self.encoder = released_encoder(*shape, weak) if self.released else paper_encoder(*shape, dropout)
+        shape = n_audio_features, n_visual_features, n_regions, hidden_size
+        if self.released:
+            self.encoder = released_encoder(*shape, self_attention, weak)
+        else:  # Sec. 4.2: raw features to attention and LSTMs
+            self.encoder = attended_encoder(*shape, self_attention=self_attention, dropout=dropout)
         self.psp = PSP(hidden_size, tau, dropout, self.released, renormalize=not weak)
         activation = F.relu if self.released and not weak else None
         self.fusion = Fusion(hidden_size, dropout, project=not weak, activation=activation)
