@@ -1,6 +1,7 @@
 """The benchmarks' data: AV-Digits by speaker, an ``.npz`` file, or the folder of the AVE dataset."""
 
-from functools import lru_cache
+import hashlib
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,17 @@ def load(path, fold=None):
         audio, visual, y = compose(arrays) if "audio_bank" in arrays else (arrays[k] for k in ("audio", "visual", "y"))
         X, split = AVFeatures(audio, visual), arrays["split"]
     return [(X[split == part], y[split == part]) for part in range(3)]
+
+
+@cache
+def stamp(path):
+    """Return what tells one benchmark's data from another's: a file's hash, or the names and sizes in a folder."""
+    if path is None:
+        return "AV-Digits"
+    if Path(path).is_dir():
+        return [f"{file.name} {file.stat().st_size}" for file in sorted(Path(path).iterdir()) if file.is_file()]
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def compose(arrays):

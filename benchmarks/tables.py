@@ -10,19 +10,17 @@ a paired bootstrap over test videos of the difference to PSP in the same setting
 """
 
 import argparse
-import hashlib
 import inspect
 import json
 import os
 import time
-from functools import cache
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 import torch
-from _data import default_folds, load
+from _data import default_folds, load, stamp
 from _systems import TABLES
 from joblib import Parallel, delayed
 from scipy.stats import bootstrap
@@ -106,7 +104,7 @@ def measure(system, path, fold, recipe, file):
 
 def settings(system, path, recipe):
     """Return all that a fit depends on beside its fold, as text."""
-    data = data_stamp(path)
+    data = stamp(path)
     if system.network is None:
         return json.dumps([ave_sklearn.__version__, data, system.key])
     estimator = system.estimator(**recipe)
@@ -115,17 +113,6 @@ def settings(system, path, recipe):
     params = {name: str(value) for name, value in estimator.get_params(deep=False).items()}
     params["network"] = network.__name__
     return json.dumps([ave_sklearn.__version__, data, params, defaults], sort_keys=True)
-
-
-@cache
-def data_stamp(path):
-    """Return what tells one benchmark's data from another's: a file's hash, or the names and sizes in a folder."""
-    if path is None:
-        return "AV-Digits"
-    if Path(path).is_dir():
-        return [f"{file.name} {file.stat().st_size}" for file in sorted(Path(path).iterdir()) if file.is_file()]
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 # ------------------------------------------------------------------- all of them

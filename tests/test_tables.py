@@ -25,7 +25,7 @@ def results(tmp_path_factory, videos):
 
 def run(folder, *options):
     command = [sys.executable, BENCHMARKS / "tables.py", "--out", folder / "out", "--data", folder / "data.npz"]
-    options = ["--tables", "2", "--folds", "2", "--max-epochs", "1", "--n-jobs", "1", *options]
+    options = ["--tables", "2", "--folds", "2", "--max-epochs", "1", "--n-jobs", "2", *options]
     done = subprocess.run([*command, *options], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
