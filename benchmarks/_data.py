@@ -5,6 +5,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
+from sklearn.preprocessing import StandardScaler
 
 from ave_sklearn import AVFeatures
 from ave_sklearn.datasets import load_av_digits, load_ave
@@ -52,6 +53,15 @@ def stamp(path):
         return [f"{file.name} {file.stat().st_size}" for file in sorted(Path(path).iterdir()) if file.is_file()]
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def scale_each(splits):
+    """Return the splits with each feature divided by its standard deviation over the training videos."""
+    audio, visual = (
+        StandardScaler(with_mean=False).fit(array.reshape(-1, array.shape[-1])).scale_.astype(array.dtype)
+        for array in (splits[0][0].audio, splits[0][0].visual)
+    )
+    return [(AVFeatures(X.audio / audio, X.visual / visual), y) for X, y in splits]
 
 
 def compose(arrays):

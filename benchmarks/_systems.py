@@ -1,11 +1,12 @@
-"""The rows of the paper's tables: which estimator each is, and what the paper reports."""
+"""The rows of the tables: which estimator each is, and what the paper reports."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ave_sklearn import EventLocalizer, WeakEventLocalizer
-from ave_sklearn.nn import AVELNet
+from ave_sklearn.nn import AVELNet, PSPNet
+from ave_sklearn.nn.propagation import PROPAGATED_GAIN
 
 ESTIMATORS = {"full": EventLocalizer, "weak": WeakEventLocalizer}
 NAMES = {
@@ -39,6 +40,15 @@ class BiLSTMNet(AVELNet):
         return super().forward(audio, visual if visual.ndim == 3 else visual.flatten(2, -2).mean(2))
 
 
+class XavierPSPNet(PSPNet):
+    """PSP whose W2 (Eq. 3) starts at the size of Xavier's rule, as its other layers do."""
+
+    def __init__(self, n_audio_features, n_visual_features, n_classes, n_regions, *, supervision):
+        super().__init__(n_audio_features, n_visual_features, n_classes, n_regions, supervision=supervision)
+        for layer in (self.psp.w2_v, self.psp.w2_a):
+            layer.weight.data /= PROPAGATED_GAIN
+
+
 @dataclass(frozen=True)
 class System:
     """One row: an estimator with its parameters, or a baseline.
@@ -57,6 +67,8 @@ class System:
         Of the estimator, such as lam.
     paper : float or None
         Accuracy on the AVE dataset that the paper reports (%).
+    scale_each : bool
+        Divide each feature by its own standard deviation beforehand.
     """
 
     key: str
@@ -66,6 +78,7 @@ class System:
     params: dict = field(default_factory=dict)
     estimator_params: dict = field(default_factory=dict)
     paper: float | None = None
+    scale_each: bool = False
 
     def estimator(self, **recipe):
         """Return the estimator, with the parameters `recipe` for all rows."""
@@ -73,11 +86,11 @@ class System:
         return ESTIMATORS[self.setting](**{**recipe, **own})
 
 
-def psp(setting, label, paper, lam=None, **params):
-    """Return a variant of PSP; its key holds what differs from the default."""
-    differs = {**params, **({} if lam is None else {"lam": lam})}
+def psp(setting, label, paper=None, recipe=None, **params):
+    """Return a variant of PSP by parameters of the estimator, `recipe`, and of the network; its key holds them."""
+    differs = {**params, **(recipe or {})}
     key = "-".join([setting, "psp", *(f"{name}={value}" for name, value in differs.items())])
-    return System(key, label, setting, "psp", params, {} if lam is None else {"lam": lam}, paper)
+    return System(key, label, setting, "psp", params, recipe or {}, paper)
 
 
 def system(setting, network, paper=None):
@@ -105,7 +118,7 @@ def table_2():
     """Return the rows of the pair similarity loss and of the weighting branch, on PSP and on AVEL."""
     weighting = {"weighting": True}
     return [
-        psp("full", "PSP, L_ce", 76.6, lam=0),
+        psp("full", "PSP, L_ce", 76.6, {"lam": 0}),
         psp("full", "PSP, L_ce + lam L_avps", 77.8),
         System("full-avel", "AVEL, L_ce", "full", "avel", paper=69.8),
         System("full-avel-lam=10", "AVEL, L_ce + lam L_avps", "full", "avel", {}, {"lam": 10}, 71.3),
@@ -137,4 +150,37 @@ def table_4():
     return rows
 
 
-TABLES = {1: table_1, 2: table_2, 3: table_3, 4: table_4}
+NETWORK_DEFAULTS = [{"hidden_size": 256}, {"dropout": 0.0}, {"dropout": 0.4}]
+RECIPE_DEFAULTS = {
+    "full": [
+        {"lam": 100},
+        {"batch_size": 8},
+        {"batch_size": 128},
+        {"lr": 0.001},
+        {"lr": 0.004},
+        {"lr_schedule": "constant"},
+        {"label_smoothing": 0.0},
+        {"max_epochs": 20},
+    ],
+    "weak": [{"batch_size": 32}, {"lr": 0.001}, {"lr": 0.004}, {"label_smoothing": 0.0}, {"max_epochs": 40}],
+}
+
+
+def table_5():
+    """Return PSP with one default changed at a time."""
+    rows = []
+    for setting, changes in RECIPE_DEFAULTS.items():
+        rows.append(psp(setting, "PSP"))
+        rows += [psp(setting, described(change), **change) for change in NETWORK_DEFAULTS]
+        rows += [psp(setting, described(change), recipe=change) for change in changes]
+        rows.append(System(f"{setting}-psp-xavier", "W2 from Xavier's rule", setting, XavierPSPNet))
+        rows.append(System(f"{setting}-psp-scaled", "each feature by its own scale", setting, "psp", scale_each=True))
+    return rows
+
+
+def described(params):
+    """Return ``name=value``, in code, of each parameter."""
+    return ", ".join(f"`{name}={value}`" for name, value in params.items())
+
+
+TABLES = {1: table_1, 2: table_2, 3: table_3, 4: table_4, 5: table_5}

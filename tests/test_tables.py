@@ -38,7 +38,7 @@ def stamps(folder):
 def test_every_row_has_a_fit_a_seed_and_the_papers_figure(results):
     text = (results / "out" / "tables.md").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if line.startswith("| full") or line.startswith("| weak")]
-    assert len(lines) == 8 and all(len(line.split("|")) == 11 for line in lines)
+    assert len(lines) == 8 and all(len(line.split("|")) == 12 for line in lines)
     assert [line.split("|")[-2].strip() for line in lines] == [
         "76.6", "77.8", "69.8", "71.3", "71.6", "73.5", "66.9", "69.2",
     ]  # fmt: skip
@@ -58,6 +58,18 @@ def test_the_means_and_differences_are_those_of_the_kept_fits(results):
     mean, spread = 100 * avel.mean(), 100 * avel.mean((1, 2)).std(ddof=1)
     assert f"| {mean:.1f} ± {spread:.1f} |" in line
     assert f"| {100 * (avel.mean() - psp.mean()):+.1f} [" in line
+    fits = pd.read_csv(results / "out" / "tables.csv").pivot(index="fold", columns="key", values="validation")
+    difference = 100 * (fits["full-avel"] - fits["full-psp"])
+    assert f"| {difference.mean():+.1f} ± {abs(difference[0] - difference[1]) / 2:.1f} |" in line
+
+
+def test_rows_of_changed_defaults_differ_from_psp_in_one_setting(results):
+    keys = ["full-psp", "full-psp-lam=100", "weak-psp", "weak-psp-xavier", "weak-psp-scaled"]
+    run(results, "--tables", "5", "--folds", "1", "--only", *keys)
+    params = [json.loads(str(np.load(results / "out" / f"{key}.0.npz")["settings"]))[2] for key in keys]
+    own = params[:1] * 2 + params[2:3] * 3  # PSP in the same setting
+    changed = [dict(row.items() - default.items()) for row, default in zip(params, own, strict=True)]
+    assert changed == [{}, {"lam": "100"}, {}, {"network": "XavierPSPNet"}, {"scale_each": "True"}]
 
 
 def test_it_goes_on_where_it_stopped(results):
