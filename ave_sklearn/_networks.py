@@ -15,6 +15,7 @@ from ave_sklearn.nn import NETWORKS, PSPTrunk, StandardizedNetwork, initialize
 
 PRUNES_ALL = 1.5  # tau * n_segments above this leaves next to no connection
 SETTINGS = {"full": "fully", "weak": "weakly"}
+WEAK_ONLY = ("weighting", "pooling")  # parameters of the package's networks that change nothing fully supervised
 GLOBAL_GENERATOR = threading.RLock()  # held while torch's global generators are seeded for a network of the user's
 
 
@@ -47,8 +48,8 @@ def check_network(network, params, supervision):
     Raises
     ------
     ValueError
-        For an unknown network, parameters that it does not take or lacks, and a `supervision`, "full" or "weak", that
-        it has no form for.
+        For an unknown network, parameters that it does not take or lacks or that have no effect, and a `supervision`,
+        "full" or "weak", that it has no form for.
     """
     cls, name = network_class(network), network_name(network)
     if supervision not in getattr(cls, "supervisions", SETTINGS):
@@ -56,6 +57,9 @@ def check_network(network, params, supervision):
             f"network {name} has no {SETTINGS[supervision]} supervised form; wanted a network that has one."
         )
     params = check_params(cls, name, {} if params is None else params)
+    idle = [key for key in WEAK_ONLY if key in params]
+    if idle and supervision == "full" and cls in NETWORKS.values():
+        raise ValueError(f"network_params holds {idle}, of weak supervision only; wanted none of them here.")
     if takes_supervision(cls):
         params["supervision"] = supervision
     try:

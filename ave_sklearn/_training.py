@@ -10,6 +10,7 @@ from torch.optim.lr_scheduler import MultiStepLR, OneCycleLR
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
+from ave_sklearn._networks import inner_network
 from ave_sklearn._validation import check_finite
 from ave_sklearn.nn import set_dropout_generator
 
@@ -127,10 +128,18 @@ class LocalizerNet(NeuralNet):
         self.notify("on_train_begin", X=dataset, y=None)
         for _ in range(self.max_epochs):
             self.fit_loop(dataset, epochs=1)
+            self.check_trained()
             if self.stopped:
                 break
         self.notify("on_train_end", X=dataset, y=None)
         return self.release_training_state()
+
+    def check_trained(self):
+        """Raise ValueError for weights that the optimiser does not know, such as those of a layer built in forward."""
+        known = {id(weight) for group in self.optimizer_.param_groups for weight in group["params"]}
+        late = [name for name, weight in inner_network(self.module_).named_parameters() if id(weight) not in known]
+        if late:
+            raise self.contract.error(f"{late} came into being in forward and are not trained; wanted them in __init__")
 
     def release_training_state(self):
         """Forget what only training needs: optimiser moments, generators, references to data."""

@@ -180,6 +180,7 @@ def test_propagation_of_the_networks_that_have_it(videos):
         ({"network": None}, "network is None; wanted one of"),
         ({"network": "avel", "network_params": {"tau": 0.1}}, r"network_params holds \['tau'\]; network 'avel' takes"),
         ({"network_params": {"supervision": "weak"}}, r"network_params holds \['supervision'\]; network 'psp' takes"),
+        ({"network_params": {"weighting": False}}, r"network_params holds \['weighting'\], of weak supervision only"),
         ({"network_params": [("tau", 0)]}, "network_params is .*; wanted a dict"),
         ({"network_params": {"tau": -1}}, r"tau is -1; wanted a number in \[0, 1\]"),
         ({"network_params": {"tau": float("nan")}}, "tau is nan; wanted"),

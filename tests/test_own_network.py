@@ -242,6 +242,14 @@ class NoSizes(nn.Module):
         super().__init__()
 
 
+class Lazy(SumNet):
+    def forward(self, audio, visual):
+        if not hasattr(self, "gate"):
+            self.gate = nn.Linear(audio.shape[-1], 1)
+        outputs = super().forward(audio, visual)
+        return {**outputs, "logits": outputs["logits"] * self.gate(audio).sigmoid()}
+
+
 BROKEN = {
     "an instance": (nn.Linear(2, 2), r"network is Linear\(.*; pass the class, and its parameters as network_params"),
     "a class of something else": (dict, "wanted one of .* or a torch.nn.Module class"),
@@ -269,6 +277,7 @@ BROKEN = {
     "a list": (changed(logits=lambda x: x.tolist()), "'logits' is of the type list; wanted a tensor of floats"),
     "integers": (changed(logits=lambda x: x.long()), "'logits' is of the type torch.int64; wanted a tensor of floats"),
     "no way back to the weights": (changed(logits=torch.Tensor.detach), "The training loss depends on no weight"),
+    "a layer built in forward": (Lazy, r"network Lazy: \['gate.weight', 'gate.bias'\] came into being in forward"),
     "events without categories": (
         changed(logits=None, event_logits=lambda x: x[..., 0]),
         "wanted 'category_logits' too",
