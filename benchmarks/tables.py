@@ -190,7 +190,7 @@ def table_row(system, results, folds, same_videos):
         "accuracy": f"{100 * accuracy.mean():.1f}" + (f" ± {100 * accuracy.std(ddof=1):.1f}" if folds > 1 else ""),
         "minus PSP [95 %]": f"{100 * (scores - ours).mean():+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]",
         "validation": f"{100 * mean['validation']:.1f}" if "validation" in mean else "",
-        "minus PSP": with_error(about["validation"] - psp_about["validation"]) if "validation" in mean else "",
+        "minus PSP ± SE": with_error(about["validation"] - psp_about["validation"]) if "validation" in mean else "",
         "epoch": f"{mean['epoch']:.0f}" if "epoch" in mean else "",
         "seconds": f"{mean['seconds']:.0f}",
         "parameters": f"{mean['parameters']:,.0f}" if "parameters" in mean else "",
@@ -263,8 +263,10 @@ def main():
         to_markdown(number, [table_row(system, results, args.folds, same) for system in rows])
         for number, rows in tables.items()
     ]
+    fits = fit_table(systems.values(), results, args.folds)
+    texts.append(f"{len(fits)} fits; {fits['seconds'].sum() / 3600:.1f} hours of training, each fit on one core.")
     (args.out / "tables.md").write_text("\n\n".join(texts) + "\n", encoding="utf-8")
-    fit_table(systems.values(), results, args.folds).to_csv(args.out / "tables.csv", index=False)
+    fits.to_csv(args.out / "tables.csv", index=False)
     print("\n\n".join(texts))
 
 
