@@ -193,6 +193,19 @@ def test_fits_of_ones_own_network_in_threads_are_those_in_turn(videos):
     assert torch.equal(torch.get_rng_state(), state)
 
 
+class PartlyFrozen(SumNet):
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.audio.requires_grad_(False)
+
+
+def test_part_of_it_may_be_frozen(videos):
+    one, two = (EventLocalizer(network=PartlyFrozen, **{**QUICK, "max_epochs": n}).fit(*videos) for n in (1, 2))
+    before, after = (localizer.net_.module_.network.state_dict() for localizer in (one, two))
+    assert torch.equal(before["audio.weight"], after["audio.weight"])
+    assert not torch.equal(before["visual.weight"], after["visual.weight"])
+
+
 class ColumnLoss(SumNet):
     def extra_loss(self, outputs, target, background):
         return torch.ones(len(target), 1)
