@@ -150,8 +150,8 @@ def table_4():
     return rows
 
 
-NETWORK_DEFAULTS = [{"hidden_size": 256}, {"dropout": 0.0}, {"dropout": 0.4}]
-RECIPE_DEFAULTS = {
+NETWORK_CHANGES = [{"hidden_size": 256}, {"dropout": 0.0}, {"dropout": 0.4}]
+RECIPE_CHANGES = {
     "full": [
         {"lam": 100},
         {"batch_size": 8},
@@ -169,9 +169,9 @@ RECIPE_DEFAULTS = {
 def table_5():
     """Return PSP with one default changed at a time."""
     rows = []
-    for setting, changes in RECIPE_DEFAULTS.items():
+    for setting, changes in RECIPE_CHANGES.items():
         rows.append(psp(setting, "PSP"))
-        rows += [psp(setting, described(change), **change) for change in NETWORK_DEFAULTS]
+        rows += [psp(setting, described(change), **change) for change in NETWORK_CHANGES]
         rows += [psp(setting, described(change), recipe=change) for change in changes]
         rows.append(System(f"{setting}-psp-xavier", "W2 from Xavier's rule", setting, XavierPSPNet))
         rows.append(System(f"{setting}-psp-scaled", "each feature by its own scale", setting, "psp", scale_each=True))
