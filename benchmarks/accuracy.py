@@ -6,10 +6,10 @@ dataset (see ``_data.py``).
 
 import argparse
 import itertools
-import time
 
 import pandas as pd
 from _data import load
+from _fits import fit_best_epoch
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
@@ -21,19 +21,8 @@ LOCALIZERS = {"PSPLocalizer": PSPLocalizer, "WeakPSPLocalizer": WeakPSPLocalizer
 def measure(name, variant, seed, params, train, validation, test):
     """Fit one localizer and return its row."""
     localizer = LOCALIZERS[name](variant=variant, random_state=seed, **params)
-    localizer.set_params(early_stopping=localizer.max_epochs)  # runs to the end, keeps the best epoch
-    start = time.perf_counter()
-    localizer.fit(*train, X_val=validation[0], y_val=validation[1])
-    seconds = time.perf_counter() - start
-    return {
-        "localizer": name,
-        "variant": variant,
-        "seed": seed,
-        "validation": localizer.validation_score_,
-        "test": localizer.score(*test),
-        "epoch": localizer.best_epoch_,
-        "seconds": seconds,
-    }
+    about = fit_best_epoch(localizer, train, validation)
+    return {"localizer": name, "variant": variant, "seed": seed, "test": localizer.score(*test), **about}
 
 
 def main():

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 import torch
 from _data import default_folds, load, scale_each, stamp
+from _fits import fit_best_epoch
 from _systems import TABLES
 from joblib import Parallel, delayed
 from scipy.stats import bootstrap
@@ -52,15 +53,8 @@ def fit_network(system, data, seed, recipe):
     """Return the predictions for the test videos, and what the fit was like."""
     train, validation, test = scale_each(data) if system.scale_each else data
     localizer = system.estimator(random_state=seed, **recipe)
-    localizer.set_params(early_stopping=localizer.max_epochs)  # runs to the end, keeps the best epoch
-    start = time.perf_counter()
-    localizer.fit(*train, X_val=validation[0], y_val=validation[1])
-    return localizer.predict(test[0]), {
-        "validation": localizer.validation_score_,
-        "epoch": localizer.best_epoch_,
-        "seconds": time.perf_counter() - start,
-        "parameters": sum(p.numel() for p in localizer.net_.module_.parameters()),
-    }
+    about = fit_best_epoch(localizer, train, validation)
+    return localizer.predict(test[0]), about
 
 
 def fit_majority(data):
