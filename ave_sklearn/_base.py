@@ -41,7 +41,7 @@ from ave_sklearn._validation import (
     validate_features,
 )
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 HISTORY_KEYS = ("epoch", "train_loss", "valid_loss", "valid_score", "dur")
 
 
@@ -58,6 +58,7 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
 
     _parameter_constraints: dict = {
         "standardize": ["boolean"],
+        "feature_dropout": [Interval(Real, 0, 1, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "lr": [Interval(Real, 0, None, closed="neither")],
@@ -173,6 +174,7 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
             "n_classes": len(targets.classes),
             "background": targets.background,
             "standardize": bool(self.standardize),
+            "feature_dropout": float(self.feature_dropout),
             "precision": self.precision,
         }
 

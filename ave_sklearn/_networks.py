@@ -149,8 +149,8 @@ def build_module(plan, *, draw):
     with torch_seed(plan["seed"]) if foreign else torch.device("meta"):
         module = network_class(network)(*widths, plan["n_classes"], n_regions, **copy.deepcopy(plan["params"]))
     check_trainable(module, network)
-    if plan["standardize"]:
-        module = StandardizedNetwork(module, *widths)
+    if plan["standardize"] or plan["feature_dropout"]:
+        module = StandardizedNetwork(module, *widths, plan["feature_dropout"])
     module = module.to(getattr(torch, plan["precision"]))
     if foreign:
         return module

@@ -42,6 +42,7 @@ class PSPMixin:
             tau=tau,
             hidden_size=RELEASED_HIDDEN,
             standardize=False,
+            feature_dropout=0.0,
             classes=classes,
             background=background,
             device=device,

@@ -49,7 +49,7 @@ class EventLocalizer(NetworkChoiceMixin, BaseLocalizer):
     lam : float or "auto", default="auto"
         Weight of the audio-visual pair similarity loss L_avps (Eq. 8-10) with any network that gives the similarity;
         "auto" is 10 for "psp" and "cpsp", which come with this loss, and 0 for the others.
-    standardize, max_epochs, batch_size, lr, lr_schedule, weight_decay, label_smoothing
+    standardize, feature_dropout, max_epochs, batch_size, lr, lr_schedule, weight_decay, label_smoothing
         As in :class:`PSPLocalizer`.
     early_stopping, validation_fraction, n_audio_features, background, classes, precision, device, random_state, verbose
         As in :class:`PSPLocalizer`.
@@ -100,6 +100,7 @@ class EventLocalizer(NetworkChoiceMixin, BaseLocalizer):
         network_params=None,
         lam="auto",
         standardize=True,
+        feature_dropout=0.4,
         max_epochs=40,
         batch_size=32,
         lr=0.002,
@@ -135,7 +136,7 @@ class WeakEventLocalizer(NetworkChoiceMixin, BaseLocalizer):
     target : {"proportion", "category"}, default="proportion"
         What segment labels given to `fit` are pooled to: their mean over time, the paper's Y_weak, or the
         video's event class, as the papers of "avel", "cmran" and "cpsp" have it. "cpsp" uses the event classes only.
-    standardize, max_epochs, batch_size, lr, lr_schedule, weight_decay, label_smoothing
+    standardize, feature_dropout, max_epochs, batch_size, lr, lr_schedule, weight_decay, label_smoothing
         As in :class:`WeakPSPLocalizer`.
     early_stopping, validation_fraction, n_audio_features, background, classes, precision, device, random_state, verbose
         As in :class:`WeakPSPLocalizer`.
@@ -183,6 +184,7 @@ class WeakEventLocalizer(NetworkChoiceMixin, BaseLocalizer):
         network_params=None,
         target="proportion",
         standardize=True,
+        feature_dropout=0.4,
         max_epochs=20,
         batch_size=8,
         lr=0.002,

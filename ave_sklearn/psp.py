@@ -44,6 +44,9 @@ class PSPLocalizer(PSPMixin, BaseLocalizer):
     standardize : bool, default=True
         Subtract each feature's mean over the training videos, and divide each modality by one scale, the root of
         its features' mean variance.
+    feature_dropout : float in [0, 1), default=0.4
+        Share of the features, standardised or as they are, that are set to 0 in training: drawn anew for each video
+        and epoch, and the same ones in all segments and regions of the video.
     max_epochs : int, default=40
         Passes over the training videos.
     batch_size : int, default=32
@@ -114,7 +117,8 @@ class PSPLocalizer(PSPMixin, BaseLocalizer):
     `y` is an array of labels (n, T), their one-hot form (n, T, C), or (n,) when T is 1.
 
     The authors' training recipe is ``variant="released", tau=0.099, lam=100, hidden_size=256, standardize=False,
-    dropout=0.1, max_epochs=300, batch_size=128, lr=1e-3, lr_schedule="released", weight_decay=0, label_smoothing=0``.
+    feature_dropout=0, dropout=0.1, max_epochs=300, batch_size=128, lr=1e-3, lr_schedule="released", weight_decay=0,
+    label_smoothing=0``.
 
     References
     ----------
@@ -146,6 +150,7 @@ class PSPLocalizer(PSPMixin, BaseLocalizer):
         hidden_size=128,
         dropout=0.2,
         standardize=True,
+        feature_dropout=0.4,
         max_epochs=40,
         batch_size=32,
         lr=0.002,
@@ -184,7 +189,8 @@ class PSPLocalizer(PSPMixin, BaseLocalizer):
         Returns
         -------
         localizer : PSPLocalizer
-            Fitted, with ``variant="released"`` and ``standardize=False``, for raw VGG-19 and VGGish features.
+            Fitted, with ``variant="released"``, ``standardize=False`` and ``feature_dropout=0``, for raw VGG-19 and
+            VGGish features.
         """
         return cls._from_released(checkpoint, FULLY_NAMES, classes, background, tau, device)
 
@@ -216,6 +222,9 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
     standardize : bool, default=True
         Subtract each feature's mean over the training videos, and divide each modality by one scale, the root of
         its features' mean variance.
+    feature_dropout : float in [0, 1), default=0.4
+        Share of the features, standardised or as they are, that are set to 0 in training: drawn anew for each video
+        and epoch, and the same ones in all segments and regions of the video.
     max_epochs : int, default=20
         Passes over the training videos.
     batch_size : int, default=8
@@ -319,6 +328,7 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
         hidden_size=128,
         dropout=0.2,
         standardize=True,
+        feature_dropout=0.4,
         max_epochs=20,
         batch_size=8,
         lr=0.002,
@@ -353,6 +363,7 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
         Returns
         -------
         localizer : WeakPSPLocalizer
-            Fitted, with ``variant="released"`` and ``standardize=False``, for raw VGG-19 and VGGish features.
+            Fitted, with ``variant="released"``, ``standardize=False`` and ``feature_dropout=0``, for raw VGG-19 and
+            VGGish features.
         """
         return cls._from_released(checkpoint, WEAKLY_NAMES, classes, background, tau, device)

@@ -175,6 +175,8 @@ def test_proportions_that_are_none(pooled):
         ("tau", np.inf),
         ("dropout", 1),
         ("dropout", -0.1),
+        ("feature_dropout", 1),
+        ("feature_dropout", -0.1),
         ("batch_size", 0),
         ("max_epochs", 0),
         ("lr", 0.0),

@@ -12,6 +12,7 @@ from ave_sklearn._checkpoint import FULLY_NAMES, WEAKLY_NAMES, rename
 from ave_sklearn.nn import (
     BiLSTM,
     Dropout,
+    FeatureDropout,
     FullyLoss,
     PSPNet,
     WeakLoss,
@@ -134,6 +135,22 @@ def test_dropout_keeps_the_mean_and_draws_from_its_generator():
     assert torch.equal(torch.get_rng_state(), state)
     torch.testing.assert_close(out.unique(), torch.tensor([0, 4 / 3]))
     assert out.mean().item() == pytest.approx(1, abs=0.01)
+    assert layer.eval()(x) is x
+
+
+@pytest.mark.parametrize("shape", [(300, 4, 50), (300, 4, 3, 2, 50)])
+def test_feature_dropout_leaves_out_features_of_whole_videos(shape):
+    layer = FeatureDropout(0.4)
+    set_dropout_generator(layer, torch.Generator().manual_seed(0))
+    x = torch.rand(shape) + 1
+    state = torch.get_rng_state()
+    out = layer(x)
+    assert torch.equal(torch.get_rng_state(), state)
+    kept = (out != 0).flatten(1, -2)  # (n, T * regions, d)
+    assert (kept.all(1) | ~kept.any(1)).all() and kept[:, 0].float().mean().item() == pytest.approx(0.6, abs=0.02)
+    assert len(kept[:, 0].unique(dim=0)) == 300  # each video its own
+    torch.testing.assert_close(out, torch.where(out != 0, x / 0.6, 0))
+    assert not torch.equal(layer(x) != 0, out != 0)
     assert layer.eval()(x) is x
 
 

@@ -40,7 +40,16 @@ def test_round_trip_into_a_fresh_process(videos, estimator, dump, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "params", [{}, {"standardize": False}, {"variant": "released"}, {"precision": "float64"}, {"tau": None}]
+    "params",
+    [
+        {},
+        {"standardize": False},
+        {"feature_dropout": 0},
+        {"standardize": False, "feature_dropout": 0},
+        {"variant": "released"},
+        {"precision": "float64"},
+        {"tau": None},
+    ],
 )
 def test_copies_predict_alike_and_can_be_fitted_again(videos, params):
     X, y = videos
@@ -100,7 +109,7 @@ def test_skops_needs_to_trust_our_class_only(videos):
 def test_another_format_says_so(videos, step, age):
     state = fit(PSPLocalizer, videos).__getstate__()
     state["_format_version"] += step
-    message = f"saved in format {2 + step} by {age} ave_sklearn; this version reads format 2. Load it with the version"
+    message = f"saved in format {3 + step} by {age} ave_sklearn; this version reads format 3. Load it with the version"
     with pytest.raises(ValueError, match=message):
         PSPLocalizer().__setstate__(state)
 

@@ -12,6 +12,7 @@ from skorch.helper import SliceDict
 
 from ave_sklearn import AVFeatures, PSPLocalizer, WeakPSPLocalizer
 from ave_sklearn.datasets import make_av_events
+from ave_sklearn.nn import PSPNet
 
 ESTIMATORS = [PSPLocalizer, WeakPSPLocalizer]
 QUICK = {"max_epochs": 2, "hidden_size": 8, "random_state": 0}
@@ -307,6 +308,38 @@ def test_constant_features_do_not_break_standardize(pooled):
     assert np.isfinite(quick(PSPLocalizer).fit(constant, y).predict_proba(constant)).all()
 
 
+@pytest.mark.parametrize("estimator", [PSPLocalizer, WeakPSPLocalizer])
+@pytest.mark.parametrize("standardize", [True, False])
+def test_feature_dropout_hides_features_in_training_alone(pooled, estimator, standardize):
+    X, y = pooled
+    localizer = quick(estimator, standardize=standardize, dropout=0.0)
+    none, some = (clone(localizer).set_params(feature_dropout=p).fit(X, y) for p in (0.0, 0.5))
+    assert none.history_[0]["train_loss"] != some.history_[0]["train_loss"]
+    again = clone(some).fit(X, y)
+    assert_array_equal(again.predict_proba(X), some.predict_proba(X))
+    assert_array_equal(some.predict_proba(X), some.predict_proba(X))
+
+
+def test_the_features_that_are_left_are_standardized_and_scaled_up(pooled, monkeypatch):
+    X, y = pooled
+    seen, forward = [], PSPNet.forward
+
+    def watch(net, audio, visual, mask=None):
+        seen.append((audio.detach().numpy(), visual.detach().numpy()))
+        return forward(net, audio, visual, mask)
+
+    monkeypatch.setattr(PSPNet, "forward", watch)
+    quick(PSPLocalizer, max_epochs=1, batch_size=60, feature_dropout=0.5).fit(X, y)
+    ((*batch,),) = seen
+    for features, array in zip(batch, (X.audio, X.visual), strict=True):
+        hidden = (features == 0).all(1)  # (n, d)
+        assert hidden.mean() == pytest.approx(0.5, abs=0.1)
+        standardized = (array - array.mean((0, 1))) / np.sqrt(array.var((0, 1)).mean())
+        left = features.transpose(0, 2, 1)[~hidden] / 2
+        nearest = np.abs(left.ravel()[:, None] - standardized.ravel()).min(1)
+        assert nearest.max() < 1e-5
+
+
 def test_sample_weight_zero_is_leaving_the_video_out(pooled):
     X, y = pooled
     weight = (np.arange(60) % 3 > 0).astype(float)
@@ -318,7 +351,8 @@ def test_sample_weight_zero_is_leaving_the_video_out(pooled):
 def test_sample_weight_two_is_showing_the_video_twice(pooled):
     X, y = pooled
     rows = np.r_[np.arange(60), np.arange(30)]
-    full_batch = quick(PSPLocalizer, batch_size=1000, dropout=0, precision="float64")
+    without = {"dropout": 0, "feature_dropout": 0}  # masks are drawn by position
+    full_batch = quick(PSPLocalizer, batch_size=1000, precision="float64", **without)
     weighted = clone(full_batch).fit(X, y, sample_weight=np.r_[np.full(30, 2.0), np.ones(30)])
     repeated = clone(full_batch).fit(X[rows], y[rows])
     assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-9)

@@ -17,7 +17,7 @@ DEFAULTS = {
         "dropout masks and batches are drawn by position, so a repeated video meets other ones than a weighted one"
     ),
 }
-EXACT = {"precision": "float64", "dropout": 0.0, "batch_size": 1_000_000, "hidden_size": 32}
+EXACT = {"precision": "float64", "dropout": 0.0, "feature_dropout": 0.0, "batch_size": 1_000_000, "hidden_size": 32}
 
 pytestmark = [
     pytest.mark.skipif(os.environ.get("SCIPY_ARRAY_API") != "1", reason="set SCIPY_ARRAY_API=1 before Python starts"),

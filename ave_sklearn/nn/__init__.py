@@ -46,6 +46,7 @@ from ave_sklearn.nn.gated import (
 from ave_sklearn.nn.heads import Fusion, SegmentHead, VideoHead, flat_head
 from ave_sklearn.nn.layers import (
     Dropout,
+    FeatureDropout,
     Positions,
     Standardize,
     StandardizedNetwork,
@@ -99,6 +100,7 @@ __all__ = [
     "DMRNNet",
     "Dropout",
     "Encoder",
+    "FeatureDropout",
     "FeedForward",
     "FullyLoss",
     "Fusion",

@@ -38,12 +38,32 @@ class Dropout(nn.Module):
         """Return `x` with a share `p` of its elements zeroed in training mode, else `x` itself."""
         if not self.training or self.p == 0:
             return x
-        keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator)
+        keep = x.new_empty(self.mask_shape(x)).bernoulli_(1 - self.p, generator=self.generator)
         return x * keep.div_(1 - self.p)
+
+    def mask_shape(self, x):
+        """Return the shape of the mask for `x`."""
+        return x.shape
 
     def extra_repr(self):
         """Show the probability, as :class:`torch.nn.Dropout` does."""
         return f"p={self.p}"
+
+
+class FeatureDropout(Dropout):
+    """Dropout of features of whole videos: those that are zeroed are so in all segments and regions of a video.
+
+    For Tensors of shape (n, T, d) and (n, T, H, W, d), whose mask has n * d elements.
+
+    Parameters
+    ----------
+    p : float in [0, 1)
+        See :class:`Dropout`.
+    """
+
+    def mask_shape(self, x):
+        """Return the shape of the mask for `x`: 1 on all axes but the first and the last."""
+        return len(x), *[1] * (x.ndim - 2), x.shape[-1]
 
 
 class Standardize(nn.Module):
@@ -66,7 +86,7 @@ class Standardize(nn.Module):
 
 
 class StandardizedNetwork(nn.Module):
-    """Any two-stream network behind a :class:`Standardize` layer for each modality.
+    """Any two-stream network behind a :class:`Standardize` layer for each modality and a :class:`FeatureDropout`.
 
     Parameters
     ----------
@@ -74,12 +94,14 @@ class StandardizedNetwork(nn.Module):
         Called as ``network(audio, visual)``, with a mask in third place where there is one.
     n_audio_features, n_visual_features : int
         Lengths of the last axes of `audio` and `visual`.
+    feature_dropout : float, default=0.0
     """
 
-    def __init__(self, network, n_audio_features, n_visual_features):
+    def __init__(self, network, n_audio_features, n_visual_features, feature_dropout=0.0):
         super().__init__()
         self.audio_scaling = Standardize(n_audio_features)
         self.visual_scaling = Standardize(n_visual_features)
+        self.dropout = FeatureDropout(feature_dropout)
         self.network = network
 
     @torch.no_grad()
@@ -90,8 +112,8 @@ class StandardizedNetwork(nn.Module):
             layer.scale.copy_(torch.as_tensor(scale))
 
     def forward(self, audio, visual, mask=None):
-        """Return the network's outputs for the standardised features."""
-        features = self.audio_scaling(audio), self.visual_scaling(visual)
+        """Return the network's outputs for the standardised features; in training, those that dropout leaves."""
+        features = self.dropout(self.audio_scaling(audio)), self.dropout(self.visual_scaling(visual))
         return self.network(*features) if mask is None else self.network(*features, mask)
 
 
