@@ -184,7 +184,7 @@ class WeakEventLocalizer(NetworkChoiceMixin, BaseLocalizer):
         network_params=None,
         target="proportion",
         standardize=True,
-        feature_dropout=0.4,
+        feature_dropout=0.2,
         max_epochs=20,
         batch_size=8,
         lr=0.002,

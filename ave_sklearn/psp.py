@@ -222,7 +222,7 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
     standardize : bool, default=True
         Subtract each feature's mean over the training videos, and divide each modality by one scale, the root of
         its features' mean variance.
-    feature_dropout : float in [0, 1), default=0.4
+    feature_dropout : float in [0, 1), default=0.2
         Share of the features, standardised or as they are, that are set to 0 in training: drawn anew for each video
         and epoch, and the same ones in all segments and regions of the video.
     max_epochs : int, default=20
@@ -328,7 +328,7 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
         hidden_size=128,
         dropout=0.2,
         standardize=True,
-        feature_dropout=0.4,
+        feature_dropout=0.2,
         max_epochs=20,
         batch_size=8,
         lr=0.002,

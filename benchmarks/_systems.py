@@ -153,6 +153,9 @@ def table_4():
 NETWORK_CHANGES = [{"hidden_size": 256}, {"dropout": 0.0}, {"dropout": 0.4}]
 RECIPE_CHANGES = {
     "full": [
+        {"feature_dropout": 0.0},
+        {"feature_dropout": 0.2},
+        {"feature_dropout": 0.6},
         {"lam": 100},
         {"batch_size": 8},
         {"batch_size": 128},
@@ -162,7 +165,15 @@ RECIPE_CHANGES = {
         {"label_smoothing": 0.0},
         {"max_epochs": 20},
     ],
-    "weak": [{"batch_size": 32}, {"lr": 0.001}, {"lr": 0.004}, {"label_smoothing": 0.0}, {"max_epochs": 40}],
+    "weak": [
+        {"feature_dropout": 0.0},
+        {"feature_dropout": 0.4},
+        {"batch_size": 32},
+        {"lr": 0.001},
+        {"lr": 0.004},
+        {"label_smoothing": 0.0},
+        {"max_epochs": 40},
+    ],
 }
 
 
