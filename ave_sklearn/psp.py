@@ -223,8 +223,7 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
         Subtract each feature's mean over the training videos, and divide each modality by one scale, the root of
         its features' mean variance.
     feature_dropout : float in [0, 1), default=0.2
-        Share of the features, standardised or as they are, that are set to 0 in training: drawn anew for each video
-        and epoch, and the same ones in all segments and regions of the video.
+        As in :class:`PSPLocalizer`.
     max_epochs : int, default=20
         Passes over the training videos.
     batch_size : int, default=8

@@ -308,7 +308,7 @@ def test_constant_features_do_not_break_standardize(pooled):
     assert np.isfinite(quick(PSPLocalizer).fit(constant, y).predict_proba(constant)).all()
 
 
-@pytest.mark.parametrize("estimator", [PSPLocalizer, WeakPSPLocalizer])
+@pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("standardize", [True, False])
 def test_feature_dropout_hides_features_in_training_alone(pooled, estimator, standardize):
     X, y = pooled

@@ -94,7 +94,8 @@ class StandardizedNetwork(nn.Module):
         Called as ``network(audio, visual)``, with a mask in third place where there is one.
     n_audio_features, n_visual_features : int
         Lengths of the last axes of `audio` and `visual`.
-    feature_dropout : float, default=0.0
+    feature_dropout : float in [0, 1), default=0.0
+        Share of the features that are hidden in training.
     """
 
     def __init__(self, network, n_audio_features, n_visual_features, feature_dropout=0.0):
