@@ -227,8 +227,7 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
     max_epochs : int, default=20
         Passes over the training videos.
     batch_size : int, default=8
-        Videos in a batch, in `fit` and in `predict`. Small batches keep it from learning the video in place of its
-        segments.
+        Videos in a batch, in `fit` and in `predict`.
     lr : float, default=0.002
         Learning rate of AdamW; the peak of "one_cycle".
     lr_schedule : {"one_cycle", "constant", "released"}, default="one_cycle"
