@@ -4,9 +4,9 @@ Table 5, where asked for, is PSP with one of its defaults changed at a time.
 
 ``OMP_NUM_THREADS=1 python benchmarks/tables.py --out results`` runs on AV-Digits, where each of the six speakers is
 the test speaker once; ``--data PATH`` on a file or on the AVE dataset (see ``_data.py``), one fit a seed. The epoch is
-chosen on the validation split. Each fit is kept in a file of ``--out``: run the same command again to go on after an
-interruption; rows whose settings have changed since are fitted anew. Rows of Tables 1 to 4 have the estimators' default
-recipe.
+chosen on the validation split. Each fit is kept as a line of ``fits.jsonl`` in ``--out``: run the same command again to
+go on after an interruption; rows whose settings have changed since are fitted anew. Rows of Tables 1 to 4 have the
+estimators' default recipe.
 
 Prints, and writes into ``--out``: ``tables.md``, and ``tables.csv`` with a row for each fit. The confidence interval is
 a paired bootstrap over test videos of the difference to PSP in the same setting; the difference on the validation split
@@ -16,10 +16,8 @@ is given with its standard error over folds.
 import argparse
 import inspect
 import json
-import os
 import time
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -84,8 +82,8 @@ def segment_features(X):
     return np.concatenate([X.audio, visual], -1).reshape(-1, X.audio.shape[-1] + visual.shape[-1])
 
 
-def measure(system, path, fold, recipe, file):
-    """Fit a row on a fold and write its predictions to `file`, whole or not at all."""
+def measure(system, path, fold, recipe):
+    """Fit a row on a fold, and return a record of it: what it was, and how many segments it got right in each video."""
     torch.set_num_threads(1)
     data = load(path, fold if path is None else None)
     if system.network is None:
@@ -94,65 +92,82 @@ def measure(system, path, fold, recipe, file):
         about = {"seconds": time.perf_counter() - start}
     else:
         predicted, about = fit_network(system, data, fold, recipe)
-    correct = predicted == data[2][1]
-    part = file.with_suffix(f".{os.getpid()}.part")
-    with open(part, "wb") as stream:
-        np.savez(stream, correct=correct, about=json.dumps(about), settings=settings(system, path, recipe))
-    os.replace(part, file)
+    return {
+        "key": system.key,
+        "fold": fold,
+        "version": ave_sklearn.__version__,
+        "settings": settings(system, path, recipe),
+        "about": about,
+        "n_segments": predicted.shape[1],
+        "correct": (predicted == data[2][1]).sum(1).tolist(),
+    }
 
 
 def settings(system, path, recipe):
-    """Return all that a fit depends on beside its fold, as text."""
-    data = stamp(path)
+    """Return all that a fit depends on beside its fold and the code, a dict."""
     if system.network is None:
-        return json.dumps([ave_sklearn.__version__, data, system.key])
-    estimator = system.estimator(**recipe)
+        return {"data": stamp(path), "baseline": system.key}
     network = network_class(system.network)
-    defaults = {name: str(p.default) for name, p in inspect.signature(network).parameters.items()}
-    params = {name: str(value) for name, value in estimator.get_params(deep=False).items()}
-    params["network"] = network.__name__
-    if system.scale_each:
-        params["scale_each"] = "True"
-    return json.dumps([ave_sklearn.__version__, data, params, defaults], sort_keys=True)
+    params = {name: str(value) for name, value in system.estimator(**recipe).get_params(deep=False).items()}
+    return {
+        "data": stamp(path),
+        "network": network.__name__,
+        "scale_each": system.scale_each,
+        "params": {name: value for name, value in params.items() if name != "network"},
+        "defaults": {name: str(p.default) for name, p in inspect.signature(network).parameters.items()},
+    }
 
 
 # ------------------------------------------------------------------- all of them
-def pending(jobs, path, recipe):
-    """Return those of the (system, fold, file) that have no result, or one of other settings."""
-    return [job for job in jobs if stored_settings(job[2]) != settings(job[0], path, recipe)]
+def fit_id(fold, settings):
+    """Return what tells a fit from the others."""
+    return json.dumps([fold, settings], sort_keys=True)
 
 
-def stored_settings(file):
-    """Return the settings of the result in `file`, None if there is none, or a damaged one."""
-    try:
-        with np.load(file) as result:
-            return str(result["settings"])
-    except (FileNotFoundError, BadZipFile, EOFError, ValueError):
-        return None
+def read_fits(file):
+    """Return a dict of the records in `file` by :func:`fit_id`; lines that a killed run has cut off are left out."""
+    records = {}
+    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        records[fit_id(record["fold"], record["settings"])] = record
+    return records
+
+
+def keep_fit(file, record):
+    """Add a record to `file` as a line of its own, also where the last one was cut off."""
+    text = json.dumps(record)
+    whole = not file.exists() or file.read_bytes()[-1:] in (b"", b"\n")
+    with open(file, "a", encoding="utf-8") as stream:
+        stream.write(f"{text}\n" if whole else f"\n{text}\n")
 
 
 def run(systems, path, folds, recipe, out, n_jobs):
-    """Fit what is missing, and return a dict of the results by (key, fold)."""
-    jobs = [(s, fold, out / f"{s.key}.{fold}.npz") for fold in range(folds) for s in systems]
-    missing = pending(jobs, path, recipe)
+    """Fit what is missing, and return a dict by (key, fold) of what :func:`result` gives."""
+    file = out / "fits.jsonl"
+    jobs = [(system, fold, fit_id(fold, settings(system, path, recipe))) for fold in range(folds) for system in systems]
+    kept = read_fits(file)
+    missing = {name: (system, fold) for system, fold, name in jobs if name not in kept}
     fits = Parallel(n_jobs, return_as="generator_unordered")(
-        delayed(measure)(system, path, fold, recipe, file) for system, fold, file in missing
+        delayed(measure)(system, path, fold, recipe) for system, fold in missing.values()
     )
-    for _ in tqdm(fits, total=len(missing), unit="fit"):
-        pass
-    return {(system.key, fold): read_result(file) for system, fold, file in jobs}
+    for record in tqdm(fits, total=len(missing), unit="fit"):
+        keep_fit(file, record)
+    kept = read_fits(file)
+    return {(system.key, fold): result(kept[name]) for system, fold, name in jobs}
 
 
-def read_result(file):
-    """Return the right and wrong test segments (n, T), and the figures of the fit."""
-    with np.load(file) as result:
-        return result["correct"], json.loads(str(result["about"]))
+def result(record):
+    """Return the accuracy on each test video, an array (n,), and the figures of the fit."""
+    return np.array(record["correct"]) / record["n_segments"], record["about"]
 
 
 # ------------------------------------------------------------------------ report
 def video_scores(results, key, folds, same_videos):
     """Return the accuracy on each test video, averaged over the fits where all have the same videos."""
-    scores = [results[key, fold][0].mean(1) for fold in range(folds)]
+    scores = [results[key, fold][0] for fold in range(folds)]
     return np.mean(scores, axis=0) if same_videos else np.concatenate(scores)
 
 
@@ -206,8 +221,8 @@ def fit_table(systems, results, folds):
     rows = []
     for system in systems:
         for fold in range(folds):
-            correct, about = results[system.key, fold]
-            rows.append({"key": system.key, "setting": system.setting, "fold": fold, "test": correct.mean(), **about})
+            scores, about = results[system.key, fold]
+            rows.append({"key": system.key, "setting": system.setting, "fold": fold, "test": scores.mean(), **about})
     return pd.DataFrame(rows)
 
 

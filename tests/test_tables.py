@@ -31,8 +31,17 @@ def run(folder, *options):
     return done.stdout
 
 
-def stamps(folder):
-    return {path.name: path.stat().st_mtime_ns for path in (folder / "out").glob("*.npz")}
+def kept(folder):
+    """The records of the fits, in the order in which they were fitted."""
+    lines = (folder / "out" / "fits.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
+def new_fits(folder, before):
+    """The (key, fold) of what has been fitted since `before`, whose records are all still there."""
+    after = kept(folder)
+    assert after[: len(before)] == before
+    return {(record["key"], record["fold"]) for record in after[len(before) :]}
 
 
 def test_every_row_has_a_fit_a_seed_and_the_papers_figure(results):
@@ -49,13 +58,15 @@ def test_every_row_has_a_fit_a_seed_and_the_papers_figure(results):
 
 
 def test_the_means_and_differences_are_those_of_the_kept_fits(results):
-    def correct(key):
-        return np.array([np.load(results / "out" / f"{key}.{seed}.npz")["correct"] for seed in range(2)])
+    def accuracy(key):
+        """Of each seed (row) on each test video."""
+        records = sorted((r for r in kept(results) if r["key"] == key), key=lambda record: record["fold"])
+        return np.array([record["correct"] for record in records]) / 10
 
-    avel, psp = correct("full-avel"), correct("full-psp")
-    assert avel.shape == (2, 15, 10)
+    avel, psp = accuracy("full-avel"), accuracy("full-psp")
+    assert avel.shape == (2, 15)
     (line,) = [line for line in (results / "out" / "tables.md").read_text().splitlines() if "AVEL, L_ce |" in line]
-    mean, spread = 100 * avel.mean(), 100 * avel.mean((1, 2)).std(ddof=1)
+    mean, spread = 100 * avel.mean(), 100 * avel.mean(1).std(ddof=1)
     assert f"| {mean:.1f} ± {spread:.1f} |" in line
     assert f"| {100 * (avel.mean() - psp.mean()):+.1f} [" in line
     fits = pd.read_csv(results / "out" / "tables.csv").pivot(index="fold", columns="key", values="validation")
@@ -66,40 +77,44 @@ def test_the_means_and_differences_are_those_of_the_kept_fits(results):
 def test_rows_of_changed_defaults_differ_from_psp_in_one_setting(results):
     keys = ["full-psp", "full-psp-lam=100", "weak-psp", "weak-psp-xavier", "weak-psp-scaled"]
     run(results, "--tables", "5", "--folds", "1", "--only", *keys)
-    params = [json.loads(str(np.load(results / "out" / f"{key}.0.npz")["settings"]))[2] for key in keys]
-    own = params[:1] * 2 + params[2:3] * 3  # PSP in the same setting
-    changed = [dict(row.items() - default.items()) for row, default in zip(params, own, strict=True)]
-    assert changed == [{}, {"lam": "100"}, {}, {"network": "XavierPSPNet"}, {"scale_each": "True"}]
+    records = {record["key"]: record["settings"] for record in kept(results)}
+    settings = [{**records[key], **records[key]["params"], "params": None, "defaults": None} for key in keys]
+    own = settings[:1] * 2 + settings[2:3] * 3  # PSP in the same setting
+    changed = [dict(row.items() - default.items()) for row, default in zip(settings, own, strict=True)]
+    assert changed == [{}, {"lam": "100"}, {}, {"network": "XavierPSPNet"}, {"scale_each": True}]
 
 
 def test_it_goes_on_where_it_stopped(results):
-    before = stamps(results)
-    (results / "out" / "weak-avel.1.npz").unlink()
-    (results / "out" / "weak-psp.0.npz").write_bytes(b"PK cut off")
-    (results / "out" / "full-avel.0.123.part").write_bytes(b"cut off")
+    before = kept(results)
+    gone = [("weak-avel", 1), ("weak-psp", 0)]
+    lines = [json.dumps(record) for record in before if (record["key"], record["fold"]) not in gone]
+    file = results / "out" / "fits.jsonl"
+    file.write_text("\n".join([*lines, json.dumps(before[0])[:500]]), encoding="utf-8")  # the last one was cut off
     first = run(results)
-    after = stamps(results)
-    assert {name for name in after if after[name] != before[name]} == {"weak-avel.1.npz", "weak-psp.0.npz"}
-    assert run(results) == first and stamps(results) == after
+    after = kept(results)
+    assert len(after) == len(before) and {(r["key"], r["fold"]) for r in after[len(lines) :]} == set(gone)
+    by_fit = [{(r["key"], r["fold"]): r["correct"] for r in records} for records in (before, after)]
+    assert by_fit[0] == by_fit[1]
+    size = file.stat().st_size
+    assert run(results) == first and file.stat().st_size == size
 
 
 def test_other_settings_are_fitted_anew(results):
-    before = stamps(results)
+    before = kept(results)
     run(results, "--max-epochs", "2", "--only", "full-avel")
-    after = stamps(results)
-    assert {name for name in after if after[name] != before[name]} == {"full-avel.0.npz", "full-avel.1.npz"}
-    with np.load(results / "out" / "full-avel.0.npz") as result:
-        assert json.loads(str(result["settings"]))[2]["max_epochs"] == "2"
+    assert new_fits(results, before) == {("full-avel", 0), ("full-avel", 1)}
+    assert kept(results)[-1]["settings"]["params"]["max_epochs"] == "2"
+    run(results, "--only", "full-avel")
+    assert new_fits(results, before) == {("full-avel", 0), ("full-avel", 1)}  # those of one epoch are still there
 
 
 def test_other_data_are_fitted_anew(results):
-    before = stamps(results)
+    before = kept(results)
     with np.load(results / "data.npz") as arrays:
         changed = {**arrays, "audio": arrays["audio"] + 1}
     np.savez(results / "data.npz", **changed)
     run(results, "--only", "full-psp")
-    after = stamps(results)
-    assert {name for name in after if after[name] != before[name]} == {"full-psp.0.npz", "full-psp.1.npz"}
+    assert new_fits(results, before) == {("full-psp", 0), ("full-psp", 1)}
 
 
 @pytest.mark.parametrize("options", [["--data", "missing.npz"], ["--folds", "0"], ["--max-epochs", "-1"]])
