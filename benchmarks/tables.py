@@ -5,8 +5,8 @@ Table 5, where asked for, is PSP with one of its defaults changed at a time.
 ``OMP_NUM_THREADS=1 python benchmarks/tables.py --out results`` runs on AV-Digits, where each of the six speakers is
 the test speaker once; ``--data PATH`` on a file or on the AVE dataset (see ``_data.py``), one fit a seed. The epoch is
 chosen on the validation split. Each fit is kept as a line of ``fits.jsonl`` in ``--out``: run the same command again to
-go on after an interruption; rows whose settings have changed since are fitted anew. Rows of Tables 1 to 4 have the
-estimators' default recipe.
+go on after an interruption; rows whose settings have changed since are fitted anew (those whose code has: delete their
+lines). Rows of Tables 1 to 4 have the estimators' default recipe.
 
 Prints, and writes into ``--out``: ``tables.md``, and ``tables.csv`` with a row for each fit. The confidence interval is
 a paired bootstrap over test videos of the difference to PSP in the same setting; the difference on the validation split
@@ -144,12 +144,15 @@ def keep_fit(file, record):
         stream.write(f"{text}\n" if whole else f"\n{text}\n")
 
 
-def run(systems, path, folds, recipe, out, n_jobs):
+def run(systems, path, folds, recipe, out, n_jobs, may_fit=True):
     """Fit what is missing, and return a dict by (key, fold) of what :func:`result` gives."""
     file = out / "fits.jsonl"
     jobs = [(system, fold, fit_id(fold, settings(system, path, recipe))) for fold in range(folds) for system in systems]
     kept = read_fits(file)
     missing = {name: (system, fold) for system, fold, name in jobs if name not in kept}
+    if missing and not may_fit:
+        rows = ", ".join(dict.fromkeys(system.key for system, _ in missing.values()))
+        raise SystemExit(f"--kept: {file} lacks {len(missing)} of {len(jobs)} fits, with these settings, of {rows}")
     fits = Parallel(n_jobs, return_as="generator_unordered")(
         delayed(measure)(system, path, fold, recipe) for system, fold in missing.values()
     )
@@ -242,6 +245,7 @@ def parse_arguments():
     parser.add_argument("--folds", type=positive, help="test speakers (6), or seeds with --data (3)")
     parser.add_argument("--max-epochs", type=positive, help="of every row; the estimators' defaults without it")
     parser.add_argument("--only", nargs="+", metavar="KEY", help="fit these rows only, and print no table")
+    parser.add_argument("--kept", action="store_true", help="fit nothing: an error where a fit is not in --out")
     parser.add_argument("--n-jobs", type=int, default=2)
     args = parser.parse_args()
     if args.data is not None and not Path(args.data).exists():
@@ -263,7 +267,7 @@ def main():
         if unknown:
             raise SystemExit(f"--only {' '.join(sorted(unknown))}: wanted some of {' '.join(systems)}")
         systems = {key: systems[key] for key in args.only}
-    results = run(list(systems.values()), args.data, args.folds, recipe, args.out, args.n_jobs)
+    results = run(list(systems.values()), args.data, args.folds, recipe, args.out, args.n_jobs, not args.kept)
     if args.only:
         print(fit_table(systems.values(), results, args.folds).round(3).to_string(index=False))
         return

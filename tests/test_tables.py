@@ -99,6 +99,15 @@ def test_it_goes_on_where_it_stopped(results):
     assert run(results) == first and file.stat().st_size == size
 
 
+def test_what_is_not_kept_is_named_and_not_fitted_where_that_is_wanted(results):
+    before = kept(results)
+    assert "**Table 2.**" in run(results, "--kept")
+    command = [sys.executable, BENCHMARKS / "tables.py", "--out", results / "out", "--data", results / "data.npz"]
+    done = subprocess.run([*command, "--kept", "--only", "full-psp", "--folds", "3"], capture_output=True, text=True)
+    assert done.returncode == 1 and "lacks 3 of 3 fits" in done.stderr and "full-psp" in done.stderr
+    assert kept(results) == before
+
+
 def test_other_settings_are_fitted_anew(results):
     before = kept(results)
     run(results, "--max-epochs", "2", "--only", "full-avel")
