@@ -39,7 +39,7 @@ class PSPLocalizer(PSPMixin, BaseLocalizer):
         Self-attention over segments before the LSTMs ("SAPSP", Table 1).
     hidden_size : int, default=128
         Length d_l of the encoded features, both LSTM directions together; even. The paper has 256.
-    dropout : float in [0, 1), default=0.2
+    dropout : float in [0, 1), default=0.0
         In the linear layers and, with ``variant="paper"``, behind the LSTMs.
     standardize : bool, default=True
         Subtract each feature's mean over the training videos, and divide each modality by one scale, the root of
@@ -148,7 +148,7 @@ class PSPLocalizer(PSPMixin, BaseLocalizer):
         variant="paper",
         self_attention=False,
         hidden_size=128,
-        dropout=0.2,
+        dropout=0.0,
         standardize=True,
         feature_dropout=0.4,
         max_epochs=40,

@@ -150,7 +150,10 @@ def table_4():
     return rows
 
 
-NETWORK_CHANGES = [{"hidden_size": 256}, {"dropout": 0.0}, {"dropout": 0.4}]
+NETWORK_CHANGES = {
+    "full": [{"hidden_size": 256}, {"dropout": 0.2}, {"dropout": 0.4}],
+    "weak": [{"hidden_size": 256}, {"dropout": 0.0}, {"dropout": 0.4}],
+}
 RECIPE_CHANGES = {
     "full": [
         {"feature_dropout": 0.0},
@@ -182,7 +185,7 @@ def table_5():
     rows = []
     for setting, changes in RECIPE_CHANGES.items():
         rows.append(psp(setting, "PSP"))
-        rows += [psp(setting, described(change), **change) for change in NETWORK_CHANGES]
+        rows += [psp(setting, described(change), **change) for change in NETWORK_CHANGES[setting]]
         rows += [psp(setting, described(change), recipe=change) for change in changes]
         rows.append(System(f"{setting}-psp-xavier", "W2 from Xavier's rule", setting, XavierPSPNet))
         rows.append(System(f"{setting}-psp-scaled", "each feature by its own scale", setting, "psp", scale_each=True))

@@ -114,7 +114,7 @@ def test_gated_networks_name_one_category_a_video(videos, estimator):
     ("by_name", "general", "params"),
     [
         (PSPLocalizer, EventLocalizer, {}),
-        (PSPLocalizer, EventLocalizer, {"tau": None, "self_attention": True}),
+        (PSPLocalizer, EventLocalizer, {"tau": None, "self_attention": True, "dropout": 0.3}),
         (PSPLocalizer, EventLocalizer, {"tau": -np.inf, "variant": "released", "hidden_size": 32}),
         (WeakPSPLocalizer, WeakEventLocalizer, {}),
         (WeakPSPLocalizer, WeakEventLocalizer, {"tau": 0, "weighting": False, "dropout": 0.0}),

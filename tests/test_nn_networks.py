@@ -11,6 +11,7 @@ from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
 from ave_sklearn._checkpoint import FULLY_NAMES, WEAKLY_NAMES, rename
 from ave_sklearn.nn import (
     BiLSTM,
+    CPSPNet,
     Dropout,
     FeatureDropout,
     FullyLoss,
@@ -136,6 +137,16 @@ def test_dropout_keeps_the_mean_and_draws_from_its_generator():
     torch.testing.assert_close(out.unique(), torch.tensor([0, 4 / 3]))
     assert out.mean().item() == pytest.approx(1, abs=0.01)
     assert layer.eval()(x) is x
+
+
+@pytest.mark.parametrize("network_class", [PSPNet, CPSPNet])
+@pytest.mark.parametrize(("supervision", "p"), [("full", 0.0), ("weak", 0.2)])
+def test_dropout_that_is_not_given_depends_on_the_supervision(network_class, supervision, p):
+    def shares(**params):
+        net = network_class(6, 5, 4, 9, supervision=supervision, hidden_size=8, **params)
+        return {layer.p for layer in net.modules() if isinstance(layer, Dropout)}
+
+    assert shares() == {p} and shares(dropout=0.3) == {0.3}
 
 
 @pytest.mark.parametrize("shape", [(300, 4, 50), (300, 4, 3, 2, 50)])

@@ -3,7 +3,7 @@
 from ave_sklearn.nn._checks import check_size, check_weight
 from ave_sklearn.nn.contrastive import ContrastiveLoss
 from ave_sklearn.nn.gated import GatedHead, count_events
-from ave_sklearn.nn.psp import PSPTrunk
+from ave_sklearn.nn.psp import PSPTrunk, choose_dropout
 
 
 class CPSPNet(PSPTrunk):
@@ -54,7 +54,7 @@ class CPSPNet(PSPTrunk):
         variant="paper",
         tau=0.095,
         hidden_size=128,
-        dropout=0.2,
+        dropout=None,
         self_attention=False,
         segment_contrast=0.01,
         video_contrast=1.0,
@@ -69,7 +69,7 @@ class CPSPNet(PSPTrunk):
             variant=variant,
             tau=tau,
             hidden_size=hidden_size,
-            dropout=dropout,
+            dropout=choose_dropout(dropout, supervision),
             self_attention=self_attention,
         )
         weak = supervision == "weak"

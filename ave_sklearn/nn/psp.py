@@ -12,6 +12,7 @@ from ave_sklearn.nn.heads import Fusion, SegmentHead, VideoHead
 from ave_sklearn.nn.layers import linear
 from ave_sklearn.nn.propagation import PSP
 
+DROPOUT = {"full": 0.0, "weak": 0.2}  # what dropout=None is
 RELEASED_WIDTH = 128  # of each modality in front of its LSTM in the released networks
 
 
@@ -46,7 +47,10 @@ class PSPTrunk(nn.Module):
         d_a and d_v.
     n_regions : int or None, default=None
         N = H * W of visual maps; None for pooled visual features, which need no attention.
-    variant, tau, hidden_size, dropout, self_attention
+    variant, tau, hidden_size
+        See :class:`PSPNet`.
+    dropout : float, default=0.0
+    self_attention : bool, default=False
         See :class:`PSPNet`.
     weak_release : bool, default=False
         The release's weakly supervised network, which differs from its fully supervised one; of
@@ -62,7 +66,7 @@ class PSPTrunk(nn.Module):
         variant="paper",
         tau=0.095,
         hidden_size=128,
-        dropout=0.2,
+        dropout=0.0,
         self_attention=False,
         weak_release=False,
     ):
@@ -92,6 +96,12 @@ class PSPTrunk(nn.Module):
         return {**gamma, **attention, "fused": fused, "similarity": F.cosine_similarity(*pair, dim=-1)}
 
 
+def choose_dropout(dropout, supervision):
+    """Return `dropout`, or where it is None what it is with this supervision."""
+    check_choice("supervision", supervision, list(DROPOUT))
+    return DROPOUT[supervision] if dropout is None else dropout
+
+
 def check_tau(tau):
     """Raise ValueError unless `tau` is None, -inf or in [0, 1]."""
     if tau is not None and tau != -math.inf:
@@ -116,7 +126,8 @@ class PSPNet(PSPTrunk):
         See :func:`ave_sklearn.nn.prune`; None is no propagation ("w/o PSP", Table 1).
     hidden_size : int, default=128
         d_l, both LSTM directions together; the paper has 256.
-    dropout : float, default=0.2
+    dropout : float or None, default=None
+        None is 0, or 0.2 with weak supervision.
     self_attention : bool, default=False
         Self-attention over the segments of each modality before its LSTM (SAPSP, Table 1).
     weighting : bool, default=True
@@ -145,11 +156,11 @@ class PSPNet(PSPTrunk):
         variant="paper",
         tau=0.095,
         hidden_size=128,
-        dropout=0.2,
+        dropout=None,
         self_attention=False,
         weighting=True,
     ):
-        weak = supervision == "weak"
+        weak, dropout = supervision == "weak", choose_dropout(dropout, supervision)
         super().__init__(
             n_audio_features,
             n_visual_features,
