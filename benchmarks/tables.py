@@ -6,7 +6,8 @@ Table 5, where asked for, is PSP with one of its defaults changed at a time.
 the test speaker once; ``--data PATH`` on a file or on the AVE dataset (see ``_data.py``), one fit a seed. The epoch is
 chosen on the validation split. Each fit is kept as a line of ``fits.jsonl`` in ``--out``: run the same command again to
 go on after an interruption; rows whose settings have changed since are fitted anew (those whose code has: delete their
-lines). Rows of Tables 1 to 4 have the estimators' default recipe.
+lines). ``--kept`` fits nothing, and prints the rows whose fits are all there. Rows of Tables 1 to 4 have the
+estimators' default recipe.
 
 Prints, and writes into ``--out``: ``tables.md``, and ``tables.csv`` with a row for each fit. The confidence interval is
 a paired bootstrap over test videos of the difference to PSP in the same setting; the difference on the validation split
@@ -16,6 +17,7 @@ is given with its standard error over folds.
 import argparse
 import inspect
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -145,21 +147,26 @@ def keep_fit(file, record):
 
 
 def run(systems, path, folds, recipe, out, n_jobs, may_fit=True):
-    """Fit what is missing, and return a dict by (key, fold) of what :func:`result` gives."""
+    """Fit what is missing, and return a dict by (key, fold) of what :func:`result` gives.
+
+    Where it may not fit, the dict holds rows with all their folds alone.
+    """
     file = out / "fits.jsonl"
     jobs = [(system, fold, fit_id(fold, settings(system, path, recipe))) for fold in range(folds) for system in systems]
+    if may_fit:
+        kept = read_fits(file)
+        missing = {name: (system, fold) for system, fold, name in jobs if name not in kept}
+        fits = Parallel(n_jobs, return_as="generator_unordered")(
+            delayed(measure)(system, path, fold, recipe) for system, fold in missing.values()
+        )
+        for record in tqdm(fits, total=len(missing), unit="fit"):
+            keep_fit(file, record)
     kept = read_fits(file)
-    missing = {name: (system, fold) for system, fold, name in jobs if name not in kept}
-    if missing and not may_fit:
-        rows = ", ".join(dict.fromkeys(system.key for system, _ in missing.values()))
-        raise SystemExit(f"--kept: {file} lacks {len(missing)} of {len(jobs)} fits, with these settings, of {rows}")
-    fits = Parallel(n_jobs, return_as="generator_unordered")(
-        delayed(measure)(system, path, fold, recipe) for system, fold in missing.values()
-    )
-    for record in tqdm(fits, total=len(missing), unit="fit"):
-        keep_fit(file, record)
-    kept = read_fits(file)
-    return {(system.key, fold): result(kept[name]) for system, fold, name in jobs}
+    absent = {system.key for system, _, name in jobs if name not in kept}
+    lacking = [system.key for system in systems if system.key in absent]
+    if lacking:
+        print(f"{file} lacks fits with these settings of {', '.join(lacking)}", file=sys.stderr)
+    return {(system.key, fold): result(kept[name]) for system, fold, name in jobs if system.key not in lacking}
 
 
 def result(record):
@@ -219,13 +226,29 @@ def to_markdown(number, rows):
     return "\n".join(lines)
 
 
-def fit_table(systems, results, folds):
+def to_tables(tables, results, folds, same_videos):
+    """Return the tables of the rows that can be compared with PSP, a list of Markdown."""
+    comparable = {system.setting for system in psp_rows() if (system.key, 0) in results}
+    texts = []
+    for number, systems in tables.items():
+        systems = [s for s in systems if (s.key, 0) in results and s.setting in comparable]
+        if systems:
+            texts.append(to_markdown(number, [table_row(system, results, folds, same_videos) for system in systems]))
+    return texts
+
+
+def psp_rows():
+    """Return the rows that all others are compared with."""
+    return [system for system in TABLES[1]() if system.label == "PSP"]
+
+
+def fit_table(systems, results):
     """Return a DataFrame with a row for each fit."""
     rows = []
     for system in systems:
-        for fold in range(folds):
-            scores, about = results[system.key, fold]
-            rows.append({"key": system.key, "setting": system.setting, "fold": fold, "test": scores.mean(), **about})
+        for (key, fold), (scores, about) in results.items():
+            if key == system.key:
+                rows.append({"key": key, "setting": system.setting, "fold": fold, "test": scores.mean(), **about})
     return pd.DataFrame(rows)
 
 
@@ -245,7 +268,7 @@ def parse_arguments():
     parser.add_argument("--folds", type=positive, help="test speakers (6), or seeds with --data (3)")
     parser.add_argument("--max-epochs", type=positive, help="of every row; the estimators' defaults without it")
     parser.add_argument("--only", nargs="+", metavar="KEY", help="fit these rows only, and print no table")
-    parser.add_argument("--kept", action="store_true", help="fit nothing: an error where a fit is not in --out")
+    parser.add_argument("--kept", action="store_true", help="fit nothing: print the rows whose fits are all in --out")
     parser.add_argument("--n-jobs", type=int, default=2)
     args = parser.parse_args()
     if args.data is not None and not Path(args.data).exists():
@@ -261,22 +284,20 @@ def main():
     recipe = {} if args.max_epochs is None else {"max_epochs": args.max_epochs}
     tables = {number: TABLES[number]() for number in args.tables}
     systems = {system.key: system for rows in tables.values() for system in rows}
-    systems |= {s.key: s for s in TABLES[1]() if s.label == "PSP"}  # what rows are compared with
+    systems |= {system.key: system for system in psp_rows()}
     if args.only:
         unknown = set(args.only) - set(systems)
         if unknown:
             raise SystemExit(f"--only {' '.join(sorted(unknown))}: wanted some of {' '.join(systems)}")
         systems = {key: systems[key] for key in args.only}
     results = run(list(systems.values()), args.data, args.folds, recipe, args.out, args.n_jobs, not args.kept)
+    if not results:
+        raise SystemExit(f"No row has all its fits in {args.out}")
+    fits = fit_table(systems.values(), results)
     if args.only:
-        print(fit_table(systems.values(), results, args.folds).round(3).to_string(index=False))
+        print(fits.round(3).to_string(index=False))
         return
-    same = args.data is not None
-    texts = [
-        to_markdown(number, [table_row(system, results, args.folds, same) for system in rows])
-        for number, rows in tables.items()
-    ]
-    fits = fit_table(systems.values(), results, args.folds)
+    texts = to_tables(tables, results, args.folds, same_videos=args.data is not None)
     texts.append(f"{len(fits)} fits; {fits['seconds'].sum() / 3600:.1f} hours of training, each fit on one core.")
     (args.out / "tables.md").write_text("\n\n".join(texts) + "\n", encoding="utf-8")
     fits.to_csv(args.out / "tables.csv", index=False)

@@ -23,10 +23,14 @@ def results(tmp_path_factory, videos):
     return folder
 
 
-def run(folder, *options):
+def tables(folder, *options):
     command = [sys.executable, BENCHMARKS / "tables.py", "--out", folder / "out", "--data", folder / "data.npz"]
     options = ["--tables", "2", "--folds", "2", "--max-epochs", "1", "--n-jobs", "2", *options]
-    done = subprocess.run([*command, *options], capture_output=True, text=True)
+    return subprocess.run([*command, *options], capture_output=True, text=True)
+
+
+def run(folder, *options):
+    done = tables(folder, *options)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -99,13 +103,27 @@ def test_it_goes_on_where_it_stopped(results):
     assert run(results) == first and file.stat().st_size == size
 
 
-def test_what_is_not_kept_is_named_and_not_fitted_where_that_is_wanted(results):
+def test_kept_prints_the_rows_that_are_complete_and_names_the_others(results):
     before = kept(results)
-    assert "**Table 2.**" in run(results, "--kept")
-    command = [sys.executable, BENCHMARKS / "tables.py", "--out", results / "out", "--data", results / "data.npz"]
-    done = subprocess.run([*command, "--kept", "--only", "full-psp", "--folds", "3"], capture_output=True, text=True)
-    assert done.returncode == 1 and "lacks 3 of 3 fits" in done.stderr and "full-psp" in done.stderr
-    assert kept(results) == before
+    assert run(results, "--kept") == run(results)
+    fewer = results / "fewer"
+    fewer.mkdir()
+    lines = [json.dumps(r) for r in before if (r["key"], r["fold"]) not in {("full-avel", 1), ("weak-psp", 0)}]
+    (fewer / "fits.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    done = tables(results, "--kept", "--out", fewer)
+    rows = [line for line in done.stdout.splitlines() if line.startswith(("| full", "| weak"))]
+    assert [row.split("|")[2].strip() for row in rows] == [
+        "PSP, L_ce", "PSP, L_ce + lam L_avps", "AVEL, L_ce + lam L_avps"
+    ]  # fmt: skip
+    assert set(rows) < set(run(results, "--kept").splitlines())
+    (lacking,) = [line for line in done.stderr.splitlines() if "lacks fits" in line]
+    assert lacking.endswith("of full-avel, weak-psp")
+    assert len(kept(results)) == len(before) and len((fewer / "fits.jsonl").read_text().splitlines()) == len(lines)
+
+
+def test_kept_of_nothing_is_an_error(results):
+    done = tables(results, "--kept", "--folds", "3")
+    assert done.returncode == 1 and "No row has all its fits" in done.stderr
 
 
 def test_other_settings_are_fitted_anew(results):
