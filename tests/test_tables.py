@@ -1,6 +1,7 @@
 """benchmarks/tables.py: its files, its figures, and going on where it stopped."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+ROOT = Path(__file__).parents[1]
+BENCHMARKS = ROOT / "benchmarks"
+ESC10 = ROOT.parent / "shared" / "data" / "ave_esc10.npz"
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +152,27 @@ def test_bad_options_are_named(options, tmp_path):
     command = [sys.executable, BENCHMARKS / "tables.py", "--out", tmp_path, *options]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2 and options[0] in done.stderr and options[1] in done.stderr
+
+
+# --------------------------------------------------------- the figures in the docs
+@pytest.mark.parametrize(
+    ("folder", "options"),
+    [
+        ("av_digits", []),
+        ("av_digits", ["--tables", "5", "--folds", "3"]),
+        pytest.param(
+            "ave_esc10",
+            ["--data", ESC10, "--tables", "4", "5", "--folds", "2"],
+            marks=pytest.mark.skipif(not ESC10.exists(), reason="needs AVE-ESC10, not part of the package"),
+        ),
+    ],
+)
+def test_the_docs_have_the_tables_of_the_kept_fits(folder, options, tmp_path):
+    shutil.copy(BENCHMARKS / "results" / folder / "fits.jsonl", tmp_path)
+    command = [sys.executable, BENCHMARKS / "tables.py", "--kept", "--out", tmp_path, *options]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    assert len(rows) > 10
+    docs = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8").splitlines()
+    assert set(rows) - set(docs) == set()
