@@ -50,6 +50,7 @@ class PSPTrunk(nn.Module):
     variant, tau, hidden_size
         See :class:`PSPNet`.
     dropout : float, default=0.0
+        In the linear layers and, with ``variant="paper"``, behind the LSTMs.
     self_attention : bool, default=False
         See :class:`PSPNet`.
     weak_release : bool, default=False
