@@ -163,10 +163,10 @@ def run(systems, path, folds, recipe, out, n_jobs, may_fit=True):
             keep_fit(file, record)
     kept = read_fits(file)
     absent = {system.key for system, _, name in jobs if name not in kept}
-    lacking = [system.key for system in systems if system.key in absent]
-    if lacking:
-        print(f"{file} lacks fits with these settings of {', '.join(lacking)}", file=sys.stderr)
-    return {(system.key, fold): result(kept[name]) for system, fold, name in jobs if system.key not in lacking}
+    if absent:
+        rows = ", ".join(system.key for system in systems if system.key in absent)
+        print(f"{file} lacks fits with these settings of {rows}", file=sys.stderr)
+    return {(system.key, fold): result(kept[name]) for system, fold, name in jobs if system.key not in absent}
 
 
 def result(record):
@@ -242,13 +242,13 @@ def psp_rows():
     return [system for system in TABLES[1]() if system.label == "PSP"]
 
 
-def fit_table(systems, results):
+def fit_table(systems, results, folds):
     """Return a DataFrame with a row for each fit."""
     rows = []
     for system in systems:
-        for (key, fold), (scores, about) in results.items():
-            if key == system.key:
-                rows.append({"key": key, "setting": system.setting, "fold": fold, "test": scores.mean(), **about})
+        for fold in range(folds):
+            scores, about = results[system.key, fold]
+            rows.append({"key": system.key, "setting": system.setting, "fold": fold, "test": scores.mean(), **about})
     return pd.DataFrame(rows)
 
 
@@ -293,7 +293,8 @@ def main():
     results = run(list(systems.values()), args.data, args.folds, recipe, args.out, args.n_jobs, not args.kept)
     if not results:
         raise SystemExit(f"No row has all its fits in {args.out}")
-    fits = fit_table(systems.values(), results)
+    complete = [system for system in systems.values() if (system.key, 0) in results]
+    fits = fit_table(complete, results, args.folds)
     if args.only:
         print(fits.round(3).to_string(index=False))
         return

@@ -26,10 +26,13 @@ def results(tmp_path_factory, videos):
     return folder
 
 
+def launch(*options):
+    return subprocess.run([sys.executable, BENCHMARKS / "tables.py", *options], capture_output=True, text=True)
+
+
 def tables(folder, *options):
-    command = [sys.executable, BENCHMARKS / "tables.py", "--out", folder / "out", "--data", folder / "data.npz"]
-    options = ["--tables", "2", "--folds", "2", "--max-epochs", "1", "--n-jobs", "2", *options]
-    return subprocess.run([*command, *options], capture_output=True, text=True)
+    short = ["--tables", "2", "--folds", "2", "--max-epochs", "1", "--n-jobs", "2"]
+    return launch("--out", folder / "out", "--data", folder / "data.npz", *short, *options)
 
 
 def run(folder, *options):
@@ -149,8 +152,7 @@ def test_other_data_are_fitted_anew(results):
 
 @pytest.mark.parametrize("options", [["--data", "missing.npz"], ["--folds", "0"], ["--max-epochs", "-1"]])
 def test_bad_options_are_named(options, tmp_path):
-    command = [sys.executable, BENCHMARKS / "tables.py", "--out", tmp_path, *options]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = launch("--out", tmp_path, *options)
     assert done.returncode == 2 and options[0] in done.stderr and options[1] in done.stderr
 
 
@@ -169,8 +171,7 @@ def test_bad_options_are_named(options, tmp_path):
 )
 def test_the_docs_have_the_tables_of_the_kept_fits(folder, options, tmp_path):
     shutil.copy(BENCHMARKS / "results" / folder / "fits.jsonl", tmp_path)
-    command = [sys.executable, BENCHMARKS / "tables.py", "--kept", "--out", tmp_path, *options]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = launch("--kept", "--out", tmp_path, *options)
     assert done.returncode == 0, done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
     assert len(rows) > 10
