@@ -224,9 +224,9 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
         its features' mean variance.
     feature_dropout : float in [0, 1), default=0.2
         As in :class:`PSPLocalizer`.
-    max_epochs : int, default=20
+    max_epochs : int, default=40
         Passes over the training videos.
-    batch_size : int, default=8
+    batch_size : int, default=32
         Videos in a batch, in `fit` and in `predict`.
     lr : float, default=0.002
         Learning rate of AdamW; the peak of "one_cycle".
@@ -327,8 +327,8 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
         dropout=0.2,
         standardize=True,
         feature_dropout=0.2,
-        max_epochs=20,
-        batch_size=8,
+        max_epochs=40,
+        batch_size=32,
         lr=0.002,
         lr_schedule="one_cycle",
         weight_decay=0.01,

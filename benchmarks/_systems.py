@@ -171,11 +171,11 @@ RECIPE_CHANGES = {
     "weak": [
         {"feature_dropout": 0.0},
         {"feature_dropout": 0.4},
-        {"batch_size": 32},
+        {"batch_size": 8},
         {"lr": 0.001},
         {"lr": 0.004},
         {"label_smoothing": 0.0},
-        {"max_epochs": 40},
+        {"max_epochs": 20},
     ],
 }
 
