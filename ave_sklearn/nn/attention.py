@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ave_sklearn.nn.layers import Dropout, linear
+from ave_sklearn.nn.region_attention import region_attention
 
 
 class AVGA(nn.Module):
@@ -63,11 +64,10 @@ class AVGA(nn.Module):
         attention : Tensor of shape (n, T, N)
             Rows sum to 1.
         """
-        key_v = self.visual_key(F.relu(self.visual(regions)))  # (n, T, N, k)
-        key_a = self.audio_key(F.relu(self.audio(audio)))  # (n, T, k), released (n, T, N)
-        key_a = key_a.unsqueeze(3 if self.transposed else 2)
-        attention = self.score(torch.tanh(key_v + key_a)).squeeze(-1).softmax(-1)
-        return torch.einsum("btl,btld->btd", attention, regions), attention
+        key = self.audio_key(F.relu(self.audio(audio)))  # (n, T, k), released (n, T, N)
+        key = key.flatten(0, 1).unsqueeze(2 if self.transposed else 1)
+        pooled, attention = region_attention(regions.flatten(0, 1), key, self.visual, self.visual_key, self.score)
+        return pooled.unflatten(0, audio.shape[:2]), attention.unflatten(0, audio.shape[:2])
 
 
 def attend(attention, audio, visual):

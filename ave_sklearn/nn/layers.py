@@ -7,6 +7,8 @@ Nothing here touches torch's global random state: weights are drawn by :func:`in
 import torch
 from torch import nn
 
+BLOCK_SIZE = 2**20  # numbers that are worked on together: 4 MB of float32
+
 
 def linear(n_in, n_out, bias=False, init="xavier", gain=1.0):
     """Return a linear layer with weights by the scheme `init`, "xavier" (times `gain`) or "torch".
@@ -36,10 +38,12 @@ class Dropout(nn.Module):
 
     def forward(self, x):
         """Return `x` with a share `p` of its elements zeroed in training mode, else `x` itself."""
-        if not self.training or self.p == 0:
-            return x
+        return x if not self.training or self.p == 0 else x * self.mask(x)
+
+    def mask(self, x):
+        """Return what `x` is multiplied by in training: 0, or 1 / (1 - p)."""
         keep = x.new_empty(self.mask_shape(x)).bernoulli_(1 - self.p, generator=self.generator)
-        return x * keep.div_(1 - self.p)
+        return keep.div_(1 - self.p)
 
     def mask_shape(self, x):
         """Return the shape of the mask for `x`."""
@@ -84,6 +88,23 @@ class Standardize(nn.Module):
         """Return `x`, a Tensor of shape (..., n_features), centred and scaled."""
         return (x - self.mean) / self.scale
 
+    @torch.no_grad()
+    def apply_(self, x, mask=None):
+        """Centre and scale `x`, a Tensor of shape (n, ..., n_features), in place; multiply by `mask`, if there is one.
+
+        Block by block, so that the second step finds in the cache what the first one wrote.
+        """
+        factor = 1 / self.scale if mask is None else mask / self.scale
+        for rows in blocks(len(x), x[:1].numel()):
+            x[rows].sub_(self.mean).mul_(factor if mask is None else factor[rows])
+        return x
+
+
+def blocks(n_rows, row_size):
+    """Return slices of `n_rows` rows of `row_size` numbers each; a block of them stays in the cache."""
+    step = max(1, BLOCK_SIZE // max(1, row_size))
+    return [slice(start, start + step) for start in range(0, n_rows, step)]
+
 
 class StandardizedNetwork(nn.Module):
     """Any two-stream network behind a :class:`Standardize` layer for each modality and a :class:`FeatureDropout`.
@@ -116,6 +137,12 @@ class StandardizedNetwork(nn.Module):
         """Return the network's outputs for the standardised features; in training, those that dropout leaves."""
         features = self.dropout(self.audio_scaling(audio)), self.dropout(self.visual_scaling(visual))
         return self.network(*features) if mask is None else self.network(*features, mask)
+
+    def consume(self, audio, visual):
+        """Return what :meth:`forward` does; overwrites `audio` and `visual`, which saves time and memory."""
+        hides = self.training and self.dropout.p > 0
+        streams = (audio, self.audio_scaling), (visual, self.visual_scaling)
+        return self.network(*(scaling.apply_(x, self.dropout.mask(x) if hides else None) for x, scaling in streams))
 
 
 def set_dropout_generator(module, generator):

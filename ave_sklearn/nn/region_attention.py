@@ -1,0 +1,117 @@
+"""Attention over the regions of many pictures, block by block, so that what lies between its layers stays in the cache.
+
+What :class:`ave_sklearn.nn.AVGA` computes, for 490 regions of 512 features a video of the AVE dataset, is most of the
+work of the networks that attend to regions. Layer by layer it goes through memory a dozen times; here a block of
+pictures goes through all layers before the next one does. For the backward pass only the hidden units are kept, and the
+small layers behind them.
+"""
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from ave_sklearn.nn.layers import blocks
+
+
+def region_attention(regions, key, visual, visual_key, score):
+    r"""Attend to the regions of each picture, guided by `key`.
+
+    With the weights :math:`U, b` of `visual`, :math:`P` of `visual_key` and :math:`w` of `score`, for a picture of
+    regions :math:`V_l`
+
+    .. math::
+
+        z_l = w^\top \tanh(P\,\mathrm{ReLU}(U V_l + b) + k_l), \qquad
+        v = \sum_l \alpha_l V_l, \quad \alpha = \mathrm{softmax}(z) .
+
+    Under autocast the three products with weights and the sum over regions have its type, the rest float32.
+
+    Parameters
+    ----------
+    regions : Tensor of shape (m, N, d)
+        N regions of each of m pictures.
+    key : Tensor of shape (m, 1, k) or (m, N, 1)
+        What is added to the tanh units: the same for all regions, or one value a region.
+    visual, visual_key, score : torch.nn.Linear
+        d to h, with bias; h to k; k to 1.
+
+    Returns
+    -------
+    pooled : Tensor of shape (m, d)
+    attention : Tensor of shape (m, N)
+    """
+    kind = regions.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else visual.weight.dtype
+    arguments = regions, key.to(visual.weight.dtype), visual.weight, visual.bias, visual_key.weight, score.weight
+    with torch.autocast(kind, enabled=False):
+        if torch.is_grad_enabled():
+            return RegionAttention.apply(dtype, *arguments)
+        return attend(dtype, *arguments)
+
+
+def attend(dtype, regions, key, u, b, p, w, hidden=None, units=None):
+    """Return pooled features (m, d) and attention (m, N); fill `hidden` (m, N, h) and `units` (m, N, k), if given."""
+    pooled, attention = [], []
+    u, b, p = u.to(dtype).t().contiguous(), b.to(dtype), p.to(dtype)  # stored so that bfloat16 multiplies faster
+    for block in picture_blocks(regions, u.shape[1]):
+        x = regions[block].to(dtype)
+        out = None if hidden is None else hidden[block].flatten(0, 1)
+        h = torch.addmm(b, x.flatten(0, 1), u, out=out).relu_()
+        t = (h @ p.t()).to(key.dtype).view(*x.shape[:2], -1).add_(key[block]).tanh_()
+        attention.append((t @ w[0]).softmax(-1))
+        pooled.append(torch.bmm(attention[-1].unsqueeze(1).to(dtype), x).squeeze(1))
+        if units is not None:
+            units[block] = t
+    return torch.cat(pooled), torch.cat(attention)
+
+
+def picture_blocks(regions, hidden_size):
+    """Return the slices of the first axis of `regions` that are worked on one after the other; a GPU takes all."""
+    n_pictures, n_regions = regions.shape[:2]
+    return blocks(n_pictures, n_regions * hidden_size) if regions.device.type == "cpu" else [slice(None)]
+
+
+class RegionAttention(torch.autograd.Function):
+    """:func:`attend` with gradients with respect to all Tensors."""
+
+    @staticmethod
+    def forward(ctx, dtype, regions, key, u, b, p, w):
+        """Return pooled features and attention; keep the hidden and the tanh units."""
+        ctx.dtype = dtype
+        hidden = regions.new_empty(*regions.shape[:2], len(u), dtype=dtype)
+        units = regions.new_empty(*regions.shape[:2], len(p), dtype=key.dtype)
+        pooled, attention = attend(dtype, regions, key, u, b, p, w, hidden, units)
+        ctx.save_for_backward(regions, key, u, b, p, w, hidden, units, attention)
+        return pooled, attention
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, d_pooled, d_attention):
+        """Return the gradients; those of weights are summed over blocks in the weights' own type."""
+        regions, key, u, b, p, w, hidden, units, attention = ctx.saved_tensors
+        d_regions = torch.empty_like(regions) if ctx.needs_input_grad[1] else None
+        d_key, d_u, d_b, d_p, d_w = map(torch.zeros_like, (key, u, b, p, w))
+        u, p, d_pooled = u.to(ctx.dtype), p.to(ctx.dtype), d_pooled.to(ctx.dtype)
+        for block in picture_blocks(regions, len(u)):
+            x, h, t, alpha = regions[block].to(ctx.dtype), hidden[block].flatten(0, 1), units[block], attention[block]
+            d_alpha = torch.bmm(d_pooled[block].unsqueeze(1), x.transpose(1, 2)).squeeze(1) + d_attention[block]
+            d_score = alpha * (d_alpha - (alpha * d_alpha).sum(1, keepdim=True))
+            d_w += d_score.flatten() @ t.flatten(0, 1)
+            d_t = (1 - t * t) * d_score.unsqueeze(2) * w[0]
+            d_key[block] = d_t.sum(1 if key.shape[1] == 1 else 2, keepdim=True)
+            d_t = d_t.flatten(0, 1).to(ctx.dtype)
+            add_product(d_p, d_t.t(), h)
+            d_h = d_t @ p
+            torch.ops.aten.threshold_backward.grad_input(d_h, h, 0, grad_input=d_h)  # of the ReLU
+            d_b += d_h.sum(0)
+            add_product(d_u, d_h.t(), x.flatten(0, 1))
+            if d_regions is not None:
+                d_regions[block] = (d_h @ u).view_as(x) + alpha.unsqueeze(2) * d_pooled[block].unsqueeze(1)
+        return None, d_regions, d_key, d_u, d_b, d_p, d_w
+
+
+def add_product(total, a, b):
+    """Add ``a @ b`` to `total` in place; the product of lower-precision matrices has their type."""
+    if total.dtype == a.dtype:
+        total.addmm_(a, b)
+    else:
+        total += a @ b
