@@ -28,7 +28,6 @@ from ave_sklearn._training import (
     LocalizerNet,
     Progress,
     Validation,
-    VideoDataset,
     feature_statistics,
     learning_rate_callbacks,
 )
@@ -37,7 +36,9 @@ from ave_sklearn._validation import (
     check_validation,
     check_weights,
     layout_of,
+    memory_of_batches,
     resolve_device,
+    room_on,
     validate_features,
 )
 
@@ -133,10 +134,13 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         self._remember(layout_of(X), targets, seeds["weights"])
         self._warn(X, targets)
         rows, validation = self._split(X, targets, np.flatnonzero(weight), seeds["split"], X_val, y_val)
-        train = VideoDataset(X[rows], self.precision, targets.values[rows], weight[rows])
+        train = self._dataset(X[rows], targets.values[rows], weight[rows])
         module = self._initial_module(train, seeds)
         self.net_ = self._make_net(module, self._criterion(module), device)
-        with torch_seed(seeds["dropout"] if draws_own_weights(self._plan_["network"]) else None):
+        seed = seeds["dropout"] if draws_own_weights(self._plan_["network"]) else None
+        with torch_seed(seed), memory_of_batches(self.batch_size):
+            for dataset in [train] if validation is None else [train, validation[0]]:
+                dataset.hold(room_on(device))
             self._train(train, validation, seeds)
 
     def _adopt(self, fitted):
@@ -191,20 +195,20 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         if X_val is None:
             rows, held_out = split_rows(rows, targets.categories(), self.validation_fraction, seed)
             reference = targets.take(held_out)
-            return rows, (VideoDataset(X[held_out], self.precision, reference.values), reference)
+            return rows, (self._dataset(X[held_out], reference.values), reference)
         X_val = validate_features(self, X_val, reset=False)
         check_same_layout(self, X_val, self._plan_["layout"], "X_val")
         encoded, reference = (
             self._encode(encode, y_val, X_val, self.classes_)
             for encode in (self._supervision.encode, self._supervision.reference)
         )
-        return rows, (VideoDataset(X_val, self.precision, encoded.values), reference)
+        return rows, (self._dataset(X_val, encoded.values), reference)
 
     def _initial_module(self, train, seeds):
         """Build the network with initial weights and the statistics of the training features."""
         module = build_module(self._plan_, draw=True)
         if self.standardize:
-            module.set_statistics(*feature_statistics(train, self.batch_size))
+            module.set_statistics(*feature_statistics(train))
         return module
 
     def _criterion(self, module):
@@ -219,6 +223,7 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
             criterion=criterion,
             optimizer=torch.optim.AdamW,
             optimizer__weight_decay=self.weight_decay,
+            optimizer__fused=True,
             lr=self.lr,
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,

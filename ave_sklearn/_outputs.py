@@ -5,8 +5,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ave_sklearn._networks import network_name
-from ave_sklearn._training import VideoDataset
-from ave_sklearn._validation import check_same_layout, validate_features
+from ave_sklearn._training import BatchIterator, VideoDataset
+from ave_sklearn._validation import check_same_layout, memory_of_batches, resolve_device, validate_features
 from ave_sklearn.nn import class_probabilities, video_probabilities
 
 
@@ -106,10 +106,16 @@ class OutputsMixin:
             batches.append([outputs[name].cpu() for name in names])
         return [torch.cat(parts).numpy() for parts in zip(*batches, strict=True)]
 
+    def _dataset(self, X, target=None, weight=None):
+        """Return the videos of `X` as the network reads them, with encoded targets and weights."""
+        device = resolve_device(self.device, fallback=True)
+        return VideoDataset(X, self._plan_["precision"], target, weight, device)
+
     def _batches(self, X):
         """Yield the network's outputs for `X`, batch by batch."""
         check_is_fitted(self)
         X = validate_features(self, X, reset=False)
         check_same_layout(self, X, self._plan_["layout"])
-        dataset = VideoDataset(X, self._plan_["precision"])
-        return map(self.net_.evaluation_step, self.net_.get_iterator(dataset))
+        dataset = self._dataset(X)
+        with memory_of_batches(self.batch_size):
+            yield from map(self.net_.evaluation_step, BatchIterator(dataset, self.batch_size))

@@ -1,5 +1,7 @@
 """Training on skorch: batches of rows, the net, and what happens after each epoch."""
 
+import math
+
 import numpy as np
 import torch
 from sklearn.preprocessing import StandardScaler
@@ -12,9 +14,11 @@ from tqdm.auto import tqdm
 
 from ave_sklearn._networks import inner_network
 from ave_sklearn._validation import check_finite
-from ave_sklearn.nn import set_dropout_generator
+from ave_sklearn.nn import StandardizedNetwork, set_dropout_generator
 
 CLIP_NORM = 1.0
+CPU = torch.device("cpu")
+READ_BLOCK = 2**20  # numbers that are read at once outside of batches
 RELEASED_DECAY = 0.8
 
 
@@ -30,10 +34,13 @@ class VideoDataset(Dataset):
         Class codes of segments (int) or class proportions of videos (float).
     weight : ndarray of shape (n,) or None
         Weight of each video; None is 1.
+    device : torch.device, default=CPU
+        Where the features of a batch go.
     """
 
-    def __init__(self, X, dtype, target=None, weight=None):
-        self.X, self.dtype = X, np.dtype(dtype)
+    def __init__(self, X, dtype, target=None, weight=None, device=CPU):
+        self.X, self.dtype, self.device = X, np.dtype(dtype), device
+        self.held = None
         n = len(X)
         self.target = torch.zeros(n) if target is None else self._tensor(target)
         self.weight = self._tensor(np.ones(n) if weight is None else weight)
@@ -46,17 +53,43 @@ class VideoDataset(Dataset):
         return len(self.X)
 
     def features(self, rows):
-        """Return the finite audio and visual features of `rows`, as `dtype`."""
+        """Return the finite audio and visual features of `rows`, Tensors in memory, pinned for a GPU."""
+        audio, visual = self._empty(len(rows), pin_memory=self.device.type == "cuda")
         with np.errstate(over="ignore"):  # values that `dtype` cannot hold are errors two lines on
-            audio, visual = self.X.take(rows, dtype=self.dtype)
-        check_finite(audio, "X.audio", rows)
-        check_finite(visual, "X.visual", rows)
+            self.X.take(rows, out=(audio.numpy(), visual.numpy()))
+        check_finite(audio.numpy(), "X.audio", rows)
+        check_finite(visual.numpy(), "X.visual", rows)
         return audio, visual
 
+    def _empty(self, n, **options):
+        """Return Tensors for the audio and the visual features of n videos."""
+        shapes = (self.X.n_audio_features,), (*(self.X.map_size or ()), self.X.n_visual_features)
+        dtype = getattr(torch, self.dtype.name)
+        return [torch.empty(n, self.X.n_segments, *shape, dtype=dtype, **options) for shape in shapes]
+
     def batch(self, rows):
-        """Return ``({"audio", "visual"}, (target, weight))`` of `rows` as tensors."""
-        audio, visual = map(torch.from_numpy, self.features(rows))
+        """Return ``({"audio", "visual"}, (target, weight))`` of `rows`, the features on the device."""
+        if self.held is None:
+            audio, visual = (x.to(self.device, non_blocking=True) for x in self.features(rows))
+        else:
+            audio, visual = (x[torch.from_numpy(rows).to(self.device)] for x in self.held)
         return {"audio": audio, "visual": visual}, (self.target[rows], self.weight[rows])
+
+    def hold(self, room):
+        """Read all features onto the device, once for all epochs, if they take at most `room` bytes."""
+        if math.prod(self.X.shape) * self.dtype.itemsize > room:
+            return
+        held = self._empty(len(self), device=self.device)
+        for rows in self.blocks():
+            for out, part in zip(held, self.features(rows), strict=True):
+                out[rows[0] : rows[-1] + 1] = part
+        self.held = held
+
+    def blocks(self):
+        """Return the rows in blocks that are read one after the other, when the files are there."""
+        self.X.check_files()
+        size = max(1, READ_BLOCK // self.X.shape[1])
+        return [np.arange(start, min(start + size, len(self))) for start in range(0, len(self), size)]
 
 
 class BatchIterator:
@@ -95,7 +128,9 @@ class LocalizerNet(NeuralNet):
 
     def infer(self, x, **fit_params):
         """Return the module's outputs for a batch; raise ValueError where they break the network's contract."""
-        outputs = self.module_(*(to_tensor(x[name], device=self.device) for name in ("audio", "visual")))
+        features = [to_tensor(x[name], device=self.device) for name in ("audio", "visual")]
+        scaled = isinstance(self.module_, StandardizedNetwork)
+        outputs = (self.module_.consume if scaled else self.module_)(*features)  # a batch is used once
         self.contract.check(outputs, *x["audio"].shape[:2])
         return outputs
 
@@ -234,7 +269,7 @@ def learning_rate_callbacks(schedule, lr, n_steps, milestones):
     return [clip, ("lr", one_cycle)]
 
 
-def feature_statistics(dataset, batch_size):
+def feature_statistics(dataset):
     """Mean of each feature, and one scale for each modality, in one pass over `dataset`.
 
     One scale, because the relation of the features' scales carries information: dividing each principal component
@@ -244,8 +279,6 @@ def feature_statistics(dataset, batch_size):
     ----------
     dataset : VideoDataset
         Videos count by their weight.
-    batch_size : int
-        Videos read at once.
 
     Returns
     -------
@@ -253,8 +286,8 @@ def feature_statistics(dataset, batch_size):
         `mean` is an ndarray of shape (d,), `scale` the root of the features' mean variance (1 if that is 0).
     """
     scalers = StandardScaler(), StandardScaler()
-    for features, (_, weight) in BatchIterator(dataset, batch_size):
-        for scaler, tensor in zip(scalers, features.values(), strict=True):
-            flat = tensor.numpy().reshape(-1, tensor.shape[-1])
-            scaler.partial_fit(flat, sample_weight=np.repeat(weight.numpy(), len(flat) // len(weight)))
+    for rows in dataset.blocks():
+        for scaler, tensor in zip(scalers, dataset.features(rows), strict=True):
+            flat, weight = tensor.flatten(0, -2).numpy(), dataset.weight[rows].numpy()
+            scaler.partial_fit(flat, sample_weight=np.repeat(weight, len(flat) // len(weight)))
     return tuple((scaler.mean_, np.sqrt(scaler.var_.mean()) or 1.0) for scaler in scalers)

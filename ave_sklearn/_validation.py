@@ -1,6 +1,7 @@
 """X, weights and parameters: array-likes in, AVFeatures and plain arrays out, and every error message."""
 
 from collections.abc import Mapping
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -154,6 +155,30 @@ def check_validation(early_stopping, X_val, y_val):
             "X_val was given with early_stopping=False, where nothing would use it; set early_stopping to a "
             "patience in epochs."
         )
+
+
+def room_on(device):
+    """Return how many bytes of features may stay on a torch.device: half of a GPU's free memory, none on others."""
+    return torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else 0
+
+
+@contextmanager
+def memory_of_batches(batch_size):
+    """Say in the error which batch did not fit where memory runs out within."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out_of_memory(error):
+            raise
+        hint = f"a smaller one, such as {batch_size // 4}" if batch_size >= 8 else "more memory"
+        raise MemoryError(
+            f"batch_size is {batch_size}, too many videos at once for this memory; wanted {hint}."
+        ) from error
+
+
+def ran_out_of_memory(error):
+    """Whether NumPy or PyTorch, on the CPU or a GPU, raised `error` for want of memory."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def resolve_device(device, fallback=False):

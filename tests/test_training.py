@@ -9,7 +9,7 @@ from skorch.callbacks import Callback
 from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
 from ave_sklearn import _base as base
 from ave_sklearn._targets import split_rows
-from ave_sklearn._training import learning_rate_callbacks
+from ave_sklearn._training import VideoDataset, learning_rate_callbacks
 
 ESTIMATORS = [PSPLocalizer, WeakPSPLocalizer]
 
@@ -161,3 +161,25 @@ def test_nothing_of_the_training_data_stays_in_the_fitted_net(videos):
     net = quick(early_stopping=3).fit(*videos).net_
     assert net.callbacks_ == [] and not net.optimizer_.state
     assert net.iterator_train__random_state is None
+
+
+# ------------------------------------------------------------------- reading
+def test_features_held_on_the_device_are_those_that_are_read(videos):
+    X, y = videos
+    read, held = (VideoDataset(X[::2], "float32", (y[::2] == "background").astype(int)) for _ in range(2))
+    held.hold(room=10**9)
+    for rows in np.array([3, 0, 3]), np.arange(30):
+        (expected, targets), (got, others) = read.batch(rows), held.batch(rows)
+        assert all(torch.equal(expected[name], got[name]) for name in ("audio", "visual"))
+        assert all(torch.equal(a, b) for a, b in zip(targets, others, strict=True))
+    first = held.batch(np.array([0]))[0]["audio"]
+    first.zero_()  # a batch is the caller's own
+    assert held.batch(np.array([0]))[0]["audio"].any()
+
+
+def test_features_that_do_not_fit_are_read_batch_by_batch(videos):
+    dataset = VideoDataset(videos[0], "float32")
+    dataset.hold(room=videos[0].nbytes - 1)
+    assert dataset.held is None
+    dataset.hold(room=videos[0].nbytes)
+    assert dataset.held is not None

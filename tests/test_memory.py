@@ -1,0 +1,68 @@
+"""What fits into how much memory: real limits on real processes, with features in memory-mapped files."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ave_sklearn import AVFeatures, PSPLocalizer
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and /proc are Linux's")
+LIMITED = """
+import json, re, resource, sys
+from pathlib import Path
+import numpy as np
+from ave_sklearn import AVFeatures, PSPLocalizer
+
+audio, visual, megabytes, params = sys.argv[1], sys.argv[2], int(sys.argv[3]), json.loads(sys.argv[4])
+X = AVFeatures.from_npy(audio, visual)
+y = np.tile(["background", "event"], (len(X), 5))
+PSPLocalizer(max_epochs=1).fit(X[:4], y[:4])  # what torch loads when it is first used
+data = int(re.search(r"VmData:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+resource.setrlimit(resource.RLIMIT_DATA, (data + megabytes * 10**6, -1))
+try:
+    localizer = PSPLocalizer(max_epochs=1, **params).fit(X, y)
+    print(json.dumps({"file": X.nbytes, "predicted": localizer.predict(X).shape}))
+except MemoryError as error:
+    print(json.dumps({"error": str(error)}))
+"""
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """Two .npy files of 320 videos of the AVE dataset's shape, 323 MB of zeros that take no room on the disk."""
+    folder = tmp_path_factory.mktemp("features")
+    paths = []
+    for name, shape in ("audio", (320, 10, 128)), ("visual", (320, 10, 7, 7, 512)):
+        paths.append(str(folder / f"{name}.npy"))
+        np.lib.format.open_memmap(paths[-1], "w+", np.float32, shape).flush()
+    return paths
+
+
+def fit_with_limit(stored, megabytes, **params):
+    """Fit and predict in a process that may have so many megabytes more than torch itself takes."""
+    command = [sys.executable, "-c", LIMITED, *stored, str(megabytes), json.dumps(params)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+def test_fit_and_predict_on_files_larger_than_the_memory_allowed(stored):
+    result = fit_with_limit(stored, 220)
+    assert result["predicted"] == [320, 10]
+    assert result["file"] > 320e6
+
+
+def test_batch_that_does_not_fit(stored):
+    error = fit_with_limit(stored, 220, batch_size=320)["error"]
+    assert error == ("batch_size is 320, too many videos at once for this memory; wanted a smaller one, such as 80.")
+
+
+def test_batch_size_of_prediction_can_be_lowered_after_the_fit(videos, monkeypatch):
+    localizer = PSPLocalizer(max_epochs=1, hidden_size=8, random_state=0).fit(*videos)
+    sizes = []
+    take = AVFeatures.take
+    monkeypatch.setattr(AVFeatures, "take", lambda X, rows, **kw: sizes.append(len(rows)) or take(X, rows, **kw))
+    localizer.set_params(batch_size=7).predict(videos[0])
+    assert sizes == [7] * 8 + [4]
