@@ -20,6 +20,7 @@ from ave_sklearn._networks import (
     warn_of_pruning,
 )
 from ave_sklearn._outputs import OutputsMixin
+from ave_sklearn._precision import product_type, resolve_precision
 from ave_sklearn._random import own_random_state
 from ave_sklearn._supervision import code_accuracy
 from ave_sklearn._targets import ClassRule, check_target, split_rows
@@ -71,7 +72,7 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         "n_audio_features": [None, Interval(Integral, 1, None, closed="left")],
         "background": "no_validation",
         "classes": ["array-like", None],
-        "precision": [StrOptions({"float32", "float64"})],
+        "precision": [StrOptions({"auto", "bfloat16", "float32", "float64"})],
         "device": [str, torch.device],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -179,7 +180,7 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
             "background": targets.background,
             "standardize": bool(self.standardize),
             "feature_dropout": float(self.feature_dropout),
-            "precision": self.precision,
+            "precision": resolve_precision(self.precision, resolve_device(self.device, fallback=True)),
         }
 
     def _pair_loss_weight(self):
@@ -236,6 +237,7 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         )
         plan, weak = self._plan_, self._supervision.name == "weak"
         paired = getattr(criterion, "needs_similarity", False) and self.n_segments_ > 1
+        net.product_type = product_type(plan["precision"], torch.device(device))
         net.contract = Contract(plan["network"], plan["n_classes"], plan["background"], weak, paired)
         return net
 

@@ -11,6 +11,7 @@ from numbers import Real
 import numpy as np
 import torch
 
+from ave_sklearn._precision import WEIGHTS
 from ave_sklearn.nn import NETWORKS, PSPTrunk, StandardizedNetwork, initialize
 
 PRUNES_ALL = 1.5  # tau * n_segments above this leaves next to no connection
@@ -151,7 +152,7 @@ def build_module(plan, *, draw):
     check_trainable(module, network)
     if plan["standardize"] or plan["feature_dropout"]:
         module = StandardizedNetwork(module, *widths, plan["feature_dropout"])
-    module = module.to(getattr(torch, plan["precision"]))
+    module = module.to(getattr(torch, WEIGHTS[plan["precision"]]))
     if foreign:
         return module
     module = module.to_empty(device="cpu")

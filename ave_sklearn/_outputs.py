@@ -5,6 +5,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ave_sklearn._networks import network_name
+from ave_sklearn._precision import WEIGHTS
 from ave_sklearn._training import BatchIterator, VideoDataset
 from ave_sklearn._validation import check_same_layout, memory_of_batches, resolve_device, validate_features
 from ave_sklearn.nn import class_probabilities, video_probabilities
@@ -109,7 +110,7 @@ class OutputsMixin:
     def _dataset(self, X, target=None, weight=None):
         """Return the videos of `X` as the network reads them, with encoded targets and weights."""
         device = resolve_device(self.device, fallback=True)
-        return VideoDataset(X, self._plan_["precision"], target, weight, device)
+        return VideoDataset(X, WEIGHTS[self._plan_["precision"]], target, weight, device)
 
     def _batches(self, X):
         """Yield the network's outputs for `X`, batch by batch."""

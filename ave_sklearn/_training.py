@@ -125,14 +125,16 @@ class LocalizerNet(NeuralNet):
 
     stopped = False
     contract = None
+    product_type = None  # of matrix products, where it is not that of the weights
 
     def infer(self, x, **fit_params):
         """Return the module's outputs for a batch; raise ValueError where they break the network's contract."""
         features = [to_tensor(x[name], device=self.device) for name in ("audio", "visual")]
-        scaled = isinstance(self.module_, StandardizedNetwork)
-        outputs = (self.module_.consume if scaled else self.module_)(*features)  # a batch is used once
+        with torch.autocast(features[0].device.type, self.product_type, enabled=self.product_type is not None):
+            scaled = isinstance(self.module_, StandardizedNetwork)
+            outputs = (self.module_.consume if scaled else self.module_)(*features)  # a batch is used once
         self.contract.check(outputs, *x["audio"].shape[:2])
-        return outputs
+        return {name: as_type(value, features[0].dtype) for name, value in outputs.items()}
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Return the loss of a batch; raise ValueError when a training loss is not finite."""
@@ -184,6 +186,11 @@ class LocalizerNet(NeuralNet):
         self.iterator_train__random_state = None
         self.module_.eval()
         return self
+
+
+def as_type(value, dtype):
+    """Return a Tensor of floats as `dtype`, and anything else as it is."""
+    return value.to(dtype) if torch.is_tensor(value) and value.is_floating_point() else value
 
 
 class Validation(Callback):

@@ -71,8 +71,9 @@ class PSPLocalizer(PSPMixin, BaseLocalizer):
         Label of segments without an event. The AVE dataset's integers have 28.
     classes : array-like of shape (C,) or None, default=None
         All labels, background included, in the order of one-hot columns. None: those that occur in `y`.
-    precision : {"float32", "float64"}, default="float32"
-        Of features and weights.
+    precision : {"float32", "bfloat16", "auto", "float64"}, default="float32"
+        Of features, weights and products. "bfloat16" has float32 weights and multiplies in bfloat16, which is faster
+        where the hardware does it; "auto" is "bfloat16" there and "float32" elsewhere.
     device : str or torch.device, default="auto"
         "auto" is the GPU where there is one.
     random_state : int, RandomState instance or None, default=None
@@ -248,8 +249,9 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
     classes : array-like of shape (C,) or None, default=None
         All labels, background included, in the order of proportion columns. None: 0 to C - 1 for proportions,
         those that occur in `y` for labels.
-    precision : {"float32", "float64"}, default="float32"
-        Of features and weights.
+    precision : {"float32", "bfloat16", "auto", "float64"}, default="float32"
+        Of features, weights and products. "bfloat16" has float32 weights and multiplies in bfloat16, which is faster
+        where the hardware does it; "auto" is "bfloat16" there and "float32" elsewhere.
     device : str or torch.device, default="auto"
         "auto" is the GPU where there is one.
     random_state : int, RandomState instance or None, default=None
