@@ -9,18 +9,17 @@ memory is what cannot be dropped and read again; the other peak counts the mappe
 import argparse
 import json
 import os
-import re
-import resource
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pandas as pd
+from _memory import PeakMemory
+from _tables import print_markdown
 
 from ave_sklearn import AVFeatures, PSPLocalizer
 from ave_sklearn.datasets import load_ave
@@ -59,40 +58,21 @@ def load(folder, way):
         return AVFeatures(*arrays)[file["order"][:]], y
 
 
-def watch_memory(peak):
-    """Keep the most bytes of anonymous memory that this process had in peak[0], for as long as it lives."""
-    while True:
-        status = Path("/proc/self/status").read_text()
-        peak[0] = max(peak[0], 1024 * int(re.search(r"RssAnon:\s+(\d+)", status)[1]))
-        time.sleep(0.002)
-
-
 def measure(folder, way):
     """Load and fit in this process; print the seconds and bytes as JSON."""
-    peak = [0]
-    threading.Thread(target=watch_memory, args=(peak,), daemon=True).start()
-    time.sleep(0.02)
-    imports, start = peak[0], time.perf_counter()
+    memory, start = PeakMemory(), time.perf_counter()
     X, y = load(folder, way)
     loaded = time.perf_counter()
     PSPLocalizer(max_epochs=1, random_state=0).fit(X, y)
     seconds = {"load s": loaded - start, "epoch s": time.perf_counter() - loaded}
-    total = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    memory = {"imports MB": imports, "peak anonymous MB": peak[0], "peak MB": total}
-    print(json.dumps(seconds | {name: n_bytes / 1e6 for name, n_bytes in memory.items()}))
+    peaks = {"imports MB": memory.before, "peak anonymous MB": memory.anonymous, "peak MB": memory.total}
+    print(json.dumps(seconds | {name: n_bytes / 1e6 for name, n_bytes in peaks.items()}))
 
 
 def measure_apart(folder, way):
     """Measure in a fresh process."""
     command = [sys.executable, __file__, "--folder", str(folder), "--measure", way]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
-
-
-def print_markdown(table):
-    """Print a DataFrame as a Markdown table."""
-    rows = [list(table.columns), ["---"] * table.shape[1], *table.to_numpy(dtype=object)]
-    for row in rows:
-        print("|", " | ".join(f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row), "|")
 
 
 def main():

@@ -1,0 +1,290 @@
+"""What the speed benchmarks compare with: a plain loop over the unfused network, and its matrix products alone."""
+
+import argparse
+import json
+import re
+import statistics
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from _memory import PeakMemory
+from _tables import print_markdown
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ave_sklearn import AVFeatures
+from ave_sklearn.datasets import load_av_digits
+from ave_sklearn.nn import AVGA, FullyLoss, PSPNet
+
+N_SEGMENTS, N_CLASSES = 10, 29
+SHAPES = {"maps": (128, (7, 7, 512)), "pooled": (128, (512,))}
+N_VIDEOS = {"maps": 256, "pooled": 2048, "digits": 1080}
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+FEATURE_DROPOUT = 0.4
+PRODUCTS = {"mm", "addmm", "bmm", "baddbmm"}
+
+
+def make_case(name, n_videos):
+    """Return X and y: random features of the AVE dataset's shapes ("maps", "pooled"), or AV-Digits ("digits")."""
+    if name == "digits":
+        X, y = load_av_digits(subset="train", return_X_y=True)
+        return X[:n_videos], y[:n_videos]
+    rng = np.random.default_rng(0)
+    d_a, visual = SHAPES[name]
+    draw = [rng.standard_normal((n_videos, N_SEGMENTS, *shape), np.float32) for shape in ((d_a,), visual)]
+    y = np.array([f"event {row % (N_CLASSES - 1)}" for row in range(n_videos)], object)[:, None].repeat(N_SEGMENTS, 1)
+    y[:, N_SEGMENTS // 2 :] = "background"
+    return AVFeatures(*(np.maximum(features, 0) for features in draw)), y
+
+
+# ------------------------------------------------------------------- a plain loop
+class PlainAVGA(AVGA):
+    """AVGA layer by layer."""
+
+    def forward(self, audio, regions):
+        """Return pooled features and attention."""
+        key_v = self.visual_key(F.relu(self.visual(regions)))
+        key_a = self.audio_key(F.relu(self.audio(audio))).unsqueeze(2)
+        attention = F.softmax(self.score(torch.tanh(key_v + key_a)).squeeze(-1), dim=-1)
+        return torch.matmul(attention.unsqueeze(2), regions).squeeze(2), attention
+
+
+class PlainScaled(nn.Module):
+    """Standardised inputs and feature dropout in front of a network, operation by operation."""
+
+    def __init__(self, network, audio, visual):
+        super().__init__()
+        self.network = network
+        self.statistics = [(mean(x), (x - mean(x)).square().mean().sqrt()) for x in (audio, visual)]
+
+    def forward(self, audio, visual):
+        """Return the network's outputs."""
+        scaled = [(x - mean) / scale for x, (mean, scale) in zip((audio, visual), self.statistics, strict=True)]
+        if self.training:
+            keep = [F.dropout(x.new_ones(len(x), *[1] * (x.ndim - 2), x.shape[-1]), FEATURE_DROPOUT) for x in scaled]
+            scaled = [x * mask for x, mask in zip(scaled, keep, strict=True)]
+        return self.network(*scaled)
+
+
+def mean(x):
+    """Return the mean of each feature."""
+    return x.flatten(0, -2).mean(0)
+
+
+def plain_network(audio, visual, n_classes):
+    """Return the default network of PSPLocalizer out of plain layers."""
+    n_regions = None if visual.ndim == 3 else visual[0, 0, ..., 0].numel()
+    network = PSPNet(audio.shape[-1], visual.shape[-1], n_classes, n_regions)
+    if n_regions:
+        network.encoder.attention = PlainAVGA(audio.shape[-1], visual.shape[-1])
+    return PlainScaled(network, audio, visual)
+
+
+class PlainLoop:
+    """Training and prediction as public code does them: a batch is copied together video by video.
+
+    Parameters
+    ----------
+    X : AVFeatures
+    y : ndarray of shape (n, T)
+    batch_size : int
+    """
+
+    def __init__(self, X, y, batch_size):
+        self.features = torch.from_numpy(np.asarray(X.audio)), torch.from_numpy(np.asarray(X.visual))
+        classes, codes = np.unique(y.astype(str), return_inverse=True)
+        self.target = torch.from_numpy(codes.reshape(y.shape))
+        self.batch_size = batch_size
+        self.network = plain_network(*self.features, len(classes))
+        self.loss = FullyLoss(lam=10, background=int(np.flatnonzero(classes == "background")[0]), label_smoothing=0.05)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=0.002, weight_decay=0.01)
+
+    def copied(self, rows):
+        """Return the features of `rows`, copied one by one."""
+        batch = [torch.zeros(len(rows), *x.shape[1:]) for x in self.features]
+        for place, row in enumerate(rows):
+            for out, x in zip(batch, self.features, strict=True):
+                out[place] = x[row]
+        return batch
+
+    def epoch(self):
+        """Train once on all videos."""
+        self.network.train()
+        for rows in torch.randperm(len(self.target)).split(self.batch_size):
+            outputs = self.network(*self.copied(rows.tolist()))
+            loss = self.loss(outputs, self.target[rows], torch.ones(len(rows)))
+            self.optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+            self.optimizer.step()
+
+    @torch.no_grad()
+    def predict(self):
+        """Return the codes of all segments."""
+        self.network.eval()
+        batches = torch.arange(len(self.target)).split(self.batch_size)
+        return torch.cat([self.network(*self.copied(rows.tolist()))["logits"].argmax(-1) for rows in batches])
+
+
+# ------------------------------------------------------- the matrix products alone
+class ProductRecorder(TorchDispatchMode):
+    """Keeps the operands' layouts of the matrix products that run under it."""
+
+    def __init__(self):
+        super().__init__()
+        self.products = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        """Run the operation, and note it if it is a product."""
+        name = func.overloadpacket.__name__
+        if name in PRODUCTS:
+            left, right = args[-2:] if name in ("mm", "bmm") else args[1:3]
+            self.products.append((layout(left), layout(right)))
+        return func(*args, **(kwargs or {}))
+
+
+def layout(matrix):
+    """Return the shape of a matrix, or of a batch of them, and whether it is stored transposed."""
+    return tuple(matrix.shape), matrix.stride(-2) == 1 and matrix.shape[-1] > 1
+
+
+class Products:
+    """The matrix products of an epoch over :class:`PlainLoop`, on operands that are there already.
+
+    Parameters
+    ----------
+    loop : PlainLoop
+    train : bool
+        Forward and backward, or forward alone.
+    dtype : torch.dtype
+    """
+
+    def __init__(self, loop, train, dtype):
+        recorder = ProductRecorder()
+        with torch.backends.mkldnn.flags(enabled=False), recorder:  # the LSTM's products one by one
+            loop.epoch() if train else loop.predict()
+        self.products = [self.operands(*pair, dtype) for pair in recorder.products]
+
+    def operands(self, left, right, dtype):
+        """Return two matrices and room for their product; alike ones are the same."""
+        a, b = self.matrix(*left, dtype), self.matrix(*right, dtype)
+        return a, b, self.matrix((*left[0][:-1], right[0][-1]), False, dtype)
+
+    cache = {}
+
+    def matrix(self, shape, transposed, dtype):
+        """Return a random matrix."""
+        key = shape, transposed, dtype
+        if key not in self.cache:
+            stored = (*shape[:-2], shape[-1], shape[-2]) if transposed else shape
+            drawn = torch.randn(stored).to(dtype)
+            self.cache[key] = drawn.transpose(-1, -2) if transposed else drawn
+        return self.cache[key]
+
+    def run(self):
+        """Multiply."""
+        for a, b, out in self.products:
+            torch.matmul(a, b, out=out)
+
+
+# ---------------------------------------------------------------------- measuring
+def interleaved(ways, repeats):
+    """Return the median seconds of each way, after a first round that does not count.
+
+    Parameters
+    ----------
+    ways : dict of callables
+        Each returns its seconds, a float, or anything else to have its call timed.
+    repeats : int
+    """
+    seconds = {name: [] for name in ways}
+    for _ in range(repeats + 1):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            own = way()
+            seconds[name].append(own if isinstance(own, float) else time.perf_counter() - start)
+    return {name: statistics.median(values[1:]) for name, values in seconds.items()}
+
+
+def memory_apart(*about):
+    """Return the MB that one way needs in a fresh process of this script."""
+    command = [sys.executable, sys.argv[0], "--memory", json.dumps(about)]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout) / 1e6
+
+
+def table_of(case, ways, about, repeats):
+    """Return a row for the plain loop, and one for each precision of the estimator.
+
+    Parameters
+    ----------
+    case : str
+    ways : dict of callables
+        "plain loop"; and of each precision what the estimator does, its steps alone, and the products.
+    about : tuple
+        What `once` of the script takes behind the way.
+    repeats : int
+    """
+    seconds = interleaved(ways, repeats)
+    rows = []
+    for way in ("plain loop", *(f"ave_sklearn, {precision}" for precision in PRECISIONS)):
+        precision = way.partition(", ")[2]
+        overhead = 100 * (seconds[way] / seconds[f"its steps, {precision}"] - 1) if precision else ""
+        rows.append(
+            {
+                "features": case,
+                "way": way,
+                "seconds": seconds[way],
+                "times faster": seconds["plain loop"] / seconds[way],
+                "of products": seconds[way] / seconds[f"products, {precision or 'float32'}"],
+                "overhead %": overhead,
+                "memory MB": memory_apart(way, case, *about),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def run(doc, ways_of, once):
+    """Measure and print.
+
+    Parameters
+    ----------
+    doc : str
+        Of the script.
+    ways_of : callable
+        Returns the ways for `X`, `y` and a batch size.
+    once : callable
+        Returns a callable whose memory is measured, for a way, a case, a number of videos and a batch size.
+    """
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", nargs="+", choices=N_VIDEOS, default=list(N_VIDEOS))
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--memory", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.memory:
+        job = once(*json.loads(args.memory))
+        memory = PeakMemory()
+        job()
+        print(memory.anonymous - memory.before)
+        return
+    print(machine())
+    tables = []
+    for case in args.cases:
+        about = N_VIDEOS[case], args.batch_size
+        tables.append(table_of(case, ways_of(*make_case(case, about[0]), about[1]), about, args.repeats))
+    print_markdown(pd.concat(tables))
+
+
+def machine():
+    """Return a line about the processor, the threads and the versions."""
+    names = re.findall(r"model name\s+: (.+)", Path("/proc/cpuinfo").read_text())
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "skorch", "scikit-learn", "numpy"))
+    kinds = [name for name in ("avx2", "avx512_f", "avx512_bf16", "amx_bf16") if torch.cpu.get_capabilities().get(name)]
+    return f"{len(names)} x {names[0]} ({', '.join(kinds)}), {torch.get_num_threads()} threads; {versions}\n"

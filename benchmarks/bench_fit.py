@@ -1,0 +1,68 @@
+"""Seconds of a training epoch: this package, a plain loop over the unfused network, and its matrix products alone.
+
+``OMP_NUM_THREADS=2 python benchmarks/bench_fit.py`` measures features of the AVE dataset's shapes, maps and pooled, and
+AV-Digits, each way in turn, several times, and prints medians. *Plain loop* trains the default network of PSPLocalizer,
+layer by layer, on batches that are copied video by video. *Products* are its matrix products, forward and backward, on
+matrices that are there already: a lower bound. *Overhead* is what an epoch takes beyond its training steps on
+batches that are there already. Memory is the most anonymous memory of a process that does the one thing, beyond its
+imports and the features.
+"""
+
+import numpy as np
+import torch
+from _speed import PRECISIONS, PlainLoop, Products, make_case, run
+
+from ave_sklearn import PSPLocalizer
+from ave_sklearn._training import BatchIterator, VideoDataset
+
+
+def fit(X, y, precision, batch_size, max_epochs=2):
+    """Return a fitted estimator."""
+    return PSPLocalizer(precision=precision, batch_size=batch_size, max_epochs=max_epochs, random_state=0).fit(X, y)
+
+
+class Steps:
+    """The training steps of an epoch of the estimator, on batches that are there already."""
+
+    def __init__(self, X, y, precision, batch_size):
+        self.net = fit(X, y, precision, batch_size, max_epochs=1).net_
+        codes = np.unique(y.astype(str), return_inverse=True)[1].reshape(y.shape)
+        self.batches = list(BatchIterator(VideoDataset(X, "float32", codes), batch_size))
+        self.weights = list(self.net.module_.parameters())
+        self.optimizer = torch.optim.AdamW(self.weights, lr=0.002, weight_decay=0.01, fused=True)
+
+    def run(self):
+        """Take them."""
+        self.net.module_.train()
+        for features, target in self.batches:
+            with torch.autocast("cpu", self.net.product_type, enabled=self.net.product_type is not None):
+                outputs = self.net.module_(**features)
+            outputs = {name: value.float() for name, value in outputs.items()}
+            loss = self.net.get_loss(outputs, target, training=True)
+            self.optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
+            self.optimizer.step()
+
+
+def ways_of(X, y, batch_size):
+    """Return what is measured, a dict of callables; the estimator's tell their seconds themselves."""
+    loop = PlainLoop(X, y, batch_size)
+    ways = {"plain loop": loop.epoch}
+    for precision, dtype in PRECISIONS.items():
+        ways[f"ave_sklearn, {precision}"] = lambda p=precision: fit(X, y, p, batch_size).history_[-1]["dur"]
+        ways[f"its steps, {precision}"] = Steps(X, y, precision, batch_size).run
+        ways[f"products, {precision}"] = Products(loop, True, dtype).run
+    return ways
+
+
+def once(way, case, n_videos, batch_size):
+    """Return a callable that does one thing once, a plain epoch or a fit of one epoch."""
+    X, y = make_case(case, n_videos)
+    if way == "plain loop":
+        return lambda: PlainLoop(X, y, batch_size).epoch()
+    return lambda: fit(X, y, way.removeprefix("ave_sklearn, "), batch_size, max_epochs=1)
+
+
+if __name__ == "__main__":
+    run(__doc__, ways_of, once)

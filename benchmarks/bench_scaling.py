@@ -1,0 +1,105 @@
+"""Seconds and memory of an epoch and of a prediction against the numbers of videos, segments and regions.
+
+``OMP_NUM_THREADS=2 python benchmarks/bench_scaling.py --folder FOLDER`` fits one epoch and predicts once, each time in
+a process of its own, on memory-mapped files of zeros in a temporary folder; the files have holes, and take no room on
+the disk. Where one number grows the others are those of the AVE dataset, and 256 videos. Seconds are for 1000 videos,
+after the pass over the features for their statistics, which is printed apart. Memory is the most anonymous memory of
+the process beyond its imports.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from _memory import PeakMemory
+from _speed import machine
+from _tables import print_markdown
+from tqdm import tqdm
+
+from ave_sklearn import AVFeatures, PSPLocalizer
+
+SIZES = {"n_videos": 256, "n_segments": 10, "n_regions": 49}
+SERIES = {
+    "n_videos, maps": ("n_videos", [250, 1000, 4000], {}),
+    "n_videos, pooled": ("n_videos", [1000, 10_000, 100_000], {"n_regions": 0}),
+    "n_segments": ("n_segments", [5, 10, 30, 60, 120], {"n_videos": 64}),
+    "n_regions": ("n_regions", [1, 4, 9, 49, 100, 196], {}),
+}
+D_A, D_V, N_CLASSES = 128, 512, 29
+
+
+def write_zeros(path, shape):
+    """Write a .npy file of zeros that is one hole."""
+    np.lib.format.open_memmap(path, "w+", np.float32, shape).flush()
+    return path
+
+
+def make(folder, n_videos, n_segments, n_regions):
+    """Return features in files, and labels."""
+    side = int(n_regions**0.5)
+    shapes = {"audio": (D_A,), "visual": (side, side, D_V) if n_regions else (D_V,)}
+    files = [write_zeros(Path(folder) / f"{k}.npy", (n_videos, n_segments, *shape)) for k, shape in shapes.items()]
+    y = (
+        np.tile(np.arange(n_segments) >= n_segments // 2, (n_videos, 1))
+        * (1 + np.arange(n_videos) % (N_CLASSES - 1))[:, None]
+    )
+    return AVFeatures.from_npy(*files), y
+
+
+def measure(folder, sizes):
+    """Fit one epoch and predict in this process; print what they took, as JSON."""
+    X, y = make(folder, **sizes)
+    localizer = PSPLocalizer(max_epochs=1, tau=0.95 / sizes["n_segments"], background=0, random_state=0)
+    memory, start = PeakMemory(), time.perf_counter()
+    localizer.fit(X, y)
+    seconds, epoch = time.perf_counter() - start, localizer.history_[0]["dur"]
+    fit_memory, start = memory.anonymous - memory.before, time.perf_counter()
+    localizer.predict(X)
+    per_1000 = 1000 / len(X)
+    print(
+        json.dumps(
+            {
+                "epoch s / 1000": epoch * per_1000,
+                "statistics s / 1000": (seconds - epoch) * per_1000,
+                "predict s / 1000": (time.perf_counter() - start) * per_1000,
+                "memory of fit MB": fit_memory / 1e6,
+            }
+        )
+    )
+
+
+def measure_apart(sizes, folder):
+    """Measure in a fresh process."""
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        command = [sys.executable, __file__, "--folder", temporary, "--sizes", json.dumps(sizes)]
+        return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def main():
+    """Measure each size and print a table for each series."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", help="where to make the temporary folders")
+    parser.add_argument("--series", nargs="+", choices=SERIES, default=list(SERIES))
+    parser.add_argument("--sizes", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.sizes:
+        measure(args.folder, json.loads(args.sizes))
+        return
+    print(machine())
+    for series in args.series:
+        name, values, others = SERIES[series]
+        rows = [
+            {name: v, **measure_apart({**SIZES, **others, name: v}, args.folder)} for v in tqdm(values, desc=series)
+        ]
+        print_markdown(pd.DataFrame(rows))
+        print()
+
+
+if __name__ == "__main__":
+    main()

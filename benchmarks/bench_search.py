@@ -1,0 +1,108 @@
+"""Memory of a search, and what its candidates could save by sharing reads.
+
+``OMP_NUM_THREADS=1 python benchmarks/bench_search.py --folder FOLDER`` writes 500 videos of the AVE dataset's shape,
+random maps (504 MB), into a temporary folder, and prints
+
+* the most anonymous memory that all processes of ``GridSearchCV(PSPLocalizer(), 9 candidates, cv=5, n_jobs=2)`` had
+  together beyond their imports, with the features memory-mapped;
+* for a search over tau and lam, 12 candidates on the same folds, on memory-mapped features and on the same in memory:
+  seconds, bytes read from the disk, and whether the scores are the same;
+* which share of an epoch is reading, the most that candidates could save by reading together.
+"""
+
+import argparse
+import os
+import re
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from _memory import TreePeak, anonymous_memory
+from _speed import interleaved, machine, make_case
+from _tables import print_markdown
+from sklearn.model_selection import GridSearchCV
+
+from ave_sklearn import AVFeatures, PSPLocalizer
+from ave_sklearn._training import BatchIterator, VideoDataset
+from ave_sklearn.model_selection import VideoStratifiedKFold
+
+NINE = {"tau": [None, 0, 0.095], "lam": [0, 10, 100]}
+TWELVE = {"tau": [None, -np.inf, 0, 0.095], "lam": [0, 10, 100]}
+
+
+def search(X, y, grid, n_splits):
+    """Return a finished search of one epoch a fit."""
+    folds = VideoStratifiedKFold(n_splits, random_state=0)
+    localizer = PSPLocalizer(max_epochs=1, random_state=0)
+    return GridSearchCV(localizer, grid, cv=folds, n_jobs=2, refit=False).fit(X, y)
+
+
+def mb_from_disk():
+    """Return the MB that this machine has read from its disks so far."""
+    return 1024 * int(re.search(r"pgpgin (\d+)", Path("/proc/vmstat").read_text())[1]) / 1e6
+
+
+def drop_from_page_cache(files):
+    """Have the next reader of `files` read from the disk."""
+    for path in files:
+        with open(path, "rb") as stream:
+            os.fsync(stream.fileno())
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def print_searches(stored, in_memory, y, files):
+    """Print seconds and reads of the search over tau and lam, and the greatest difference of its scores."""
+    rows, scores = [], []
+    for where, X in (("files", stored), ("memory", in_memory)):
+        drop_from_page_cache(files)
+        start, before = time.perf_counter(), mb_from_disk()
+        scores.append(search(X, y, TWELVE, 2).cv_results_["mean_test_score"])
+        rows.append({"features in": where, "seconds": time.perf_counter() - start, "MB read": mb_from_disk() - before})
+    print_markdown(pd.DataFrame(rows))
+    print(f"\nfeatures: {stored.nbytes / 1e6:.0f} MB; greatest difference of scores: {np.ptp(scores, axis=0).max()}\n")
+
+
+def print_share_of_reading(X, y):
+    """Print how much of an epoch reading is."""
+    codes = (y == "background").astype(int)
+
+    def read():
+        for _ in BatchIterator(VideoDataset(X, "float32", codes), 32, np.random.RandomState(0)):
+            pass
+
+    def fit():
+        return PSPLocalizer(max_epochs=1, random_state=0).fit(X, y).history_[0]["dur"]
+
+    seconds = interleaved({"reading": read, "epoch": fit}, 3)
+    print(f"reading and checking: {100 * seconds['reading'] / seconds['epoch']:.1f} % of an epoch")
+
+
+def main():
+    """Write the features, search, and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", help="where to make the temporary folder")
+    parser.add_argument("--videos", type=int, default=500)
+    args = parser.parse_args()
+    print(machine())
+    imports = anonymous_memory()
+    with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+        files = Path(folder) / "audio.npy", Path(folder) / "visual.npy"
+        y = write(files, args.videos)
+        X, peak = AVFeatures.from_npy(*files), TreePeak(imports)
+        search(X, y, NINE, 5)
+        print(f"9 candidates, 5 folds, 2 jobs: {peak.bytes / 1e6:.0f} MB beyond the imports' {imports / 1e6:.0f} MB\n")
+        print_searches(X, AVFeatures(*X.take()), y, files)
+        print_share_of_reading(X, y)
+
+
+def write(files, n_videos):
+    """Write random features; return the labels."""
+    X, y = make_case("maps", n_videos)
+    X.to_npy(*files)
+    return y
+
+
+if __name__ == "__main__":
+    main()
