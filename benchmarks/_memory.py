@@ -7,6 +7,8 @@ import threading
 import time
 from pathlib import Path
 
+import torch
+
 
 class PeakMemory:
     """Watches the anonymous memory of this process: what cannot be dropped and read again.
@@ -50,12 +52,15 @@ class TreePeak:
 
     Attributes
     ----------
+    imports : int
+        Bytes of this process when the watch began, what PyTorch imports for its first optimiser among them.
     bytes : int
-        The most of any moment, beyond what each process had right after `imports`.
+        The most of any moment beyond `imports`, summed over the processes.
     """
 
-    def __init__(self, imports):
-        self.imports, self.bytes = imports, 0
+    def __init__(self):
+        torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
+        self.imports, self.bytes = anonymous_memory(), 0
         threading.Thread(target=self.watch, daemon=True).start()
 
     def watch(self):

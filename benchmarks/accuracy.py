@@ -25,6 +25,14 @@ def measure(name, variant, seed, params, train, validation, test):
     return {"localizer": name, "variant": variant, "seed": seed, "test": localizer.score(*test), **about}
 
 
+def parsed(value):
+    """Return a number, or a string that is none as it is."""
+    try:
+        return float(value) if "." in value else int(value)
+    except ValueError:
+        return value
+
+
 def main():
     """Measure, print a table, and write every fit to a CSV where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -33,10 +41,10 @@ def main():
     parser.add_argument("--n-jobs", type=int, default=2)
     parser.add_argument("--localizers", nargs="+", choices=LOCALIZERS, default=list(LOCALIZERS))
     parser.add_argument("--variants", nargs="+", default=["paper", "released"])
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=NUMBER", help="other parameters")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="other parameters")
     parser.add_argument("--csv", help="where to write a row for each fit")
     args = parser.parse_args()
-    params = {name: float(value) if "." in value else int(value) for name, value in (s.split("=") for s in args.set)}
+    params = {name: parsed(value) for name, value in (setting.split("=") for setting in args.set)}
     data = load(args.data)
     settings = list(itertools.product(args.localizers, args.variants, range(args.seeds)))
     jobs = (delayed(measure)(*setting, params, *data) for setting in settings)

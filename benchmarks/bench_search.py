@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _memory import TreePeak, anonymous_memory
+from _memory import TreePeak
 from _speed import interleaved, machine, make_case
 from _tables import print_markdown
 from sklearn.model_selection import GridSearchCV
@@ -86,13 +86,14 @@ def main():
     parser.add_argument("--videos", type=int, default=500)
     args = parser.parse_args()
     print(machine())
-    imports = anonymous_memory()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         files = Path(folder) / "audio.npy", Path(folder) / "visual.npy"
+        peak = TreePeak()
         y = write(files, args.videos)
-        X, peak = AVFeatures.from_npy(*files), TreePeak(imports)
+        X = AVFeatures.from_npy(*files)
+        peak.bytes = 0
         search(X, y, NINE, 5)
-        print(f"9 candidates, 5 folds, 2 jobs: {peak.bytes / 1e6:.0f} MB beyond the imports' {imports / 1e6:.0f} MB\n")
+        print(f"9 candidates, 5 folds, 2 jobs: {peak.bytes / 1e6:.0f} MB beyond {peak.imports / 1e6:.0f} of imports\n")
         print_searches(X, AVFeatures(*X.take()), y, files)
         print_share_of_reading(X, y)
 

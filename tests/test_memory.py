@@ -1,8 +1,10 @@
 """What fits into how much memory: real limits on real processes, with features in memory-mapped files."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from ave_sklearn import AVFeatures, PSPLocalizer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and /proc are Linux's")
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 LIMITED = """
 import json, re, resource, sys
 from pathlib import Path
@@ -46,6 +49,33 @@ def fit_with_limit(stored, megabytes, **params):
     command = [sys.executable, "-c", LIMITED, *stored, str(megabytes), json.dumps(params)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout)
+
+
+SEARCH = """
+import sys
+from _memory import TreePeak
+import numpy as np
+from sklearn.model_selection import GridSearchCV
+from ave_sklearn import AVFeatures, PSPLocalizer
+from ave_sklearn.model_selection import VideoStratifiedKFold
+
+if __name__ == "__main__":
+    peak = TreePeak()
+    X = AVFeatures.from_npy(*sys.argv[1:])[:96]
+    y = np.tile(["background", "event"], (len(X), 5))
+    folds = VideoStratifiedKFold(2, random_state=0)
+    search = GridSearchCV(PSPLocalizer(max_epochs=1), {"lam": [0, 10]}, cv=folds, n_jobs=2, refit=False).fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    print(peak.bytes)
+"""
+
+
+def test_search_in_two_processes(stored, tmp_path):
+    (tmp_path / "search.py").write_text(SEARCH)
+    environment = {**os.environ, "PYTHONPATH": f"{BENCHMARKS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    command = [sys.executable, tmp_path / "search.py", *stored]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
+    assert 60e6 < int(done.stdout) < 300e6
 
 
 def test_fit_and_predict_on_files_larger_than_the_memory_allowed(stored):
