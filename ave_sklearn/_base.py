@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ave_sklearn._batches import BatchIterator, feature_statistics
 from ave_sklearn._contract import Contract
 from ave_sklearn._events import segments_to_events
 from ave_sklearn._networks import (
@@ -24,14 +25,7 @@ from ave_sklearn._precision import product_type, resolve_precision
 from ave_sklearn._random import own_random_state
 from ave_sklearn._supervision import code_accuracy
 from ave_sklearn._targets import ClassRule, check_target, split_rows
-from ave_sklearn._training import (
-    BatchIterator,
-    LocalizerNet,
-    Progress,
-    Validation,
-    feature_statistics,
-    learning_rate_callbacks,
-)
+from ave_sklearn._training import LocalizerNet, Progress, Validation, learning_rate_callbacks
 from ave_sklearn._validation import (
     check_same_layout,
     check_validation,

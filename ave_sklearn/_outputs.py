@@ -4,9 +4,9 @@ import torch
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ave_sklearn._batches import BatchIterator, VideoDataset
 from ave_sklearn._networks import network_name
 from ave_sklearn._precision import WEIGHTS
-from ave_sklearn._training import BatchIterator, VideoDataset
 from ave_sklearn._validation import check_same_layout, memory_of_batches, resolve_device, validate_features
 from ave_sklearn.nn import class_probabilities, video_probabilities
 

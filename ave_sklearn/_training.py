@@ -1,120 +1,18 @@
-"""Training on skorch: batches of rows, the net, and what happens after each epoch."""
-
-import math
+"""Training on skorch: the net, and what happens after each epoch."""
 
 import numpy as np
 import torch
-from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNet
 from skorch.callbacks import Callback, GradientNormClipping, LRScheduler
 from skorch.utils import to_tensor
 from torch.optim.lr_scheduler import MultiStepLR, OneCycleLR
-from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from ave_sklearn._networks import inner_network
-from ave_sklearn._validation import check_finite
 from ave_sklearn.nn import StandardizedNetwork, set_dropout_generator
 
 CLIP_NORM = 1.0
-CPU = torch.device("cpu")
-READ_BLOCK = 2**20  # numbers that are read at once outside of batches
 RELEASED_DECAY = 0.8
-
-
-class VideoDataset(Dataset):
-    """Videos with their encoded targets, read by batches of rows.
-
-    Parameters
-    ----------
-    X : AVFeatures
-    dtype : numpy dtype
-        Of the features in a batch.
-    target : ndarray of shape (n, T) or (n, C), or None
-        Class codes of segments (int) or class proportions of videos (float).
-    weight : ndarray of shape (n,) or None
-        Weight of each video; None is 1.
-    device : torch.device, default=CPU
-        Where the features of a batch go.
-    """
-
-    def __init__(self, X, dtype, target=None, weight=None, device=CPU):
-        self.X, self.dtype, self.device = X, np.dtype(dtype), device
-        self.held = None
-        n = len(X)
-        self.target = torch.zeros(n) if target is None else self._tensor(target)
-        self.weight = self._tensor(np.ones(n) if weight is None else weight)
-
-    def _tensor(self, array):
-        array = np.ascontiguousarray(array)
-        return torch.from_numpy(array.astype(self.dtype if array.dtype.kind == "f" else np.int64))
-
-    def __len__(self):
-        return len(self.X)
-
-    def features(self, rows):
-        """Return the finite audio and visual features of `rows`, Tensors in memory, pinned for a GPU."""
-        audio, visual = self._empty(len(rows), pin_memory=self.device.type == "cuda")
-        with np.errstate(over="ignore"):  # values that `dtype` cannot hold are errors two lines on
-            self.X.take(rows, out=(audio.numpy(), visual.numpy()))
-        check_finite(audio.numpy(), "X.audio", rows)
-        check_finite(visual.numpy(), "X.visual", rows)
-        return audio, visual
-
-    def _empty(self, n, **options):
-        """Return Tensors for the audio and the visual features of n videos."""
-        shapes = (self.X.n_audio_features,), (*(self.X.map_size or ()), self.X.n_visual_features)
-        dtype = getattr(torch, self.dtype.name)
-        return [torch.empty(n, self.X.n_segments, *shape, dtype=dtype, **options) for shape in shapes]
-
-    def batch(self, rows):
-        """Return ``({"audio", "visual"}, (target, weight))`` of `rows`, the features on the device."""
-        if self.held is None:
-            audio, visual = (x.to(self.device, non_blocking=True) for x in self.features(rows))
-        else:
-            audio, visual = (x[torch.from_numpy(rows).to(self.device)] for x in self.held)
-        return {"audio": audio, "visual": visual}, (self.target[rows], self.weight[rows])
-
-    def hold(self, room):
-        """Read all features onto the device, once for all epochs, if they take at most `room` bytes."""
-        if math.prod(self.X.shape) * self.dtype.itemsize > room:
-            return
-        held = self._empty(len(self), device=self.device)
-        for rows in self.blocks():
-            for out, part in zip(held, self.features(rows), strict=True):
-                out[rows[0] : rows[-1] + 1] = part
-        self.held = held
-
-    def blocks(self):
-        """Return the rows in blocks that are read one after the other, when the files are there."""
-        self.X.check_files()
-        size = max(1, READ_BLOCK // self.X.shape[1])
-        return [np.arange(start, min(start + size, len(self))) for start in range(0, len(self), size)]
-
-
-class BatchIterator:
-    """Iterate over a :class:`VideoDataset` batch by batch; stands in for torch's DataLoader in skorch.
-
-    Parameters
-    ----------
-    dataset : VideoDataset
-    batch_size : int
-    random_state : RandomState or None
-        Draws the order of each pass; None keeps the videos' order.
-    """
-
-    def __init__(self, dataset, batch_size, random_state=None):
-        self.dataset, self.batch_size, self.random_state = dataset, batch_size, random_state
-
-    def __len__(self):
-        return -(-len(self.dataset) // self.batch_size)
-
-    def __iter__(self):
-        self.dataset.X.check_files()
-        n = len(self.dataset)
-        order = np.arange(n) if self.random_state is None else self.random_state.permutation(n)
-        for start in range(0, n, self.batch_size):
-            yield self.dataset.batch(order[start : start + self.batch_size])
 
 
 class LocalizerNet(NeuralNet):
@@ -274,27 +172,3 @@ def learning_rate_callbacks(schedule, lr, n_steps, milestones):
         return [clip]
     one_cycle = LRScheduler(OneCycleLR, max_lr=lr, total_steps=n_steps, step_every="batch")
     return [clip, ("lr", one_cycle)]
-
-
-def feature_statistics(dataset):
-    """Mean of each feature, and one scale for each modality, in one pass over `dataset`.
-
-    One scale, because the relation of the features' scales carries information: dividing each principal component
-    by its own would make noise as loud as signal.
-
-    Parameters
-    ----------
-    dataset : VideoDataset
-        Videos count by their weight.
-
-    Returns
-    -------
-    statistics : tuple of (mean, scale) for audio and for visual
-        `mean` is an ndarray of shape (d,), `scale` the root of the features' mean variance (1 if that is 0).
-    """
-    scalers = StandardScaler(), StandardScaler()
-    for rows in dataset.blocks():
-        for scaler, tensor in zip(scalers, dataset.features(rows), strict=True):
-            flat, weight = tensor.flatten(0, -2).numpy(), dataset.weight[rows].numpy()
-            scaler.partial_fit(flat, sample_weight=np.repeat(weight, len(flat) // len(weight)))
-    return tuple((scaler.mean_, np.sqrt(scaler.var_.mean()) or 1.0) for scaler in scalers)

@@ -8,7 +8,7 @@ import torch
 from _speed import PRECISIONS, PlainLoop, Products, make_case, run
 from bench_fit import fit
 
-from ave_sklearn._training import BatchIterator, VideoDataset
+from ave_sklearn._batches import BatchIterator, VideoDataset
 
 
 def ways_of(X, y, batch_size):

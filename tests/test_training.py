@@ -8,8 +8,9 @@ from skorch.callbacks import Callback
 
 from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
 from ave_sklearn import _base as base
+from ave_sklearn._batches import VideoDataset
 from ave_sklearn._targets import split_rows
-from ave_sklearn._training import VideoDataset, learning_rate_callbacks
+from ave_sklearn._training import learning_rate_callbacks
 
 ESTIMATORS = [PSPLocalizer, WeakPSPLocalizer]
 
