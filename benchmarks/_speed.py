@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,13 +21,16 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ave_sklearn import AVFeatures
+from ave_sklearn._precision import multiplies_bfloat16
 from ave_sklearn.datasets import load_av_digits
 from ave_sklearn.nn import AVGA, FullyLoss, PSPNet
 
 N_SEGMENTS, N_CLASSES = 10, 29
 SHAPES = {"maps": (128, (7, 7, 512)), "pooled": (128, (512,))}
 N_VIDEOS = {"maps": 256, "pooled": 2048, "digits": 1080}
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+PRECISIONS = {"float32": torch.float32}
+if multiplies_bfloat16(torch.device("cpu")):
+    PRECISIONS["bfloat16"] = torch.bfloat16
 FEATURE_DROPOUT = 0.4
 PRODUCTS = {"mm", "addmm", "bmm", "baddbmm"}
 
@@ -168,8 +172,9 @@ class Products:
 
     def __init__(self, loop, train, dtype):
         recorder = ProductRecorder()
-        with torch.backends.mkldnn.flags(enabled=False), recorder:  # the LSTM's products one by one
-            loop.epoch() if train else loop.predict()
+        with warnings.catch_warnings(action="ignore"), torch.backends.mkldnn.flags(enabled=False):
+            with recorder:  # without oneDNN the LSTM's products come one by one
+                loop.epoch() if train else loop.predict()
         self.products = [self.operands(*pair, dtype) for pair in recorder.products]
 
     def operands(self, left, right, dtype):
@@ -240,7 +245,7 @@ def table_of(case, ways, about, repeats):
             {
                 "features": case,
                 "way": way,
-                "seconds": seconds[way],
+                "seconds": f"{seconds[way]:.4f}",
                 "times faster": seconds["plain loop"] / seconds[way],
                 "of products": seconds[way] / seconds[f"products, {precision or 'float32'}"],
                 "overhead %": overhead,
@@ -264,6 +269,7 @@ def run(doc, ways_of, once):
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", nargs="+", choices=N_VIDEOS, default=list(N_VIDEOS))
+    parser.add_argument("--videos", type=int, help=f"how many; {N_VIDEOS} without it")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--memory", help=argparse.SUPPRESS)
@@ -277,7 +283,7 @@ def run(doc, ways_of, once):
     print(machine())
     tables = []
     for case in args.cases:
-        about = N_VIDEOS[case], args.batch_size
+        about = args.videos or N_VIDEOS[case], args.batch_size
         tables.append(table_of(case, ways_of(*make_case(case, about[0]), about[1]), about, args.repeats))
     print_markdown(pd.concat(tables))
 

@@ -1,0 +1,53 @@
+"""The benchmarks of speed: what they compare with is the same network, and they run."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from ave_sklearn import PSPLocalizer
+from ave_sklearn._precision import multiplies_bfloat16
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture
+def speed(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return pytest.importorskip("_speed")
+
+
+@pytest.mark.parametrize("case", ["maps", "pooled", "digits"])
+def test_plain_loop_has_the_estimators_network(speed, case):
+    X, y = speed.make_case(case, 6)
+    localizer = PSPLocalizer(max_epochs=1, random_state=0).fit(X, y)
+    loop = speed.PlainLoop(X, y, batch_size=4)
+    loop.network.network.load_state_dict(localizer.net_.module_.network.state_dict())
+    loop.network.eval()
+    with torch.no_grad():
+        outputs = loop.network(*loop.features)
+    proba = torch.from_numpy(localizer.predict_proba(X))
+    torch.testing.assert_close(outputs["logits"].softmax(-1), proba, rtol=1e-3, atol=1e-4)
+
+
+def test_products_are_those_of_the_loop(speed):
+    loop = speed.PlainLoop(*speed.make_case("maps", 3), batch_size=3)
+    shapes = [(tuple(a.shape), tuple(b.shape)) for a, b, _ in speed.Products(loop, False, torch.float32).products]
+    assert ((3 * 10 * 49, 512), (512, 512)) in shapes  # U of AVGA
+    assert ((3, 10, 128), (3, 128, 10)) in shapes  # all pairs of Eq. 1
+    backward = [(tuple(a.shape), tuple(b.shape)) for a, b, _ in speed.Products(loop, True, torch.float32).products]
+    assert ((512, 3 * 10 * 49), (3 * 10 * 49, 512)) in backward
+
+
+@pytest.mark.parametrize("script", ["bench_fit.py", "bench_predict.py"])
+def test_scripts_print_a_table(script):
+    command = [sys.executable, BENCHMARKS / script, "--cases", "pooled", "--videos", "8", "--repeats", "1"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = [re.split(r" *\| *", line)[1:-1] for line in done.stdout.splitlines() if line.startswith("| pooled")]
+    ways = ["plain loop", "ave_sklearn, float32", "ave_sklearn, bfloat16"]
+    assert [row[1] for row in rows] == (ways if multiplies_bfloat16(torch.device("cpu")) else ways[:2])
+    assert all(float(cell) > 0 for row in rows for cell in row[2:5])
