@@ -231,7 +231,7 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         )
         plan, weak = self._plan_, self._supervision.name == "weak"
         paired = getattr(criterion, "needs_similarity", False) and self.n_segments_ > 1
-        net.product_type = product_type(plan["precision"], torch.device(device))
+        net.product_type = product_type(plan["precision"], device)
         net.contract = Contract(plan["network"], plan["n_classes"], plan["background"], weak, paired)
         return net
 

@@ -8,9 +8,9 @@ from sklearn.preprocessing import StandardScaler
 from torch.utils.data import Dataset
 
 from ave_sklearn._validation import check_finite
+from ave_sklearn.nn.layers import blocks
 
 CPU = torch.device("cpu")
-READ_BLOCK = 2**20  # numbers that are read at once outside of batches
 
 
 class VideoDataset(Dataset):
@@ -79,8 +79,8 @@ class VideoDataset(Dataset):
     def blocks(self):
         """Return the rows in blocks that are read one after the other, when the files are there."""
         self.X.check_files()
-        size = max(1, READ_BLOCK // self.X.shape[1])
-        return [np.arange(start, min(start + size, len(self))) for start in range(0, len(self), size)]
+        rows = np.arange(len(self))
+        return [rows[block] for block in blocks(len(self), self.X.shape[1])]
 
 
 class BatchIterator:

@@ -45,10 +45,8 @@ def make(folder, n_videos, n_segments, n_regions):
     side = int(n_regions**0.5)
     shapes = {"audio": (D_A,), "visual": (side, side, D_V) if n_regions else (D_V,)}
     files = [write_zeros(Path(folder) / f"{k}.npy", (n_videos, n_segments, *shape)) for k, shape in shapes.items()]
-    y = (
-        np.tile(np.arange(n_segments) >= n_segments // 2, (n_videos, 1))
-        * (1 + np.arange(n_videos) % (N_CLASSES - 1))[:, None]
-    )
+    event = 1 + np.arange(n_videos) % (N_CLASSES - 1)
+    y = np.where(np.arange(n_segments) < n_segments // 2, 0, event[:, None])  # background, then the event
     return AVFeatures.from_npy(*files), y
 
 

@@ -86,7 +86,7 @@ def test_fit_and_predict_on_files_larger_than_the_memory_allowed(stored):
 
 def test_batch_that_does_not_fit(stored):
     error = fit_with_limit(stored, 220, batch_size=320)["error"]
-    assert error == ("batch_size is 320, too many videos at once for this memory; wanted a smaller one, such as 80.")
+    assert error == "batch_size is 320, too many videos at once for this memory; wanted a smaller one, such as 80."
 
 
 def test_batch_size_of_prediction_can_be_lowered_after_the_fit(videos, monkeypatch):
