@@ -45,32 +45,38 @@ class VideoDataset(Dataset):
 
     def features(self, rows):
         """Return the finite audio and visual features of `rows`, Tensors in memory, pinned for a GPU."""
-        audio, visual = self._empty(len(rows), pin_memory=self.device.type == "cuda")
+        audio, visual = self.empty(len(rows), pin_memory=self.device.type == "cuda")
         with np.errstate(over="ignore"):  # values that `dtype` cannot hold are errors two lines on
             self.X.take(rows, out=(audio.numpy(), visual.numpy()))
         check_finite(audio.numpy(), "X.audio", rows)
         check_finite(visual.numpy(), "X.visual", rows)
         return audio, visual
 
-    def _empty(self, n, **options):
-        """Return Tensors for the audio and the visual features of n videos."""
-        shapes = (self.X.n_audio_features,), (*(self.X.map_size or ()), self.X.n_visual_features)
-        dtype = getattr(torch, self.dtype.name)
-        return [torch.empty(n, self.X.n_segments, *shape, dtype=dtype, **options) for shape in shapes]
+    def empty(self, n, map_type=None, **options):
+        """Return Tensors for the audio and the visual features of n videos; maps may be of another type."""
+        size, dtype = self.X.map_size or (), getattr(torch, self.dtype.name)
+        streams = ((), self.X.n_audio_features, dtype), (size, self.X.n_visual_features, size and map_type or dtype)
+        return [torch.empty(n, self.X.n_segments, *at, d, dtype=kind, **options) for at, d, kind in streams]
 
     def batch(self, rows):
-        """Return ``({"audio", "visual"}, (target, weight))`` of `rows`, the features on the device."""
-        if self.held is None:
-            audio, visual = (x.to(self.device, non_blocking=True) for x in self.features(rows))
+        """Return ``(Batch, (target, weight))`` of `rows`."""
+        return Batch(self, rows), (self.target[rows], self.weight[rows])
+
+    def parts(self, rows):
+        """Yield a slice of `rows` with its features on the device: by blocks in memory, all at once on a GPU."""
+        if self.held is not None:
+            yield slice(None), [x[torch.from_numpy(rows).to(self.device)] for x in self.held]
+        elif self.device.type == "cpu":
+            for part in blocks(len(rows), self.X.shape[1]):
+                yield part, self.features(rows[part])
         else:
-            audio, visual = (x[torch.from_numpy(rows).to(self.device)] for x in self.held)
-        return {"audio": audio, "visual": visual}, (self.target[rows], self.weight[rows])
+            yield slice(None), [x.to(self.device, non_blocking=True) for x in self.features(rows)]
 
     def hold(self, room):
         """Read all features onto the device, once for all epochs, if they take at most `room` bytes."""
         if math.prod(self.X.shape) * self.dtype.itemsize > room:
             return
-        held = self._empty(len(self), device=self.device)
+        held = self.empty(len(self), device=self.device)
         for rows in self.blocks():
             for out, part in zip(held, self.features(rows), strict=True):
                 out[rows[0] : rows[-1] + 1] = part
@@ -81,6 +87,44 @@ class VideoDataset(Dataset):
         self.X.check_files()
         rows = np.arange(len(self))
         return [rows[block] for block in blocks(len(self), self.X.shape[1])]
+
+
+class Batch:
+    """Some videos of a dataset, whose features are read when the network asks for them.
+
+    Parameters
+    ----------
+    dataset : VideoDataset
+    rows : ndarray of int, of shape (n,)
+    """
+
+    def __init__(self, dataset, rows):
+        self.dataset, self.rows = dataset, rows
+        self.n_visual_axes = 5 if dataset.X.map_size else 3
+
+    def __len__(self):
+        return len(self.rows)
+
+    def features(self, scalings=(None, None), map_type=None):
+        """Return the audio and the visual features on the dataset's device, Tensors that are the caller's own.
+
+        Reading, checking, scaling and casting a block while it is in the cache goes through memory once.
+
+        Parameters
+        ----------
+        scalings : pair of Scaling or None
+            What is done to the one and to the other; None leaves them as they are.
+        map_type : torch.dtype or None
+            Type of the visual features when they are maps; None is that of the dataset.
+        """
+        results = self.dataset.empty(len(self), map_type, device=self.dataset.device)
+        for part, streams in self.dataset.parts(self.rows):
+            for x, scaling, result in zip(streams, scalings, results, strict=True):
+                if scaling is None:
+                    result[part] = x
+                else:
+                    scaling.write(x, part, result[part])
+        return results
 
 
 class BatchIterator:

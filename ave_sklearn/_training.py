@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, GradientNormClipping, LRScheduler
-from skorch.utils import to_tensor
 from torch.optim.lr_scheduler import MultiStepLR, OneCycleLR
 from tqdm.auto import tqdm
 
@@ -26,13 +25,20 @@ class LocalizerNet(NeuralNet):
     product_type = None  # of matrix products, where it is not that of the weights
 
     def infer(self, x, **fit_params):
-        """Return the module's outputs for a batch; raise ValueError where they break the network's contract."""
-        features = [to_tensor(x[name], device=self.device) for name in ("audio", "visual")]
-        with torch.autocast(features[0].device.type, self.product_type, enabled=self.product_type is not None):
-            scaled = isinstance(self.module_, StandardizedNetwork)
-            outputs = (self.module_.consume if scaled else self.module_)(*features)  # a batch is used once
-        self.contract.check(outputs, *x["audio"].shape[:2])
-        return {name: as_type(value, features[0].dtype) for name, value in outputs.items()}
+        """Return the module's outputs for a batch; raise ValueError where they break the network's contract.
+
+        Parameters
+        ----------
+        x : Batch
+        """
+        network, scalings = self.module_, (None, None)
+        if isinstance(network, StandardizedNetwork):
+            network, scalings = network.network, network.scalings(len(x), x.n_visual_axes)
+        audio, visual = x.features(scalings, self.product_type)
+        with torch.autocast(audio.device.type, self.product_type, enabled=self.product_type is not None):
+            outputs = network(audio, visual)
+        self.contract.check(outputs, *audio.shape[:2])
+        return {name: as_type(value, audio.dtype) for name, value in outputs.items()}
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Return the loss of a batch; raise ValueError when a training loss is not finite."""

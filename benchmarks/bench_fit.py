@@ -21,13 +21,21 @@ def fit(X, y, precision, batch_size, max_epochs=2):
     return PSPLocalizer(precision=precision, batch_size=batch_size, max_epochs=max_epochs, random_state=0).fit(X, y)
 
 
+def outputs_of(net, features):
+    """Return what the network of a fitted estimator gives for features that are there already."""
+    with torch.autocast("cpu", net.product_type, enabled=net.product_type is not None):
+        outputs = net.module_(*features)
+    return {name: value.float() for name, value in outputs.items()}
+
+
 class Steps:
     """The training steps of an epoch of the estimator, on batches that are there already."""
 
     def __init__(self, X, y, precision, batch_size):
         self.net = fit(X, y, precision, batch_size, max_epochs=1).net_
         codes = np.unique(y.astype(str), return_inverse=True)[1].reshape(y.shape)
-        self.batches = list(BatchIterator(VideoDataset(X, "float32", codes), batch_size))
+        batches = BatchIterator(VideoDataset(X, "float32", codes), batch_size)
+        self.batches = [(batch.features(), target) for batch, target in batches]
         self.weights = list(self.net.module_.parameters())
         self.optimizer = torch.optim.AdamW(self.weights, lr=0.002, weight_decay=0.01, fused=True)
 
@@ -35,10 +43,7 @@ class Steps:
         """Take them."""
         self.net.module_.train()
         for features, target in self.batches:
-            with torch.autocast("cpu", self.net.product_type, enabled=self.net.product_type is not None):
-                outputs = self.net.module_(**features)
-            outputs = {name: value.float() for name, value in outputs.items()}
-            loss = self.net.get_loss(outputs, target, training=True)
+            loss = self.net.get_loss(outputs_of(self.net, features), target, training=True)
             self.optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.weights, 1.0)

@@ -6,7 +6,7 @@ fitted PSPLocalizer.
 
 import torch
 from _speed import PRECISIONS, PlainLoop, Products, make_case, run
-from bench_fit import fit
+from bench_fit import fit, outputs_of
 
 from ave_sklearn._batches import BatchIterator, VideoDataset
 
@@ -17,7 +17,7 @@ def ways_of(X, y, batch_size):
     ways = {"plain loop": loop.predict}
     for precision, dtype in PRECISIONS.items():
         localizer = fit(X[:batch_size], y[:batch_size], precision, batch_size, max_epochs=1)
-        batches = list(BatchIterator(VideoDataset(X, "float32"), batch_size))
+        batches = [batch.features() for batch, _ in BatchIterator(VideoDataset(X, "float32"), batch_size)]
         ways[f"ave_sklearn, {precision}"] = lambda localizer=localizer: localizer.predict_proba(X)
         ways[f"its steps, {precision}"] = lambda net=localizer.net_, batches=batches: evaluate(net, batches)
         ways[f"products, {precision}"] = Products(loop, False, dtype).run
@@ -26,8 +26,9 @@ def ways_of(X, y, batch_size):
 
 def evaluate(net, batches):
     """Run the network on batches that are there already."""
-    for batch in batches:
-        net.evaluation_step(batch)
+    with torch.no_grad():
+        for features in batches:
+            outputs_of(net, features)
 
 
 def once(way, case, n_videos, batch_size):

@@ -7,7 +7,9 @@ random maps (504 MB), into a temporary folder, and prints
   together beyond their imports, with the features memory-mapped;
 * for a search over tau and lam, 12 candidates on the same folds, on memory-mapped features and on the same in memory:
   seconds, bytes read from the disk, and whether the scores are the same;
-* which share of an epoch is reading, the most that candidates could save by reading together.
+* which share of an epoch is reading, the most that candidates could save by reading together;
+* what twelve candidates could save by training together if their weights were the same, the most that they could with
+  weights of their own: seconds of an epoch in batches of 32 and of 384, which take twelve steps' products in one.
 """
 
 import argparse
@@ -15,12 +17,13 @@ import os
 import re
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from _memory import TreePeak
-from _speed import interleaved, machine, make_case
+from _speed import N_VIDEOS, interleaved, machine, make_case
 from _tables import print_markdown
 from sklearn.model_selection import GridSearchCV
 
@@ -30,6 +33,8 @@ from ave_sklearn.model_selection import VideoStratifiedKFold
 
 NINE = {"tau": [None, 0, 0.095], "lam": [0, 10, 100]}
 TWELVE = {"tau": [None, -np.inf, 0, 0.095], "lam": [0, 10, 100]}
+N_CANDIDATES = 12
+TOGETHER = N_CANDIDATES * 32  # videos in a step of all candidates
 
 
 def search(X, y, grid, n_splits):
@@ -69,14 +74,29 @@ def print_share_of_reading(X, y):
     codes = (y == "background").astype(int)
 
     def read():
-        for _ in BatchIterator(VideoDataset(X, "float32", codes), 32, np.random.RandomState(0)):
-            pass
+        for batch, _ in BatchIterator(VideoDataset(X, "float32", codes), 32, np.random.RandomState(0)):
+            batch.features()
 
-    def fit():
-        return PSPLocalizer(max_epochs=1, random_state=0).fit(X, y).history_[0]["dur"]
+    seconds = interleaved({"reading": read, "epoch": lambda: epoch(X, y)}, 3)
+    print(f"reading and checking: {100 * seconds['reading'] / seconds['epoch']:.1f} % of an epoch\n")
 
-    seconds = interleaved({"reading": read, "epoch": fit}, 3)
-    print(f"reading and checking: {100 * seconds['reading'] / seconds['epoch']:.1f} % of an epoch")
+
+def print_bound_of_training_together():
+    """Print the seconds of an epoch in batches of one candidate, and in batches of twelve."""
+    rows = []
+    for case in N_VIDEOS:
+        videos = make_case(case, 2 * TOGETHER)
+        ways = {size: partial(epoch, *videos, batch_size=size) for size in (TOGETHER // N_CANDIDATES, TOGETHER)}
+        seconds = interleaved(ways, 5)
+        row = {f"batches of {size}, s": f"{value:.3f}" for size, value in seconds.items()}
+        alone, together = seconds.values()
+        rows.append({"features": case, **row, "at most times faster": alone / together})
+    print_markdown(pd.DataFrame(rows))
+
+
+def epoch(X, y, **params):
+    """Return the seconds of an epoch."""
+    return PSPLocalizer(max_epochs=2, random_state=0, **params).fit(X, y).history_[-1]["dur"]
 
 
 def main():
@@ -96,6 +116,7 @@ def main():
         print(f"9 candidates, 5 folds, 2 jobs: {peak.bytes / 1e6:.0f} MB beyond {peak.imports / 1e6:.0f} of imports\n")
         print_searches(X, AVFeatures(*X.take()), y, files)
         print_share_of_reading(X, y)
+    print_bound_of_training_together()
 
 
 def write(files, n_videos):

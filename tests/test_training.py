@@ -11,6 +11,7 @@ from ave_sklearn import _base as base
 from ave_sklearn._batches import VideoDataset
 from ave_sklearn._targets import split_rows
 from ave_sklearn._training import learning_rate_callbacks
+from ave_sklearn.nn import StandardizedNetwork, set_dropout_generator
 
 ESTIMATORS = [PSPLocalizer, WeakPSPLocalizer]
 
@@ -171,11 +172,34 @@ def test_features_held_on_the_device_are_those_that_are_read(videos):
     held.hold(room=10**9)
     for rows in np.array([3, 0, 3]), np.arange(30):
         (expected, targets), (got, others) = read.batch(rows), held.batch(rows)
-        assert all(torch.equal(expected[name], got[name]) for name in ("audio", "visual"))
-        assert all(torch.equal(a, b) for a, b in zip(targets, others, strict=True))
-    first = held.batch(np.array([0]))[0]["audio"]
-    first.zero_()  # a batch is the caller's own
-    assert held.batch(np.array([0]))[0]["audio"].any()
+        pairs = zip((*expected.features(), *targets), (*got.features(), *others), strict=True)
+        assert all(torch.equal(a, b) for a, b in pairs)
+    batch, _ = held.batch(np.array([0]))
+    batch.features()[0].zero_()  # they are the caller's own
+    assert batch.features()[0].any()
+
+
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("map_type", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("training", [False, True])
+def test_features_are_scaled_and_cast_on_their_way(videos, held, map_type, training, monkeypatch):
+    monkeypatch.setattr("ave_sklearn.nn.layers.BLOCK_SIZE", 7 * videos[0].shape[1])  # blocks of seven videos
+    dataset = VideoDataset(videos[0], "float32")
+    if held:
+        dataset.hold(room=10**9)
+    batch, _ = dataset.batch(np.array([5, 0, *range(20)]))
+    audio, visual = batch.features()
+    network = StandardizedNetwork(lambda *streams: streams, audio.shape[-1], visual.shape[-1], feature_dropout=0.4)
+    network.set_statistics((audio.mean((0, 1)), 2.0), (visual.flatten(0, -2).mean(0), 3.0))
+    network.train(training)
+    set_dropout_generator(network, torch.Generator().manual_seed(0))
+    got = batch.features(network.scalings(len(batch), batch.n_visual_axes), map_type)
+    set_dropout_generator(network, torch.Generator().manual_seed(0))
+    expected = network(audio, visual)
+    assert [x.dtype for x in got] == [torch.float32, map_type]
+    for x, y, rtol in zip(got, expected, (1e-6, 1e-6 if map_type == torch.float32 else 2**-8), strict=True):
+        assert torch.allclose(x.float(), y, rtol=rtol, atol=1e-6)
+        assert (x == 0).any() == training  # dropout
 
 
 def test_features_that_do_not_fit_are_read_batch_by_batch(videos):

@@ -11,7 +11,8 @@ The contract that every network follows, and a network of your own for :class:`~
   is an event, and ``category_logits`` (n, C - 1), the classes in order without background.
 * For weak supervision it has ``video_logits`` too, of shape (n, C). A gated network may have (n, C - 1) there, or
   background among its categories, (n, C).
-* Batches may hold a single video, the last one of an epoch at the least.
+* Batches may hold a single video, the last one of an epoch at the least. With ``precision="bfloat16"`` `forward` runs
+  under autocast, and maps come as bfloat16.
 * It may have ``similarity`` (n, T), the cosine of the two modalities that the loss L_avps takes; ``fused``
   (n, T, d) for ``embed``; ``attention`` (n, T, H, W); ``gamma_va`` and ``gamma_av`` (n, T, T) for ``propagation``.
 

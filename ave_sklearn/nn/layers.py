@@ -4,6 +4,8 @@ Nothing here touches torch's global random state: weights are drawn by :func:`in
 :class:`Dropout` from generators that are handed to them.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import nn
 
@@ -88,16 +90,23 @@ class Standardize(nn.Module):
         """Return `x`, a Tensor of shape (..., n_features), centred and scaled."""
         return (x - self.mean) / self.scale
 
-    @torch.no_grad()
-    def apply_(self, x, mask=None):
-        """Centre and scale `x`, a Tensor of shape (n, ..., n_features), in place; multiply by `mask`, if there is one.
 
-        Block by block, so that the second step finds in the cache what the first one wrote.
-        """
-        factor = 1 / self.scale if mask is None else mask / self.scale
-        for rows in blocks(len(x), x[:1].numel()):
-            x[rows].sub_(self.mean).mul_(factor if mask is None else factor[rows])
-        return x
+class Scaling(NamedTuple):
+    """What happens to the features of a batch on their way into a network: minus `mean`, times `factor`.
+
+    Attributes
+    ----------
+    mean : Tensor of shape (d,)
+    factor : Tensor of shape () or (n, 1, ..., d)
+        The same for all, or one for each feature of each of n videos.
+    """
+
+    mean: torch.Tensor
+    factor: torch.Tensor
+
+    def write(self, x, rows, out):
+        """Scale `x`, the features of the videos `rows` of the batch, into `out`, of any type; overwrites `x`."""
+        torch.mul(x.sub_(self.mean), self.factor[rows] if self.factor.ndim else self.factor, out=out)
 
 
 def blocks(n_rows, row_size):
@@ -138,11 +147,17 @@ class StandardizedNetwork(nn.Module):
         features = self.dropout(self.audio_scaling(audio)), self.dropout(self.visual_scaling(visual))
         return self.network(*features) if mask is None else self.network(*features, mask)
 
-    def consume(self, audio, visual):
-        """Return what :meth:`forward` does; overwrites `audio` and `visual`, which saves time and memory."""
-        hides = self.training and self.dropout.p > 0
-        streams = (audio, self.audio_scaling), (visual, self.visual_scaling)
-        return self.network(*(scaling.apply_(x, self.dropout.mask(x) if hides else None) for x, scaling in streams))
+    @torch.no_grad()
+    def scalings(self, n_videos, n_visual_axes):
+        """Return what :meth:`forward` does to the features in front of the network, as a pair of :class:`Scaling`.
+
+        Whoever reads the features of `n_videos` videos, of 3 axes and of `n_visual_axes`, can do it on the way.
+        """
+        hides, scalings = self.training and self.dropout.p > 0, []
+        for layer, n_axes in (self.audio_scaling, 3), (self.visual_scaling, n_visual_axes):
+            features = layer.mean.expand(n_videos, *[1] * (n_axes - 2), -1)
+            scalings.append(Scaling(layer.mean, (self.dropout.mask(features) if hides else 1) / layer.scale))
+        return scalings
 
 
 def set_dropout_generator(module, generator):
