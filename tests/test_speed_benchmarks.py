@@ -51,3 +51,15 @@ def test_scripts_print_a_table(script):
     ways = ["plain loop", "ave_sklearn, float32", "ave_sklearn, bfloat16"]
     assert [row[1] for row in rows] == (ways if multiplies_bfloat16(torch.device("cpu")) else ways[:2])
     assert all(float(cell) > 0 for row in rows for cell in row[2:5])
+
+
+def test_profile_says_where_an_epoch_goes():
+    options = ["--cases", "maps", "--videos", "6", "--batch-size", "3"]
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "profile_epoch.py", *options], capture_output=True, text=True, check=True
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    shares = {row[1]: float(row[2]) for row in (re.split(r" *\| *", line) for line in lines[2:])}
+    assert all(share > 0 for part, share in shares.items() if part != "clipping and AdamW"), shares
+    assert 97 <= sum(shares.values()) <= 103  # rounded
+    assert shares["attention over regions, backward"] > shares["LSTMs, forward"]
