@@ -108,8 +108,8 @@ class OutputsMixin:
         return [torch.cat(parts).numpy() for parts in zip(*batches, strict=True)]
 
     def _dataset(self, X, target=None, weight=None):
-        """Return the videos of `X` as the network reads them, with encoded targets and weights."""
-        device = resolve_device(self.device, fallback=True)
+        """Return the videos of `X` as the network reads them where it is, with encoded targets and weights."""
+        device = self.net_.device if hasattr(self, "net_") else resolve_device(self.device)
         return VideoDataset(X, WEIGHTS[self._plan_["precision"]], target, weight, device)
 
     def _batches(self, X):

@@ -125,6 +125,12 @@ def test_a_model_of_a_gpu_loads_where_there_is_none(videos, monkeypatch):
     assert loaded.predict(videos[0]).shape == videos[1].shape
 
 
+def test_device_set_after_the_fit_is_that_of_the_next_fit(videos):
+    localizer = fit(PSPLocalizer, videos)
+    expected = localizer.predict_proba(videos[0])
+    np.testing.assert_array_equal(localizer.set_params(device="meta").predict_proba(videos[0]), expected)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_fit_on_a_gpu_and_predict_on_a_cpu(videos):
     localizer = fit(PSPLocalizer, videos, device="cuda")
