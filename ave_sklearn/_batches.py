@@ -8,9 +8,10 @@ from sklearn.preprocessing import StandardScaler
 from torch.utils.data import Dataset
 
 from ave_sklearn._validation import check_finite
-from ave_sklearn.nn.layers import blocks
+from ave_sklearn.nn.layers import blocks, rows_in_block
 
 CPU = torch.device("cpu")
+PREDICTED_TOGETHER = 8  # batches of videos with few features
 
 
 class VideoDataset(Dataset):
@@ -150,6 +151,15 @@ class BatchIterator:
         order = np.arange(n) if self.random_state is None else self.random_state.permutation(n)
         for start in range(0, n, self.batch_size):
             yield self.dataset.batch(order[start : start + self.batch_size])
+
+
+def prediction_batch_size(X, batch_size):
+    """Return how many videos of `X` to predict together.
+
+    `batch_size`, or up to eight times as many if their features stay in the cache: LSTMs go through the segments one by
+    one, and take little longer for more videos; and what training keeps for its backward pass takes no memory.
+    """
+    return max(batch_size, min(PREDICTED_TOGETHER * batch_size, rows_in_block(X.shape[1])))
 
 
 def feature_statistics(dataset):

@@ -4,7 +4,7 @@ import torch
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ave_sklearn._batches import BatchIterator, VideoDataset
+from ave_sklearn._batches import BatchIterator, VideoDataset, prediction_batch_size
 from ave_sklearn._networks import network_name
 from ave_sklearn._precision import WEIGHTS
 from ave_sklearn._validation import check_same_layout, memory_of_batches, resolve_device, validate_features
@@ -119,4 +119,5 @@ class OutputsMixin:
         check_same_layout(self, X, self._plan_["layout"])
         dataset = self._dataset(X)
         with memory_of_batches(self.batch_size):
-            yield from map(self.net_.evaluation_step, BatchIterator(dataset, self.batch_size))
+            batches = BatchIterator(dataset, prediction_batch_size(X, self.batch_size))
+            yield from map(self.net_.evaluation_step, batches)

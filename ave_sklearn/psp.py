@@ -50,7 +50,7 @@ class PSPLocalizer(PSPMixin, BaseLocalizer):
     max_epochs : int, default=40
         Passes over the training videos.
     batch_size : int, default=32
-        Videos in a batch, in `fit` and in `predict`.
+        Videos in a batch of `fit`; `predict` takes up to eight times as many where they have few features.
     lr : float, default=0.002
         Learning rate of AdamW; the peak of "one_cycle".
     lr_schedule : {"one_cycle", "constant", "released"}, default="one_cycle"
@@ -228,7 +228,7 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
     max_epochs : int, default=40
         Passes over the training videos.
     batch_size : int, default=32
-        Videos in a batch, in `fit` and in `predict`.
+        Videos in a batch of `fit`; `predict` takes up to eight times as many where they have few features.
     lr : float, default=0.002
         Learning rate of AdamW; the peak of "one_cycle".
     lr_schedule : {"one_cycle", "constant", "released"}, default="one_cycle"

@@ -89,10 +89,12 @@ def test_batch_that_does_not_fit(stored):
     assert error == "batch_size is 320, too many videos at once for this memory; wanted a smaller one, such as 80."
 
 
-def test_batch_size_of_prediction_can_be_lowered_after_the_fit(videos, monkeypatch):
+@pytest.mark.parametrize("in_block, size", [(40, 40), (1000, 56), (3, 7)])
+def test_batch_size_of_prediction_can_be_lowered_after_the_fit(videos, in_block, size, monkeypatch):
+    monkeypatch.setattr("ave_sklearn._batches.rows_in_block", lambda row_size: in_block)
     localizer = PSPLocalizer(max_epochs=1, hidden_size=8, random_state=0).fit(*videos)
     sizes = []
     take = AVFeatures.take
     monkeypatch.setattr(AVFeatures, "take", lambda X, rows, **kw: sizes.append(len(rows)) or take(X, rows, **kw))
     localizer.set_params(batch_size=7).predict(videos[0])
-    assert sizes == [7] * 8 + [4]
+    assert sizes == [min(size, 60 - start) for start in range(0, 60, size)]

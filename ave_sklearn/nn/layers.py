@@ -109,9 +109,14 @@ class Scaling(NamedTuple):
         torch.mul(x.sub_(self.mean), self.factor[rows] if self.factor.ndim else self.factor, out=out)
 
 
+def rows_in_block(row_size):
+    """Return how many rows of `row_size` numbers are worked on together, one at the least."""
+    return max(1, BLOCK_SIZE // max(1, row_size))
+
+
 def blocks(n_rows, row_size):
     """Return slices of `n_rows` rows of `row_size` numbers each; a block of them stays in the cache."""
-    step = max(1, BLOCK_SIZE // max(1, row_size))
+    step = rows_in_block(row_size)
     return [slice(start, start + step) for start in range(0, n_rows, step)]
 
 
