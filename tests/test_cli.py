@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -697,7 +698,9 @@ def test_a_signal_ends_the_work_and_leaves_nothing(tmp_path, number):
     videos = [str(write_video(tmp_path / f"{name}.mp4", fps=25, seconds=5)) for name in "abc"]
     options = ["--weights", "random", "--n-segments", "5", "--n-jobs", "2", "-o", str(tmp_path / "features")]
     command = [sys.executable, "-m", "ave_sklearn", "extract", *videos, *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    attended = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # whoever runs the tests may ignore Ctrl-C
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, preexec_fn=attended, **pipes) as process:
         while b"0/3" not in os.read(process.stderr.fileno(), 10_000):  # the progress bar: the networks are at work
             assert process.poll() is None
         time.sleep(1)
