@@ -1,6 +1,7 @@
 """Videos with their targets: read by batches, held on a device, and the statistics of their features."""
 
 import math
+import weakref
 
 import numpy as np
 import torch
@@ -44,32 +45,36 @@ class VideoDataset(Dataset):
     def __len__(self):
         return len(self.X)
 
-    def features(self, rows):
-        """Return the finite audio and visual features of `rows`, Tensors in memory, pinned for a GPU."""
-        audio, visual = self.empty(len(rows), pin_memory=self.device.type == "cuda")
+    def features(self, rows, out=None):
+        """Return the finite audio and visual features of `rows`, in `out` or in new Tensors, pinned for a GPU."""
+        audio, visual = out or self.empty(len(rows), pin_memory=self.device.type == "cuda")
         with np.errstate(over="ignore"):  # values that `dtype` cannot hold are errors two lines on
             self.X.take(rows, out=(audio.numpy(), visual.numpy()))
         check_finite(audio.numpy(), "X.audio", rows)
         check_finite(visual.numpy(), "X.visual", rows)
         return audio, visual
 
-    def empty(self, n, map_type=None, **options):
-        """Return Tensors for the audio and the visual features of n videos; maps may be of another type."""
+    def empty(self, n, map_type=None, new=torch.empty, **options):
+        """Return Tensors for the audio and the visual features of n videos, by `new`; maps may be of another type."""
         size, dtype = self.X.map_size or (), getattr(torch, self.dtype.name)
         streams = ((), self.X.n_audio_features, dtype), (size, self.X.n_visual_features, size and map_type or dtype)
-        return [torch.empty(n, self.X.n_segments, *at, d, dtype=kind, **options) for at, d, kind in streams]
+        return [new((n, self.X.n_segments, *at, d), dtype=kind, **options) for at, d, kind in streams]
 
-    def batch(self, rows):
+    def batch(self, rows, new=torch.empty):
         """Return ``(Batch, (target, weight))`` of `rows`."""
-        return Batch(self, rows), (self.target[rows], self.weight[rows])
+        return Batch(self, rows, new), (self.target[rows], self.weight[rows])
 
-    def parts(self, rows):
-        """Yield a slice of `rows` with its features on the device: by blocks in memory, all at once on a GPU."""
+    def parts(self, rows, room):
+        """Yield a slice of `rows` with its features on the device: by blocks in memory, all at once on a GPU.
+
+        In memory they are put into `room`, Tensors for all `rows`, if these have the dataset's type.
+        """
+        in_place = room[0].dtype == room[1].dtype
         if self.held is not None:
             yield slice(None), [x[torch.from_numpy(rows).to(self.device)] for x in self.held]
         elif self.device.type == "cpu":
             for part in blocks(len(rows), self.X.shape[1]):
-                yield part, self.features(rows[part])
+                yield part, self.features(rows[part], [x[part] for x in room] if in_place else None)
         else:
             yield slice(None), [x.to(self.device, non_blocking=True) for x in self.features(rows)]
 
@@ -97,10 +102,12 @@ class Batch:
     ----------
     dataset : VideoDataset
     rows : ndarray of int, of shape (n,)
+    new : callable, default=torch.empty
+        Called as torch.empty for the memory of the features.
     """
 
-    def __init__(self, dataset, rows):
-        self.dataset, self.rows = dataset, rows
+    def __init__(self, dataset, rows, new=torch.empty):
+        self.dataset, self.rows, self.new = dataset, rows, new
         self.n_visual_axes = 5 if dataset.X.map_size else 3
 
     def __len__(self):
@@ -118,14 +125,40 @@ class Batch:
         map_type : torch.dtype or None
             Type of the visual features when they are maps; None is that of the dataset.
         """
-        results = self.dataset.empty(len(self), map_type, device=self.dataset.device)
-        for part, streams in self.dataset.parts(self.rows):
+        results = self.dataset.empty(len(self), map_type, self.new, device=self.dataset.device)
+        for part, streams in self.dataset.parts(self.rows, results):
             for x, scaling, result in zip(streams, scalings, results, strict=True):
-                if scaling is None:
-                    result[part] = x
-                else:
+                if scaling is not None:
                     scaling.write(x, part, result[part])
+                elif x.data_ptr() != result[part].data_ptr():
+                    result[part] = x
         return results
+
+
+class BatchMemory:
+    """Memory for one batch after the other: what no Tensor is on any more is used again.
+
+    The system would take tens of MB back after each batch and clear them for the next one; and between pieces of that
+    size the heap gets holes that nothing fits into.
+    """
+
+    def __init__(self):
+        self.free = []
+
+    def empty(self, shape, *, dtype, device):
+        """Return an uninitialised Tensor; on a GPU a new one, whose memory PyTorch uses again itself."""
+        if device.type != "cpu":
+            return torch.empty(shape, dtype=dtype, device=device)
+        size = math.prod(shape) * dtype.itemsize
+        place = next((place for place, memory in enumerate(self.free) if memory.size >= size), None)
+        memory = np.empty(size, np.uint8) if place is None else self.free.pop(place)
+        lent = memory[:size]  # lives as long as the Tensors on it
+        weakref.finalize(lent, self.give_back, memory)
+        return torch.from_numpy(lent).view(dtype).view(shape)
+
+    def give_back(self, memory):
+        """Take memory that is free again."""
+        self.free = sorted([*self.free, memory], key=len)  # the smallest that is large enough comes first
 
 
 class BatchIterator:
@@ -149,8 +182,9 @@ class BatchIterator:
         self.dataset.X.check_files()
         n = len(self.dataset)
         order = np.arange(n) if self.random_state is None else self.random_state.permutation(n)
+        memory = BatchMemory()
         for start in range(0, n, self.batch_size):
-            yield self.dataset.batch(order[start : start + self.batch_size])
+            yield self.dataset.batch(order[start : start + self.batch_size], memory.empty)
 
 
 def prediction_batch_size(X, batch_size):

@@ -8,7 +8,7 @@ from skorch.callbacks import Callback
 
 from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
 from ave_sklearn import _base as base
-from ave_sklearn._batches import VideoDataset
+from ave_sklearn._batches import BatchIterator, VideoDataset
 from ave_sklearn._targets import split_rows
 from ave_sklearn._training import learning_rate_callbacks
 from ave_sklearn.nn import StandardizedNetwork, set_dropout_generator
@@ -200,6 +200,22 @@ def test_features_are_scaled_and_cast_on_their_way(videos, held, map_type, train
     for x, y, rtol in zip(got, expected, (1e-6, 1e-6 if map_type == torch.float32 else 2**-8), strict=True):
         assert torch.allclose(x.float(), y, rtol=rtol, atol=1e-6)
         assert (x == 0).any() == training  # dropout
+
+
+@pytest.mark.parametrize("map_type", [torch.float32, torch.bfloat16])
+def test_memory_of_a_batch_serves_the_next_one(videos, map_type):
+    batches = BatchIterator(VideoDataset(videos[0], "float32"), 25)  # 25, 25 and 10 videos
+    places = [[x.data_ptr() for x in batch.features(map_type=map_type)] for batch, _ in batches]
+    assert places[0] == places[1] == places[2]
+
+
+@pytest.mark.parametrize("part", [lambda x: x, lambda x: x[3, :2], lambda x: x.flatten().numpy()])
+def test_memory_of_what_is_kept_of_a_batch_is_not_touched(videos, part):
+    dataset = VideoDataset(videos[0], "float32")
+    kept = [[part(x) for x in batch.features()] for batch, _ in BatchIterator(dataset, 20)]
+    for batch, start in zip(kept, range(0, 60, 20), strict=True):
+        for x, expected in zip(batch, videos[0].take(slice(start, start + 20)), strict=True):
+            assert_array_equal(x, part(torch.from_numpy(expected)))
 
 
 def test_features_that_do_not_fit_are_read_batch_by_batch(videos):

@@ -3,7 +3,7 @@
 What :class:`ave_sklearn.nn.AVGA` computes, for 490 regions of 512 features a video of the AVE dataset, is most of the
 work of the networks that attend to regions. Layer by layer it goes through memory a dozen times; here a block of
 pictures goes through all layers before the next one does. For the backward pass only the hidden units are kept, and the
-small layers behind them.
+small layers behind them; in blocks too, because many equal pieces of memory are found again where a large one is not.
 """
 
 import torch
@@ -48,19 +48,21 @@ def region_attention(regions, key, visual, visual_key, score):
         return attend(dtype, *arguments)
 
 
-def attend(dtype, regions, key, u, b, p, w, hidden=None, units=None):
-    """Return pooled features (m, d) and attention (m, N); fill `hidden` (m, N, h) and `units` (m, N, k), if given."""
+def attend(dtype, regions, key, u, b, p, w, kept=None):
+    """Return pooled features (m, d) and attention (m, N).
+
+    `kept`, a list, gets the hidden units (m' N, h) and the tanh units (m', N, k) of each block of m' pictures.
+    """
     pooled, attention = [], []
     u, b, p = u.to(dtype).t().contiguous(), b.to(dtype), p.to(dtype)  # stored so that bfloat16 multiplies faster
     for block in picture_blocks(regions, u.shape[1]):
         x = regions[block].to(dtype)
-        out = None if hidden is None else hidden[block].flatten(0, 1)
-        h = torch.addmm(b, x.flatten(0, 1), u, out=out).relu_()
+        h = torch.addmm(b, x.flatten(0, 1), u).relu_()
         t = (h @ p.t()).to(key.dtype).view(*x.shape[:2], -1).add_(key[block]).tanh_()
         attention.append((t @ w[0]).softmax(-1))
         pooled.append(torch.bmm(attention[-1].unsqueeze(1).to(dtype), x).squeeze(1))
-        if units is not None:
-            units[block] = t
+        if kept is not None:
+            kept += h, t
     return torch.cat(pooled), torch.cat(attention)
 
 
@@ -76,23 +78,22 @@ class RegionAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx, dtype, regions, key, u, b, p, w):
         """Return pooled features and attention; keep the hidden and the tanh units."""
-        ctx.dtype = dtype
-        hidden = regions.new_empty(*regions.shape[:2], len(u), dtype=dtype)
-        units = regions.new_empty(*regions.shape[:2], len(p), dtype=key.dtype)
-        pooled, attention = attend(dtype, regions, key, u, b, p, w, hidden, units)
-        ctx.save_for_backward(regions, key, u, b, p, w, hidden, units, attention)
+        ctx.dtype, kept = dtype, []
+        pooled, attention = attend(dtype, regions, key, u, b, p, w, kept)
+        ctx.save_for_backward(regions, key, u, b, p, w, attention, *kept)
         return pooled, attention
 
     @staticmethod
     @once_differentiable
     def backward(ctx, d_pooled, d_attention):
         """Return the gradients; those of weights are summed over blocks in the weights' own type."""
-        regions, key, u, b, p, w, hidden, units, attention = ctx.saved_tensors
+        regions, key, u, b, p, w, attention, *kept = ctx.saved_tensors
         d_regions = torch.empty_like(regions) if ctx.needs_input_grad[1] else None
         d_key, d_u, d_b, d_p, d_w = map(torch.zeros_like, (key, u, b, p, w))
         u, p, d_pooled = u.to(ctx.dtype), p.to(ctx.dtype), d_pooled.to(ctx.dtype)
-        for block in picture_blocks(regions, len(u)):
-            x, h, t, alpha = regions[block].to(ctx.dtype), hidden[block].flatten(0, 1), units[block], attention[block]
+        d_hidden = torch.empty_like(kept[0])  # of one block after the other
+        for block, h, t in zip(picture_blocks(regions, len(u)), kept[::2], kept[1::2], strict=True):
+            x, alpha = regions[block].to(ctx.dtype), attention[block]
             d_alpha = torch.bmm(d_pooled[block].unsqueeze(1), x.transpose(1, 2)).squeeze(1) + d_attention[block]
             d_score = alpha * (d_alpha - (alpha * d_alpha).sum(1, keepdim=True))
             d_w += d_score.flatten() @ t.flatten(0, 1)
@@ -100,7 +101,7 @@ class RegionAttention(torch.autograd.Function):
             d_key[block] = d_t.sum(1 if key.shape[1] == 1 else 2, keepdim=True)
             d_t = d_t.flatten(0, 1).to(ctx.dtype)
             add_product(d_p, d_t.t(), h)
-            d_h = d_t @ p
+            d_h = torch.mm(d_t, p, out=d_hidden[: len(d_t)])
             torch.ops.aten.threshold_backward.grad_input(d_h, h, 0, grad_input=d_h)  # of the ReLU
             d_b += d_h.sum(0)
             add_product(d_u, d_h.t(), x.flatten(0, 1))
