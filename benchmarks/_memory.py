@@ -23,13 +23,11 @@ class PeakMemory:
 
     def __init__(self):
         self.before = self.anonymous = anonymous_memory()
-        threading.Thread(target=self.watch, daemon=True).start()
+        call_repeatedly(self.look, 0.002)
 
-    def watch(self):
-        """Look every two milliseconds, for as long as the process lives."""
-        while True:
-            self.anonymous = max(self.anonymous, anonymous_memory())
-            time.sleep(0.002)
+    def look(self):
+        """Note what there is now, if it is the most so far."""
+        self.anonymous = max(self.anonymous, anonymous_memory())
 
     @property
     def total(self):
@@ -61,14 +59,23 @@ class TreePeak:
     def __init__(self):
         torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
         self.imports, self.bytes = anonymous_memory(), 0
-        threading.Thread(target=self.watch, daemon=True).start()
+        call_repeatedly(self.look, 0.005)
 
-    def watch(self):
-        """Look every five milliseconds, for as long as the process lives."""
+    def look(self):
+        """Note what there is now, if it is the most so far."""
+        sizes = [anonymous_memory(pid) for pid in process_tree(os.getpid())]
+        self.bytes = max(self.bytes, sum(max(0, size - self.imports) for size in sizes))
+
+
+def call_repeatedly(look, pause):
+    """Call `look` in a thread, every `pause` seconds, for as long as the process lives."""
+
+    def run():
         while True:
-            sizes = [anonymous_memory(pid) for pid in process_tree(os.getpid())]
-            self.bytes = max(self.bytes, sum(max(0, size - self.imports) for size in sizes))
-            time.sleep(0.005)
+            look()
+            time.sleep(pause)
+
+    threading.Thread(target=run, daemon=True).start()
 
 
 def process_tree(pid):

@@ -159,23 +159,27 @@ def layout(matrix):
     return tuple(matrix.shape), matrix.stride(-2) == 1 and matrix.shape[-1] > 1
 
 
+def products_of(work):
+    """Return the operands' layouts of the matrix products in `work`, a callable, in order."""
+    recorder = ProductRecorder()
+    with warnings.catch_warnings(action="ignore"), torch.backends.mkldnn.flags(enabled=False):
+        with recorder:  # without oneDNN the LSTM's products come one by one
+            work()
+    return recorder.products
+
+
 class Products:
-    """The matrix products of an epoch over :class:`PlainLoop`, on operands that are there already.
+    """Matrix products alone, on operands that are there already.
 
     Parameters
     ----------
-    loop : PlainLoop
-    train : bool
-        Forward and backward, or forward alone.
+    layouts : list of pairs
+        See :func:`products_of`.
     dtype : torch.dtype
     """
 
-    def __init__(self, loop, train, dtype):
-        recorder = ProductRecorder()
-        with warnings.catch_warnings(action="ignore"), torch.backends.mkldnn.flags(enabled=False):
-            with recorder:  # without oneDNN the LSTM's products come one by one
-                loop.epoch() if train else loop.predict()
-        self.products = [self.operands(*pair, dtype) for pair in recorder.products]
+    def __init__(self, layouts, dtype):
+        self.products = [self.operands(*pair, dtype) for pair in layouts]
 
     def operands(self, left, right, dtype):
         """Return two matrices and room for their product; alike ones are the same."""
@@ -290,7 +294,9 @@ def run(doc, ways_of, once):
 
 def machine():
     """Return a line about the processor, the threads and the versions."""
-    names = re.findall(r"model name\s+: (.+)", Path("/proc/cpuinfo").read_text())
+    cpuinfo = Path("/proc/cpuinfo").read_text()
+    names = re.findall(r"model name\s+: (.+)", cpuinfo)
+    flags = set(cpuinfo.split())
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "skorch", "scikit-learn", "numpy"))
-    kinds = [name for name in ("avx2", "avx512_f", "avx512_bf16", "amx_bf16") if torch.cpu.get_capabilities().get(name)]
+    kinds = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in flags]
     return f"{len(names)} x {names[0]} ({', '.join(kinds)}), {torch.get_num_threads()} threads; {versions}\n"

@@ -10,7 +10,7 @@ imports and the features.
 
 import numpy as np
 import torch
-from _speed import PRECISIONS, PlainLoop, Products, make_case, run
+from _speed import PRECISIONS, PlainLoop, Products, make_case, products_of, run
 
 from ave_sklearn import PSPLocalizer
 from ave_sklearn._batches import BatchIterator, VideoDataset
@@ -53,11 +53,11 @@ class Steps:
 def ways_of(X, y, batch_size):
     """Return what is measured, a dict of callables; the estimator's tell their seconds themselves."""
     loop = PlainLoop(X, y, batch_size)
-    ways = {"plain loop": loop.epoch}
+    ways, layouts = {"plain loop": loop.epoch}, products_of(loop.epoch)
     for precision, dtype in PRECISIONS.items():
         ways[f"ave_sklearn, {precision}"] = lambda p=precision: fit(X, y, p, batch_size).history_[-1]["dur"]
         ways[f"its steps, {precision}"] = Steps(X, y, precision, batch_size).run
-        ways[f"products, {precision}"] = Products(loop, True, dtype).run
+        ways[f"products, {precision}"] = Products(layouts, dtype).run
     return ways
 
 

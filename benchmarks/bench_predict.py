@@ -5,7 +5,7 @@ fitted PSPLocalizer.
 """
 
 import torch
-from _speed import PRECISIONS, PlainLoop, Products, make_case, run
+from _speed import PRECISIONS, PlainLoop, Products, make_case, products_of, run
 from bench_fit import fit, outputs_of
 
 from ave_sklearn._batches import BatchIterator, VideoDataset
@@ -14,13 +14,13 @@ from ave_sklearn._batches import BatchIterator, VideoDataset
 def ways_of(X, y, batch_size):
     """Return what is measured, a dict of callables."""
     loop = PlainLoop(X, y, batch_size)
-    ways = {"plain loop": loop.predict}
+    ways, layouts = {"plain loop": loop.predict}, products_of(loop.predict)
     for precision, dtype in PRECISIONS.items():
         localizer = fit(X[:batch_size], y[:batch_size], precision, batch_size, max_epochs=1)
         batches = [batch.features() for batch, _ in BatchIterator(VideoDataset(X, "float32"), batch_size)]
         ways[f"ave_sklearn, {precision}"] = lambda localizer=localizer: localizer.predict_proba(X)
         ways[f"its steps, {precision}"] = lambda net=localizer.net_, batches=batches: evaluate(net, batches)
-        ways[f"products, {precision}"] = Products(loop, False, dtype).run
+        ways[f"products, {precision}"] = Products(layouts, dtype).run
     return ways
 
 

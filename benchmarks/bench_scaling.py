@@ -26,7 +26,7 @@ from ave_sklearn import AVFeatures, PSPLocalizer
 
 SIZES = {"n_videos": 256, "n_segments": 10, "n_regions": 49}
 SERIES = {
-    "n_videos, maps": ("n_videos", [250, 1000, 4000], {}),
+    "n_videos, maps": ("n_videos", [1000, 10_000, 100_000], {}),
     "n_videos, pooled": ("n_videos", [1000, 10_000, 100_000], {"n_regions": 0}),
     "n_segments": ("n_segments", [5, 10, 30, 60, 120], {"n_videos": 64}),
     "n_regions": ("n_regions", [1, 4, 9, 49, 100, 196], {}),

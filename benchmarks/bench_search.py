@@ -25,6 +25,7 @@ import pandas as pd
 from _memory import TreePeak
 from _speed import N_VIDEOS, interleaved, machine, make_case
 from _tables import print_markdown
+from joblib.externals.loky import get_reusable_executor
 from sklearn.model_selection import GridSearchCV
 
 from ave_sklearn import AVFeatures, PSPLocalizer
@@ -50,23 +51,25 @@ def mb_from_disk():
 
 
 def drop_from_page_cache(files):
-    """Have the next reader of `files` read from the disk."""
+    """Have the next reader of `files` read from the disk; nobody may have them mapped."""
+    get_reusable_executor().shutdown()
     for path in files:
         with open(path, "rb") as stream:
             os.fsync(stream.fileno())
             os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def print_searches(stored, in_memory, y, files):
+def print_searches(files, y):
     """Print seconds and reads of the search over tau and lam, and the greatest difference of its scores."""
     rows, scores = [], []
-    for where, X in (("files", stored), ("memory", in_memory)):
+    for where in "files", "memory":
+        X = AVFeatures(*map(np.load, files)) if where == "memory" else AVFeatures.from_npy(*files)
         drop_from_page_cache(files)
         start, before = time.perf_counter(), mb_from_disk()
         scores.append(search(X, y, TWELVE, 2).cv_results_["mean_test_score"])
         rows.append({"features in": where, "seconds": time.perf_counter() - start, "MB read": mb_from_disk() - before})
     print_markdown(pd.DataFrame(rows))
-    print(f"\nfeatures: {stored.nbytes / 1e6:.0f} MB; greatest difference of scores: {np.ptp(scores, axis=0).max()}\n")
+    print(f"\nfeatures: {X.nbytes / 1e6:.0f} MB; greatest difference of scores: {np.ptp(scores, axis=0).max()}\n")
 
 
 def print_share_of_reading(X, y):
@@ -114,7 +117,7 @@ def main():
         peak.bytes = 0
         search(X, y, NINE, 5)
         print(f"9 candidates, 5 folds, 2 jobs: {peak.bytes / 1e6:.0f} MB beyond {peak.imports / 1e6:.0f} of imports\n")
-        print_searches(X, AVFeatures(*X.take()), y, files)
+        print_searches(files, y)
         print_share_of_reading(X, y)
     print_bound_of_training_together()
 

@@ -35,11 +35,15 @@ def test_plain_loop_has_the_estimators_network(speed, case):
 
 def test_products_are_those_of_the_loop(speed):
     loop = speed.PlainLoop(*speed.make_case("maps", 3), batch_size=3)
-    shapes = [(tuple(a.shape), tuple(b.shape)) for a, b, _ in speed.Products(loop, False, torch.float32).products]
+    shapes = multiplied(speed, loop.predict)
     assert ((3 * 10 * 49, 512), (512, 512)) in shapes  # U of AVGA
     assert ((3, 10, 128), (3, 128, 10)) in shapes  # all pairs of Eq. 1
-    backward = [(tuple(a.shape), tuple(b.shape)) for a, b, _ in speed.Products(loop, True, torch.float32).products]
-    assert ((512, 3 * 10 * 49), (3 * 10 * 49, 512)) in backward
+    assert ((512, 3 * 10 * 49), (3 * 10 * 49, 512)) in multiplied(speed, loop.epoch)
+
+
+def multiplied(speed, work):
+    products = speed.Products(speed.products_of(work), torch.float32).products
+    return [(tuple(a.shape), tuple(b.shape)) for a, b, _ in products]
 
 
 @pytest.mark.parametrize("script", ["bench_fit.py", "bench_predict.py"])
@@ -63,3 +67,24 @@ def test_profile_says_where_an_epoch_goes():
     assert all(share > 0 for part, share in shares.items() if part != "clipping and AdamW"), shares
     assert 97 <= sum(shares.values()) <= 103  # rounded
     assert shares["attention over regions, backward"] > shares["LSTMs, forward"]
+
+
+def test_searches_on_files_and_in_memory_agree(speed, tmp_path, monkeypatch, capsys):
+    import bench_search
+
+    monkeypatch.setattr(bench_search, "TWELVE", {"lam": [0, 10]})
+    files = [tmp_path / "audio.npy", tmp_path / "visual.npy"]
+    y = bench_search.write(files, 56)  # two of each event
+    bench_search.print_searches(files, y)
+    printed = capsys.readouterr().out
+    assert "greatest difference of scores: 0.0\n" in printed
+    rows = [re.split(r" *\| *", line)[1:-1] for line in printed.splitlines()[2:4]]
+    assert [row[0] for row in rows] == ["files", "memory"] and all(float(row[1]) > 0 for row in rows)
+
+
+def test_scaling_measures_in_a_process_of_its_own(speed, tmp_path):
+    import bench_scaling
+
+    measured = bench_scaling.measure_apart({"n_videos": 8, "n_segments": 5, "n_regions": 4}, tmp_path)
+    assert len(measured) == 4 and all(value > 0 for value in measured.values()), measured
+    assert not list(tmp_path.iterdir())
