@@ -212,9 +212,13 @@ def feature_statistics(dataset):
     statistics : tuple of (mean, scale) for audio and for visual
         `mean` is an ndarray of shape (d,), `scale` the root of the features' mean variance (1 if that is 0).
     """
-    scalers = StandardScaler(), StandardScaler()
+    streams = [(StandardScaler(), StandardScaler()) for _ in range(2)]
     for rows in dataset.blocks():
-        for scaler, tensor in zip(scalers, dataset.features(rows), strict=True):
-            flat, weight = tensor.flatten(0, -2).numpy(), dataset.weight[rows].numpy()
-            scaler.partial_fit(flat, sample_weight=np.repeat(weight, len(flat) // len(weight)))
-    return tuple((scaler.mean_, np.sqrt(scaler.var_.mean()) or 1.0) for scaler in scalers)
+        weight = dataset.weight[rows].numpy()
+        for (means, variances), x in zip(streams, dataset.features(rows), strict=True):
+            x = x.flatten(1, -2)
+            mean = x.mean(1, keepdim=True)
+            means.partial_fit(mean.squeeze(1).numpy(), sample_weight=weight)
+            variances.partial_fit(x.sub_(mean).square_().mean(1).numpy(), sample_weight=weight)
+    # a feature's variance is that of the videos' means, plus the mean of the variances within videos
+    return tuple((m.mean_, np.sqrt((m.var_ + v.mean_).mean()) or 1.0) for m, v in streams)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from skorch.callbacks import Callback
 
-from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
+from ave_sklearn import AVFeatures, PSPLocalizer, WeakPSPLocalizer
 from ave_sklearn import _base as base
-from ave_sklearn._batches import BatchIterator, VideoDataset
+from ave_sklearn._batches import BatchIterator, VideoDataset, feature_statistics
 from ave_sklearn._targets import split_rows
 from ave_sklearn._training import learning_rate_callbacks
 from ave_sklearn.nn import StandardizedNetwork, set_dropout_generator
@@ -200,6 +200,24 @@ def test_features_are_scaled_and_cast_on_their_way(videos, held, map_type, train
     for x, y, rtol in zip(got, expected, (1e-6, 1e-6 if map_type == torch.float32 else 2**-8), strict=True):
         assert torch.allclose(x.float(), y, rtol=rtol, atol=1e-6)
         assert (x == 0).any() == training  # dropout
+
+
+@pytest.mark.parametrize("maps", [False, True])
+def test_statistics_are_those_of_all_segments_and_regions(videos, maps, monkeypatch):
+    monkeypatch.setattr("ave_sklearn.nn.layers.BLOCK_SIZE", 7 * videos[0].shape[1])  # blocks of seven videos
+    audio, visual = videos[0].take()
+    audio = 1000 + audio  # far from 0
+    if not maps:
+        visual = visual.mean((2, 3))
+    weight = np.linspace(0.5, 2, 60)
+    statistics = feature_statistics(VideoDataset(AVFeatures(audio, visual), "float32", weight=weight))
+    for (mean, scale), x in zip(statistics, (audio, visual), strict=True):
+        flat = x.reshape(60, -1, x.shape[-1]).astype(float)
+        weights = np.broadcast_to(weight[:, None, None], flat.shape)
+        expected = np.average(flat, axis=(0, 1), weights=weights)
+        variance = np.average((flat - expected) ** 2, axis=(0, 1), weights=weights)
+        assert_allclose(mean, expected, rtol=1e-6, atol=1e-6)
+        assert_allclose(scale, np.sqrt(variance.mean()), rtol=1e-5)
 
 
 @pytest.mark.parametrize("map_type", [torch.float32, torch.bfloat16])
