@@ -3,7 +3,6 @@
 import argparse
 import json
 import re
-import statistics
 import subprocess
 import sys
 import time
@@ -205,7 +204,7 @@ class Products:
 
 # ---------------------------------------------------------------------- measuring
 def interleaved(ways, repeats):
-    """Return the median seconds of each way, after a first round that does not count.
+    """Return the seconds of each way, a DataFrame with a row for each round behind a first that does not count.
 
     Parameters
     ----------
@@ -219,7 +218,15 @@ def interleaved(ways, repeats):
             start = time.perf_counter()
             own = way()
             seconds[name].append(own if isinstance(own, float) else time.perf_counter() - start)
-    return {name: statistics.median(values[1:]) for name, values in seconds.items()}
+    return pd.DataFrame(seconds).iloc[1:]
+
+
+def ratio(seconds, way, other):
+    """Return how many times the seconds of another a way takes, the median over the rounds of :func:`interleaved`.
+
+    The speed of a machine changes from one round to the next more than within one.
+    """
+    return (seconds[way] / seconds[other]).median()
 
 
 def memory_apart(*about):
@@ -244,15 +251,14 @@ def table_of(case, ways, about, repeats):
     rows = []
     for way in ("plain loop", *(f"ave_sklearn, {precision}" for precision in PRECISIONS)):
         precision = way.partition(", ")[2]
-        overhead = 100 * (seconds[way] / seconds[f"its steps, {precision}"] - 1) if precision else ""
         rows.append(
             {
                 "features": case,
                 "way": way,
-                "seconds": f"{seconds[way]:.4f}",
-                "times faster": seconds["plain loop"] / seconds[way],
-                "of products": seconds[way] / seconds[f"products, {precision or 'float32'}"],
-                "overhead %": overhead,
+                "seconds": f"{seconds[way].median():.4f}",
+                "times faster": ratio(seconds, "plain loop", way),
+                "of products": ratio(seconds, way, f"products, {precision or 'float32'}"),
+                "overhead %": 100 * (ratio(seconds, way, f"its steps, {precision}") - 1) if precision else "",
                 "memory MB": memory_apart(way, case, *about),
             }
         )

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from _memory import TreePeak
-from _speed import N_VIDEOS, interleaved, machine, make_case
+from _speed import N_VIDEOS, interleaved, machine, make_case, ratio
 from _tables import print_markdown
 from joblib.externals.loky import get_reusable_executor
 from sklearn.model_selection import GridSearchCV
@@ -81,7 +81,7 @@ def print_share_of_reading(X, y):
             batch.features()
 
     seconds = interleaved({"reading": read, "epoch": lambda: epoch(X, y)}, 3)
-    print(f"reading and checking: {100 * seconds['reading'] / seconds['epoch']:.1f} % of an epoch\n")
+    print(f"reading and checking: {100 * ratio(seconds, 'reading', 'epoch'):.1f} % of an epoch\n")
 
 
 def print_bound_of_training_together():
@@ -91,9 +91,8 @@ def print_bound_of_training_together():
         videos = make_case(case, 2 * TOGETHER)
         ways = {size: partial(epoch, *videos, batch_size=size) for size in (TOGETHER // N_CANDIDATES, TOGETHER)}
         seconds = interleaved(ways, 5)
-        row = {f"batches of {size}, s": f"{value:.3f}" for size, value in seconds.items()}
-        alone, together = seconds.values()
-        rows.append({"features": case, **row, "at most times faster": alone / together})
+        row = {f"batches of {size}, s": f"{value:.3f}" for size, value in seconds.median().items()}
+        rows.append({"features": case, **row, "at most times faster": ratio(seconds, *ways)})
     print_markdown(pd.DataFrame(rows))
 
 
