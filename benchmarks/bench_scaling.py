@@ -50,34 +50,31 @@ def make(folder, n_videos, n_segments, n_regions):
     return AVFeatures.from_npy(*files), y
 
 
-def measure(folder, sizes):
-    """Fit one epoch and predict in this process; print what they took, as JSON."""
+def measure(folder, sizes, job):
+    """Fit one epoch or predict in this process; print what it took, as JSON."""
     X, y = make(folder, **sizes)
     localizer = PSPLocalizer(max_epochs=1, tau=0.95 / sizes["n_segments"], background=0, random_state=0)
-    localizer.fit(X[:2], y[:2])  # what PyTorch imports when it first trains
+    localizer.fit(X[:2], y[:2]).predict(X[:2])  # what PyTorch imports for its first of each
+    videos = (X, y) if job == "fit" else (X,)
     memory, start = PeakMemory(), time.perf_counter()
-    localizer.fit(X, y)
-    seconds, epoch = time.perf_counter() - start, localizer.history_[0]["dur"]
-    fit_memory, start = memory.anonymous - memory.before, time.perf_counter()
-    localizer.predict(X)
-    per_1000 = 1000 / len(X)
-    print(
-        json.dumps(
-            {
-                "epoch s / 1000": epoch * per_1000,
-                "statistics s / 1000": (seconds - epoch) * per_1000,
-                "predict s / 1000": (time.perf_counter() - start) * per_1000,
-                "memory of fit MB": fit_memory / 1e6,
-            }
-        )
-    )
+    getattr(localizer, job)(*videos)
+    seconds, megabytes = time.perf_counter() - start, (memory.anonymous - memory.before) / 1e6
+    parts = {"predict": seconds}
+    if job == "fit":
+        epoch = localizer.history_[0]["dur"]
+        parts = {"epoch": epoch, "statistics": seconds - epoch}
+    per_1000 = {f"{part} s / 1000": 1000 * value / len(X) for part, value in parts.items()}
+    print(json.dumps({**per_1000, f"memory of {job} MB": megabytes}))
 
 
 def measure_apart(sizes, folder):
-    """Measure in a fresh process."""
-    with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        command = [sys.executable, __file__, "--folder", temporary, "--sizes", json.dumps(sizes)]
-        return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    """Measure a fit and a prediction, each in a fresh process."""
+    took = {}
+    for job in ("fit", "predict"):
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            command = [sys.executable, __file__, "--folder", temporary, "--apart", json.dumps([sizes, job])]
+            took |= json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    return took
 
 
 def main():
@@ -85,10 +82,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", help="where to make the temporary folders")
     parser.add_argument("--series", nargs="+", choices=SERIES, default=list(SERIES))
-    parser.add_argument("--sizes", help=argparse.SUPPRESS)
+    parser.add_argument("--apart", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.sizes:
-        measure(args.folder, json.loads(args.sizes))
+    if args.apart:
+        measure(args.folder, *json.loads(args.apart))
         return
     print(machine())
     for series in args.series:

@@ -85,6 +85,6 @@ def test_searches_on_files_and_in_memory_agree(speed, tmp_path, monkeypatch, cap
 def test_scaling_measures_in_a_process_of_its_own(speed, tmp_path):
     import bench_scaling
 
-    measured = bench_scaling.measure_apart({"n_videos": 8, "n_segments": 5, "n_regions": 4}, tmp_path)
-    assert len(measured) == 4 and all(value > 0 for value in measured.values()), measured
+    measured = bench_scaling.measure_apart({"n_videos": 64, "n_segments": 5, "n_regions": 4}, tmp_path)
+    assert len(measured) == 5 and all(value > 0 for value in measured.values()), measured
     assert not list(tmp_path.iterdir())
