@@ -282,8 +282,8 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         y : ndarray of shape (n, T)
             (n,) after a fit on one label a one-segment video.
         """
-        codes = self.predict_proba(X).argmax(-1)
-        return self.classes_[codes]
+        codes, _ = self._segment_codes(X)
+        return self.classes_[codes[:, 0] if self._flat_ else codes]
 
     def score(self, X, y, sample_weight=None):
         """Return the segment accuracy, the paper's metric.
@@ -303,7 +303,7 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_features(self, X, reset=False)
-        codes = self._segment_proba(X).argmax(-1)
+        codes, _ = self._segment_codes(X)
         reference = self._encode(self._supervision.reference, y, X, self.classes_, strict=False)
         weight = None if sample_weight is None else check_weights(sample_weight, X)
         return code_accuracy(np.searchsorted(reference.classes, self.classes_)[codes], reference, weight)
@@ -324,16 +324,16 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         events : DataFrame
             Columns video, onset, offset (seconds), event_label, score (mean probability of the label).
         """
-        return self._events(self._segment_proba(X), segment_duration, videos)
+        return self._events(*self._segment_codes(X), segment_duration, videos)
 
-    def _events(self, proba, segment_duration, videos):
-        """Return the events of probabilities (n, T, C); see :meth:`predict_events`."""
+    def _events(self, codes, scores, segment_duration, videos):
+        """Return the events of class codes and their probabilities, both (n, T); see :meth:`predict_events`."""
         has_background = self.background in self.classes_.tolist()
         return segments_to_events(
-            self.classes_[proba.argmax(-1)],
+            self.classes_[codes],
             background=self.background if has_background else None,
             segment_duration=segment_duration,
-            scores=proba.max(-1),
+            scores=scores,
             videos=videos,
         )
 

@@ -33,7 +33,7 @@ def event_rows(localizer, X, clips):
 
 def _stretch_events(localizer, name, start, proba):
     """Return the events of successive seconds of a video, the first of which is `start`."""
-    events = localizer._events(proba[None], 1.0, [name])
+    events = localizer._events(proba.argmax(-1)[None], proba.max(-1)[None], 1.0, [name])
     events[["onset", "offset"]] += start
     return events
 

@@ -94,18 +94,51 @@ class OutputsMixin:
 
     def _segment_proba(self, X):
         """Return the probabilities (n, T, C) for all videos of `X`."""
-        return torch.cat([self._proba(outputs).cpu() for outputs in self._batches(X)]).numpy()
+        (proba,) = self._collect(X, lambda outputs: [self._proba(outputs)])
+        return proba
+
+    def _segment_codes(self, X):
+        """Return the most probable class of each segment and its probability, both (n, T)."""
+        scores, codes = self._collect(X, lambda outputs: self._proba(outputs).max(-1))
+        return codes, scores
 
     def _outputs(self, X, *names):
         """Return the network's outputs of these names for all videos of `X`, a list of ndarrays."""
-        batches = []
-        for outputs in self._batches(X):
+
+        def named(outputs):
             missing = [name for name in names if name not in outputs]
             if missing:
                 name = network_name(self._plan_["network"])
                 raise ValueError(f"network {name} does not give {missing}; it gives {list(outputs)}.")
-            batches.append([outputs[name].cpu() for name in names])
-        return [torch.cat(parts).numpy() for parts in zip(*batches, strict=True)]
+            return [outputs[name] for name in names]
+
+        return self._collect(X, named)
+
+    def _collect(self, X, choose):
+        """Return, for all videos of `X`, what `choose` returns for a batch; nothing else is kept.
+
+        Parameters
+        ----------
+        X : like `X` of :meth:`fit`
+        choose : callable
+            Takes the network's outputs for a batch and returns Tensors with a row for each of its videos.
+
+        Returns
+        -------
+        results : list of ndarrays
+        """
+        check_is_fitted(self)
+        X = validate_features(self, X, reset=False)
+        check_same_layout(self, X, self._plan_["layout"])
+        results, stop = None, 0
+        for outputs in self._batches(X):
+            parts = choose(outputs)
+            if results is None:
+                results = [part.new_empty((len(X), *part.shape[1:]), device="cpu") for part in parts]
+            start, stop = stop, stop + len(parts[0])
+            for result, part in zip(results, parts, strict=True):
+                result[start:stop] = part
+        return [result.numpy() for result in results]
 
     def _dataset(self, X, target=None, weight=None):
         """Return the videos of `X` as the network reads them where it is, with encoded targets and weights."""
@@ -113,10 +146,7 @@ class OutputsMixin:
         return VideoDataset(X, WEIGHTS[self._plan_["precision"]], target, weight, device)
 
     def _batches(self, X):
-        """Yield the network's outputs for `X`, batch by batch."""
-        check_is_fitted(self)
-        X = validate_features(self, X, reset=False)
-        check_same_layout(self, X, self._plan_["layout"])
+        """Yield the network's outputs for the AVFeatures `X`, batch by batch."""
         dataset = self._dataset(X)
         with memory_of_batches(self.batch_size):
             batches = BatchIterator(dataset, prediction_batch_size(X, self.batch_size))

@@ -51,6 +51,14 @@ def fit_with_limit(stored, megabytes, **params):
     return json.loads(done.stdout)
 
 
+def run(folder, script, *arguments):
+    """Run a script that imports the benchmarks' _memory, and return what it prints as JSON."""
+    (folder / "script.py").write_text(script)  # a file, for the processes that it starts
+    environment = {**os.environ, "PYTHONPATH": f"{BENCHMARKS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    command = [sys.executable, folder / "script.py", *arguments]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout)
+
+
 SEARCH = """
 import sys
 from _memory import TreePeak
@@ -71,11 +79,7 @@ if __name__ == "__main__":
 
 
 def test_search_in_two_processes(stored, tmp_path):
-    (tmp_path / "search.py").write_text(SEARCH)
-    environment = {**os.environ, "PYTHONPATH": f"{BENCHMARKS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
-    command = [sys.executable, tmp_path / "search.py", *stored]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
-    assert 60e6 < int(done.stdout) < 300e6
+    assert 60e6 < run(tmp_path, SEARCH, *stored) < 300e6
 
 
 def test_fit_and_predict_on_files_larger_than_the_memory_allowed(stored):
@@ -87,6 +91,33 @@ def test_fit_and_predict_on_files_larger_than_the_memory_allowed(stored):
 def test_batch_that_does_not_fit(stored):
     error = fit_with_limit(stored, 220, batch_size=320)["error"]
     assert error == "batch_size is 320, too many videos at once for this memory; wanted a smaller one, such as 80."
+
+
+PREDICTION = """
+import json
+from _memory import PeakMemory
+import numpy as np
+from ave_sklearn import AVFeatures, PSPLocalizer
+
+X = AVFeatures(np.zeros((20_000, 10, 2), np.float32), np.zeros((20_000, 10, 2), np.float32))
+y = np.arange(2000).reshape(200, 10) % 200
+localizer = PSPLocalizer(max_epochs=1, hidden_size=8, batch_size=8, background=0, random_state=0).fit(X[:200], y)
+localizer.predict_events(X[:100])
+took = {}
+for method in ("predict", "predict_events", "predict_proba"):
+    peak = PeakMemory()
+    getattr(localizer, method)(X)
+    took[method] = peak.anonymous - peak.before
+print(json.dumps(took))
+"""
+
+
+def test_predictions_keep_what_they_return_alone(tmp_path):
+    took = run(tmp_path, PREDICTION)
+    probabilities = 20_000 * 10 * 200 * 4
+    assert took["predict"] < 0.3 * probabilities, took
+    assert took["predict_events"] < 0.3 * probabilities, took
+    assert 0.9 * probabilities < took["predict_proba"] < 1.3 * probabilities, took
 
 
 @pytest.mark.parametrize("in_block, size", [(40, 40), (1000, 56), (3, 7)])
