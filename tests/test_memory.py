@@ -44,19 +44,17 @@ def stored(tmp_path_factory):
     return paths
 
 
-def fit_with_limit(stored, megabytes, **params):
-    """Fit and predict in a process that may have so many megabytes more than torch itself takes."""
-    command = [sys.executable, "-c", LIMITED, *stored, str(megabytes), json.dumps(params)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout)
-
-
 def run(folder, script, *arguments):
-    """Run a script that imports the benchmarks' _memory, and return what it prints as JSON."""
+    """Run a script, which may import the benchmarks' _memory, and return what it prints as JSON."""
     (folder / "script.py").write_text(script)  # a file, for the processes that it starts
     environment = {**os.environ, "PYTHONPATH": f"{BENCHMARKS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
     command = [sys.executable, folder / "script.py", *arguments]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout)
+
+
+def fit_with_limit(folder, stored, megabytes, **params):
+    """Fit and predict in a process that may have so many megabytes more than torch itself takes."""
+    return run(folder, LIMITED, *stored, str(megabytes), json.dumps(params))
 
 
 SEARCH = """
@@ -82,14 +80,14 @@ def test_search_in_two_processes(stored, tmp_path):
     assert 60e6 < run(tmp_path, SEARCH, *stored) < 300e6
 
 
-def test_fit_and_predict_on_files_larger_than_the_memory_allowed(stored):
-    result = fit_with_limit(stored, 220)
+def test_fit_and_predict_on_files_larger_than_the_memory_allowed(stored, tmp_path):
+    result = fit_with_limit(tmp_path, stored, 220)
     assert result["predicted"] == [320, 10]
     assert result["file"] > 320e6
 
 
-def test_batch_that_does_not_fit(stored):
-    error = fit_with_limit(stored, 220, batch_size=320)["error"]
+def test_batch_that_does_not_fit(stored, tmp_path):
+    error = fit_with_limit(tmp_path, stored, 220, batch_size=320)["error"]
     assert error == "batch_size is 320, too many videos at once for this memory; wanted a smaller one, such as 80."
 
 
