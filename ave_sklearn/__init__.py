@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 from ave_sklearn._version import __version__
 
 if TYPE_CHECKING:
-    from ave_sklearn._features import AVFeatures
-    from ave_sklearn.localizers import EventLocalizer, WeakEventLocalizer
-    from ave_sklearn.psp import PSPLocalizer, WeakPSPLocalizer
+    from ave_sklearn._features.container import AVFeatures
+    from ave_sklearn.localizers import EventLocalizer, PSPLocalizer, WeakEventLocalizer, WeakPSPLocalizer
 
 _HOME = {
-    "AVFeatures": "_features",
+    "AVFeatures": "_features.container",
     "EventLocalizer": "localizers",
-    "PSPLocalizer": "psp",
+    "PSPLocalizer": "localizers",
     "WeakEventLocalizer": "localizers",
-    "WeakPSPLocalizer": "psp",
+    "WeakPSPLocalizer": "localizers",
 }
 __all__ = [
     "AVFeatures",

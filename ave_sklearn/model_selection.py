@@ -15,9 +15,9 @@ from sklearn.model_selection import (
 )
 from sklearn.utils import check_consistent_length
 
-from ave_sklearn._events import video_category
 from ave_sklearn._random import own_random_state
-from ave_sklearn._scorers import find_attribute
+from ave_sklearn._targets.events import video_category
+from ave_sklearn.metrics._scorers import find_attribute
 
 __all__ = ["VideoStratifiedKFold", "cross_val_predict_proba", "video_category"]
 

@@ -20,7 +20,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ave_sklearn import AVFeatures
-from ave_sklearn._precision import multiplies_bfloat16
+from ave_sklearn._device import multiplies_bfloat16
 from ave_sklearn.datasets import load_av_digits
 from ave_sklearn.nn import AVGA, FullyLoss, PSPNet
 

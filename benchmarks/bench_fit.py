@@ -13,7 +13,7 @@ import torch
 from _speed import PRECISIONS, PlainLoop, Products, make_case, products_of, run
 
 from ave_sklearn import PSPLocalizer
-from ave_sklearn._batches import BatchIterator, VideoDataset
+from ave_sklearn._training.batches import BatchIterator, VideoDataset
 
 
 def fit(X, y, precision, batch_size, max_epochs=2):

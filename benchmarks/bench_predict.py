@@ -8,7 +8,7 @@ import torch
 from _speed import PRECISIONS, PlainLoop, Products, make_case, products_of, run
 from bench_fit import fit, outputs_of
 
-from ave_sklearn._batches import BatchIterator, VideoDataset
+from ave_sklearn._training.batches import BatchIterator, VideoDataset
 
 
 def ways_of(X, y, batch_size):

@@ -29,7 +29,7 @@ from joblib.externals.loky import get_reusable_executor
 from sklearn.model_selection import GridSearchCV
 
 from ave_sklearn import AVFeatures, PSPLocalizer
-from ave_sklearn._batches import BatchIterator, VideoDataset
+from ave_sklearn._training.batches import BatchIterator, VideoDataset
 from ave_sklearn.model_selection import VideoStratifiedKFold
 
 NINE = {"tau": [None, 0, 0.095], "lam": [0, 10, 100]}

@@ -13,7 +13,7 @@ from _tables import print_markdown
 from bench_fit import fit
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from ave_sklearn._batches import Batch
+from ave_sklearn._training.batches import Batch
 
 PARTS = {
     "reading, checking, scaling": ["Batch.features"],

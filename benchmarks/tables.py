@@ -35,8 +35,8 @@ from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 import ave_sklearn
-from ave_sklearn._events import video_category
-from ave_sklearn._networks import network_class
+from ave_sklearn._targets.events import video_category
+from ave_sklearn.localizers._networks import network_class
 
 BACKGROUND = "background"
 CAPTIONS = {

@@ -27,12 +27,12 @@ from ave_sklearn import (
     WeakPSPLocalizer,
     __version__,
 )
-from ave_sklearn._clips import clip_labels, join_clips
-from ave_sklearn._event_output import format_rows
-from ave_sklearn._feature_folder import match_names, read_features, write_features
-from ave_sklearn.cli import _setting, main
+from ave_sklearn.cli.commands import _setting, main
+from ave_sklearn.cli.folder import match_names, read_features, write_features
+from ave_sklearn.cli.output import format_rows
 from ave_sklearn.datasets import read_events, to_events, to_segments
 from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor, cut_clips
+from ave_sklearn.extraction._clips import clip_labels, join_clips
 
 N_SEGMENTS, LABELS = 3, ["cat", "dog"]
 FAST = ["--set", "max_epochs=2", "--set", "hidden_size=8", "--random-state", "0", "--quiet"]
@@ -528,7 +528,7 @@ def test_a_folder_without_its_last_file_is_not_read(folder, monkeypatch, n_moved
             raise KeyboardInterrupt
         moves.append(replace(*paths))
 
-    monkeypatch.setattr("ave_sklearn._feature_folder.os.replace", interrupted)
+    monkeypatch.setattr("ave_sklearn.cli.folder.os.replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_features(folder / "features", FakeExtractor(), [("120.mp4", 0.0)], force=True)
     with pytest.raises(FileNotFoundError, match="videos.csv is missing"):
@@ -577,7 +577,7 @@ def test_ctrl_c_exits_with_130(monkeypatch, capsys):
     def run_score(args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ave_sklearn.cli.run_score", run_score)
+    monkeypatch.setattr("ave_sklearn.cli.commands.run_score", run_score)
     assert main(["score", "m", "--features", "f", "--annotations", "e"]) == 130
     assert capsys.readouterr() == ("", "")
 
@@ -586,7 +586,7 @@ def test_an_error_of_the_code_is_not_hidden(monkeypatch):
     def run_score(args):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("ave_sklearn.cli.run_score", run_score)
+    monkeypatch.setattr("ave_sklearn.cli.commands.run_score", run_score)
     with pytest.raises(RuntimeError, match="a bug"):
         main(["score", "m", "--features", "f", "--annotations", "e"])
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from ave_sklearn._events import segments_to_events
+from ave_sklearn._targets.events import segments_to_events
 from ave_sklearn.datasets import read_events, to_events, to_segments
 
 HEADER = "filename,onset,offset,event_label\n"

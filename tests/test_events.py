@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from ave_sklearn._events import segments_to_events, video_category
+from ave_sklearn._targets.events import segments_to_events, video_category
 
 TEXT = np.array(["background", "cat", "dog"])
 labels_as_codes = arrays(int, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.integers(0, 2))

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from ave_sklearn.extraction import VGG19, VGGish, pca_quantize
-from ave_sklearn.extraction._features import caffe, imagenet
+from ave_sklearn.extraction._recipe import caffe, imagenet
 from ave_sklearn.extraction._weights import ENVIRONMENT_VARIABLE, find_weights, load_network, load_pca_params
 
 VGG19_CONVOLUTIONS = [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34]

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import GroupKFold, cross_val_score
 
-from ave_sklearn import AVFeatures, PSPLocalizer, _feature_files
+from ave_sklearn import AVFeatures, PSPLocalizer
+from ave_sklearn._features import files as feature_files
 from ave_sklearn.datasets import load_ave
 from ave_sklearn.datasets._ave_files import read_annotations, read_orders
 from ave_sklearn.datasets._ave_labels import check_background_labels, check_label_files, class_names, segment_labels
@@ -175,7 +176,7 @@ def test_as_frame(folder):
 @pytest.mark.parametrize("block_bytes", [1, 10**9])
 @pytest.mark.parametrize("split", ["train", "all"])
 def test_mean(folder, monkeypatch, block_bytes, split):
-    monkeypatch.setattr(_feature_files, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(feature_files, "BLOCK_BYTES", block_bytes)
     rows = ORDERS["train"] if split == "train" else slice(None)
     X = load(folder, split=split, visual="mean").data
     assert "mapped" not in repr(X) and X.map_size is None

@@ -120,7 +120,7 @@ def test_predictions_keep_what_they_return_alone(tmp_path):
 
 @pytest.mark.parametrize("in_block, size", [(40, 40), (1000, 56), (3, 7)])
 def test_batch_size_of_prediction_can_be_lowered_after_the_fit(videos, in_block, size, monkeypatch):
-    monkeypatch.setattr("ave_sklearn._batches.rows_in_block", lambda row_size: in_block)
+    monkeypatch.setattr("ave_sklearn._training.batches.rows_in_block", lambda row_size: in_block)
     localizer = PSPLocalizer(max_epochs=1, hidden_size=8, random_state=0).fit(*videos)
     sizes = []
     take = AVFeatures.take

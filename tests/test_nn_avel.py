@@ -25,7 +25,7 @@ from nn_loops import (
     videos,
 )
 
-from ave_sklearn.nn.avel import AVELNet
+from ave_sklearn.nn.systems.avel import AVELNet
 
 VARIANTS = ["paper", "released"]
 

@@ -25,7 +25,7 @@ from nn_loops import (
     videos,
 )
 
-from ave_sklearn.nn.avin import AVINNet
+from ave_sklearn.nn.systems.avin import AVINNet
 
 KEY_BIASES = {f"interaction_{modality}.{part}.key.bias" for modality in "av" for part in ("intra", "inter")}
 

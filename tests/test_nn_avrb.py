@@ -27,7 +27,7 @@ from nn_loops import (
     videos,
 )
 
-from ave_sklearn.nn.avrb import AVRBNet, SegmentAttention
+from ave_sklearn.nn.systems.avrb import AVRBNet, SegmentAttention
 
 
 def network(maps=True, **params):

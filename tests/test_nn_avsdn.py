@@ -27,7 +27,7 @@ from nn_loops import (
     videos,
 )
 
-from ave_sklearn.nn.avsdn import AVSDNNet
+from ave_sklearn.nn.systems.avsdn import AVSDNNet
 
 
 def network(maps=True, **params):

@@ -30,7 +30,7 @@ from nn_loops import (
     weighted_sum,
 )
 
-from ave_sklearn.nn.avt import AVTNet, with_neighbours
+from ave_sklearn.nn.systems.avt import AVTNet, with_neighbours
 
 SIZES = {"hidden_size": 8, "n_heads": 2, "feedforward_size": 6}
 

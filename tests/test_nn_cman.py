@@ -29,7 +29,7 @@ from nn_loops import (
     weighted_sum,
 )
 
-from ave_sklearn.nn.cman import CMANNet
+from ave_sklearn.nn.systems.cman import CMANNet
 
 # a key's bias adds the same to a query's scores of all segments, and softmax does not see it
 KEY_BIASES = {f"{modality}_when.context.attention.key.bias" for modality in ("audio", "visual")}

@@ -30,7 +30,7 @@ from nn_loops import (
 )
 
 from ave_sklearn.nn.agsca import AGSCA
-from ave_sklearn.nn.cmran import CMRANNet
+from ave_sklearn.nn.systems.cmran import CMRANNet
 
 SIZES = {"hidden_size": 8, "n_heads": 4, "feedforward_size": 6}
 

@@ -28,7 +28,7 @@ from nn_loops import (
 )
 
 from ave_sklearn.nn import class_probabilities, gated_cross_entropy
-from ave_sklearn.nn.dam import DAMNet, mean_logit
+from ave_sklearn.nn.systems.dam import DAMNet, mean_logit
 
 BACKGROUND = C - 1
 TARGET = torch.tensor([[0, 1, BACKGROUND, BACKGROUND, 1]] * N)

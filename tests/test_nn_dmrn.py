@@ -24,8 +24,8 @@ from nn_loops import (
     videos,
 )
 
-from ave_sklearn.nn.avel import AVELNet
-from ave_sklearn.nn.dmrn import DMRNNet, ResidualFusion
+from ave_sklearn.nn.systems.avel import AVELNet
+from ave_sklearn.nn.systems.dmrn import DMRNNet, ResidualFusion
 
 VARIANTS = ["paper", "released"]
 

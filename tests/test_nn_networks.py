@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
-from ave_sklearn._checkpoint import FULLY_NAMES, WEAKLY_NAMES, rename
+from ave_sklearn.localizers._released import FULLY_NAMES, WEAKLY_NAMES, rename
 from ave_sklearn.nn import (
     BiLSTM,
     CPSPNet,

@@ -100,8 +100,8 @@ def test_a_file_holds_numpy_arrays_and_our_class_only(videos):
 def test_skops_needs_to_trust_our_class_only(videos):
     localizer = fit(WeakPSPLocalizer, videos)
     data = skops.io.dumps(localizer)
-    assert skops.io.get_untrusted_types(data=data) == ["ave_sklearn.psp.WeakPSPLocalizer"]
-    loaded = skops.io.loads(data, trusted=["ave_sklearn.psp.WeakPSPLocalizer"])
+    assert skops.io.get_untrusted_types(data=data) == ["ave_sklearn.localizers._psp.WeakPSPLocalizer"]
+    loaded = skops.io.loads(data, trusted=["ave_sklearn.localizers._psp.WeakPSPLocalizer"])
     assert_array_equal(loaded.predict_proba(videos[0]), localizer.predict_proba(videos[0]))
 
 

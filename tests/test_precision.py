@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 import torch
 
-from ave_sklearn import EventLocalizer, PSPLocalizer, WeakPSPLocalizer, _precision
+from ave_sklearn import EventLocalizer, PSPLocalizer, WeakPSPLocalizer, _device
 from ave_sklearn.nn import NETWORKS
 
 CPU = torch.device("cpu")
 needs_bfloat16 = pytest.mark.skipif(
-    not _precision.multiplies_bfloat16(CPU), reason="this processor does not multiply bfloat16"
+    not _device.multiplies_bfloat16(CPU), reason="this processor does not multiply bfloat16"
 )
 
 
 @pytest.fixture
 def without_bfloat16(monkeypatch):
-    monkeypatch.setattr(_precision, "multiplies_bfloat16", lambda device: False)
+    monkeypatch.setattr(_device, "multiplies_bfloat16", lambda device: False)
 
 
 @pytest.fixture
 def with_bfloat16(monkeypatch):
-    monkeypatch.setattr(_precision, "multiplies_bfloat16", lambda device: True)
+    monkeypatch.setattr(_device, "multiplies_bfloat16", lambda device: True)
 
 
 def quick(estimator=PSPLocalizer, **params):
@@ -56,13 +56,13 @@ def test_bfloat16_where_the_device_lacks_it(videos, without_bfloat16):
 
 def test_float64_where_the_device_lacks_it():
     with pytest.raises(ValueError, match="precision is 'float64', which the mps device does not have"):
-        _precision.resolve_precision("float64", torch.device("mps"))
+        _device.resolve_precision("float64", torch.device("mps"))
 
 
 def test_capabilities_of_the_processor_decide(monkeypatch):
     for capabilities, expected in ({"avx512_f": True}, False), ({"amx_bf16": True}, True), ({"bf16": True}, True):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=capabilities: found, raising=False)
-        assert _precision.multiplies_bfloat16(CPU) == expected
+        assert _device.multiplies_bfloat16(CPU) == expected
 
 
 @pytest.mark.parametrize("estimator", [PSPLocalizer, WeakPSPLocalizer])
@@ -85,9 +85,9 @@ def test_every_network_trains_in_bfloat16(videos, network, with_bfloat16):
 
 
 def test_model_of_bfloat16_predicts_in_float32_where_the_device_lacks_it(videos, monkeypatch):
-    monkeypatch.setattr(_precision, "multiplies_bfloat16", lambda device: True)
+    monkeypatch.setattr(_device, "multiplies_bfloat16", lambda device: True)
     localizer = quick(precision="bfloat16").fit(*videos)
-    monkeypatch.setattr(_precision, "multiplies_bfloat16", lambda device: False)
+    monkeypatch.setattr(_device, "multiplies_bfloat16", lambda device: False)
     loaded = pickle.loads(pickle.dumps(localizer))
     assert used(loaded) == ({"torch.float32"}, None)
     np.testing.assert_allclose(loaded.predict_proba(videos[0]), localizer.predict_proba(videos[0]), atol=0.05)

@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from torch import nn
 
 from ave_sklearn import AVFeatures, PSPLocalizer, WeakPSPLocalizer
-from ave_sklearn._checkpoint import FULLY_NAMES, WEAKLY_NAMES, read_state_dict
+from ave_sklearn.localizers._released import FULLY_NAMES, WEAKLY_NAMES, read_state_dict
 from ave_sklearn.nn import PSPNet
 
 CLASSES = [f"event {i:02d}" for i in range(28)] + ["zzz background"]  # sorted, so columns stay in place

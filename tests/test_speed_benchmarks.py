@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ave_sklearn import PSPLocalizer
-from ave_sklearn._precision import multiplies_bfloat16
+from ave_sklearn._device import multiplies_bfloat16
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 

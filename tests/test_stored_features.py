@@ -16,11 +16,13 @@ import joblib
 import numpy as np
 import pytest
 
-from ave_sklearn import AVFeatures, PSPLocalizer, _feature_files, _hdf5
-from ave_sklearn._features import join_features
-from ave_sklearn._hdf5 import HDF5Rows, open_hdf5, read_hdf5
-from ave_sklearn._npy import npy_files
-from ave_sklearn._sources import RowSource
+from ave_sklearn import AVFeatures, PSPLocalizer
+from ave_sklearn._features import files as feature_files
+from ave_sklearn._features import hdf5
+from ave_sklearn._features.container import join_features
+from ave_sklearn._features.hdf5 import HDF5Rows, open_hdf5, read_hdf5
+from ave_sklearn._features.npy import npy_files
+from ave_sklearn._features.source import RowSource
 
 N, T = 23, 4
 VISUAL_SHAPE = (N, T, 3, 2, 5)
@@ -179,7 +181,7 @@ def test_no_videos(tmp_path):
 )
 def test_every_chunk_is_read_once(tmp_path, monkeypatch, tile_bytes, n_reads):
     """Chunks of 5 rows: 0, 1, 5-7 and 22 lie in 3 of them, and 12 in a fourth; 2 x 2 x 2 x 2 beside one another."""
-    monkeypatch.setattr(_hdf5, "TILE_BYTES", tile_bytes)
+    monkeypatch.setattr(hdf5, "TILE_BYTES", tile_bytes)
     X, visual = from_layout(tmp_path, "chunked all over")
     keys = []
     read = h5py.Dataset.__getitem__
@@ -191,7 +193,7 @@ def test_every_chunk_is_read_once(tmp_path, monkeypatch, tile_bytes, n_reads):
 
 
 def test_memory_is_that_of_the_rows_and_a_tile(tmp_path, monkeypatch):
-    monkeypatch.setattr(_hdf5, "TILE_BYTES", 1_000_000)
+    monkeypatch.setattr(hdf5, "TILE_BYTES", 1_000_000)
     values = numbers((100, 10, 4, 4, 100))  # 6.4 MB, in chunks of 100 rows
     file = write_hdf5(tmp_path / "visual.h5", visual={"data": values, "chunks": (100, 1, 4, 4, 10)})
     X = AVFeatures.from_hdf5(write_hdf5(tmp_path / "audio.h5", audio=np.zeros((100, 10, 1))), file)
@@ -550,7 +552,7 @@ class Failing(RowSource):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of two rows of visual features."""
-    monkeypatch.setattr(_feature_files, "BLOCK_BYTES", 2 * VISUAL[0].nbytes)
+    monkeypatch.setattr(feature_files, "BLOCK_BYTES", 2 * VISUAL[0].nbytes)
 
 
 @pytest.fixture
@@ -596,7 +598,7 @@ def test_to_npy_may_replace_its_own_files(tmp_path, small_blocks):
 
 
 def test_to_npy_reads_block_by_block(tmp_path, monkeypatch):
-    monkeypatch.setattr(_feature_files, "BLOCK_BYTES", 300_000)
+    monkeypatch.setattr(feature_files, "BLOCK_BYTES", 300_000)
     X = AVFeatures(np.zeros((1000, 10, 1)), np.broadcast_to(np.float32(1), (1000, 10, 4, 4, 10)))
     tracemalloc.start()
     saved = X.to_npy(tmp_path / "a.npy", tmp_path / "v.npy")
@@ -635,7 +637,7 @@ def test_no_room_is_known_before_writing(older, monkeypatch):
         AVFeatures(AUDIO, VISUAL).to_npy(older / "a.npy", older / "v.npy")
     assert caught.value.errno == errno.ENOSPC
     assert_untouched(older)
-    monkeypatch.setattr(_feature_files, "npy_files", None)
+    monkeypatch.setattr(feature_files, "npy_files", None)
     with pytest.raises(TypeError, match="NoneType"):  # on to writing: half of it would fit
         AVFeatures(AUDIO, VISUAL).to_npy(older / "a.npy", older / "v.npy", dtype="f2")
 

@@ -7,10 +7,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skorch.callbacks import Callback
 
 from ave_sklearn import AVFeatures, PSPLocalizer, WeakPSPLocalizer
-from ave_sklearn import _base as base
-from ave_sklearn._batches import BatchIterator, VideoDataset, feature_statistics
-from ave_sklearn._targets import split_rows
-from ave_sklearn._training import learning_rate_callbacks
+from ave_sklearn._targets.encoding import split_rows
+from ave_sklearn._training.batches import BatchIterator, VideoDataset, feature_statistics
+from ave_sklearn._training.net import learning_rate_callbacks
+from ave_sklearn.localizers import _base as base
 from ave_sklearn.nn import StandardizedNetwork, set_dropout_generator
 
 ESTIMATORS = [PSPLocalizer, WeakPSPLocalizer]

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from ave_sklearn._feature_files import row_blocks
-from ave_sklearn._features import AVFeatures, join_features
+from ave_sklearn._features.container import AVFeatures, join_features
+from ave_sklearn._features.files import row_blocks
 from ave_sklearn.datasets._ave_files import (
     BACKGROUND,
     FEATURE_FILES,

@@ -6,8 +6,8 @@ import os
 import numpy as np
 import pandas as pd
 
-from ave_sklearn._features import AVFeatures
-from ave_sklearn._hdf5 import read_hdf5
+from ave_sklearn._features.container import AVFeatures
+from ave_sklearn._features.hdf5 import read_hdf5
 
 BACKGROUND = "background"
 KEY = "avadataset"  # of all HDF5 files but those of the splits

@@ -5,7 +5,7 @@ from itertools import groupby
 
 import numpy as np
 
-from ave_sklearn._hdf5 import read_hdf5
+from ave_sklearn._features.hdf5 import read_hdf5
 from ave_sklearn.datasets._ave_files import BACKGROUND, KEY
 
 N_SHOWN = 3  # rows that a warning tells about

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from ave_sklearn._features import AVFeatures
+from ave_sklearn._features.container import AVFeatures
 from ave_sklearn.datasets._digits_recipe import (
     BACKGROUND,
     SPEAKERS,

@@ -7,8 +7,15 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from ave_sklearn._events import segments_to_events
-from ave_sklearn._labels import as_array, as_labels, check_positive, check_positive_integer, first_few, is_background
+from ave_sklearn._targets.events import segments_to_events
+from ave_sklearn._targets.labels import (
+    as_array,
+    as_labels,
+    check_positive,
+    check_positive_integer,
+    first_few,
+    is_background,
+)
 from ave_sklearn.datasets._event_table import check_frame, read_table
 
 __all__ = ["read_events", "to_events", "to_segments"]

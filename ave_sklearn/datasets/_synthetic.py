@@ -10,7 +10,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import Bunch
 
-from ave_sklearn._features import AVFeatures
+from ave_sklearn._features.container import AVFeatures
 from ave_sklearn.datasets._random import make_generator
 
 __all__ = ["make_av_events"]

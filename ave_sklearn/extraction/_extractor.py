@@ -12,13 +12,13 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_memory
 from tqdm import tqdm
 
-from ave_sklearn._features import AVFeatures
-from ave_sklearn._npy import check_room, check_targets, npy_files
-from ave_sklearn._validation import resolve_device
-from ave_sklearn.extraction._features import Network, Recipe, cache_key, extract
+from ave_sklearn._features.container import AVFeatures
+from ave_sklearn._features.npy import check_room, check_targets, npy_files
 from ave_sklearn.extraction._media import ExtractionError, file_stamp, import_av
+from ave_sklearn.extraction._recipe import Network, Recipe, cache_key, extract
 from ave_sklearn.extraction._report import check_clips, probe_all, refuse, tell
 from ave_sklearn.extraction._weights import find_weights, load_pca_params, warn_random
+from ave_sklearn.localizers._inputs import resolve_device
 
 __all__ = ["VideoFeatureExtractor"]
 

@@ -8,7 +8,7 @@ from numbers import Real
 
 import pandas as pd
 
-from ave_sklearn._labels import check_positive_integer
+from ave_sklearn._targets.labels import check_positive_integer
 from ave_sklearn.extraction._log_mel import SAMPLE_RATE
 from ave_sklearn.extraction._media import END_TOLERANCE, ExtractionError, check_length, probe
 

@@ -24,18 +24,8 @@ trained in.
 
 from ave_sklearn.nn.agsca import AGSCA
 from ave_sklearn.nn.attention import AVGA, MultiHeadAttention, SelfAttention, attend
-from ave_sklearn.nn.avel import AVELNet
-from ave_sklearn.nn.avin import AVINNet
-from ave_sklearn.nn.avrb import AVRBNet
-from ave_sklearn.nn.avsdn import AVSDNNet
-from ave_sklearn.nn.avt import AVTNet
 from ave_sklearn.nn.bilinear import BilinearFusion
-from ave_sklearn.nn.cman import CMANNet
-from ave_sklearn.nn.cmran import CMRANNet
 from ave_sklearn.nn.contrastive import ContrastiveLoss, segment_contrastive_loss, video_contrastive_loss
-from ave_sklearn.nn.cpsp import CPSPNet
-from ave_sklearn.nn.dam import DAMNet
-from ave_sklearn.nn.dmrn import DMRNNet, ResidualFusion
 from ave_sklearn.nn.encoders import BiLSTM, Encoder
 from ave_sklearn.nn.gated import (
     GatedHead,
@@ -64,7 +54,17 @@ from ave_sklearn.nn.losses import (
     video_binary_cross_entropy,
 )
 from ave_sklearn.nn.propagation import PSP, all_pair_similarity, propagate, prune
-from ave_sklearn.nn.psp import PSPNet, PSPTrunk
+from ave_sklearn.nn.systems.avel import AVELNet
+from ave_sklearn.nn.systems.avin import AVINNet
+from ave_sklearn.nn.systems.avrb import AVRBNet
+from ave_sklearn.nn.systems.avsdn import AVSDNNet
+from ave_sklearn.nn.systems.avt import AVTNet
+from ave_sklearn.nn.systems.cman import CMANNet
+from ave_sklearn.nn.systems.cmran import CMRANNet
+from ave_sklearn.nn.systems.cpsp import CPSPNet
+from ave_sklearn.nn.systems.dam import DAMNet
+from ave_sklearn.nn.systems.dmrn import DMRNNet, ResidualFusion
+from ave_sklearn.nn.systems.psp import PSPNet, PSPTrunk
 from ave_sklearn.nn.transformer import AttentionBlock, FeedForward, TransformerDecoderLayer, TransformerEncoderLayer
 
 NETWORKS = {

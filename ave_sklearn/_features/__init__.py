@@ -1,0 +1,1 @@
+"""Containers of audio and visual features, and how they are stored."""

@@ -1,0 +1,236 @@
+"""Files of type .npy: read as memory maps, and written row by row, all of them whole or none at all."""
+
+import errno
+import os
+import shutil
+from contextlib import contextmanager, suppress
+from uuid import uuid4
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+
+def open_npy(file):
+    """Map an .npy file into memory, read-only.
+
+    Parameters
+    ----------
+    file : path-like
+
+    Returns
+    -------
+    array : np.memmap
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there.
+    ValueError
+        If it is no .npy file, too short, or of Python objects; the error names the file.
+    """
+    try:
+        return npy_format.open_memmap(file, mode="r")
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(file)} cannot be read as an .npy file: {error}") from error
+
+
+@contextmanager
+def npy_files(layouts):
+    """Write .npy files, row by row, that appear under their names when all of them are finished.
+
+    The rows go to temporary files in the same folders. When the block ends without an exception these get
+    their final number of rows, are flushed to disk, and then renamed, one after the other. After an
+    exception, a KeyboardInterrupt included, the temporary files are removed, and files that had the names
+    before are as they were.
+
+    Parameters
+    ----------
+    layouts : dict {path: (row_shape, dtype)}
+        For each file, in a folder that is there, the shape of one row and the type of its numbers. How many
+        rows there will be need not be known.
+
+    Yields
+    ------
+    writers : tuple of NpyWriter
+        In the order of `layouts`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a folder is not there.
+    IsADirectoryError
+        If a name is that of a folder.
+    ValueError
+        If two paths are of the same file.
+    OSError
+        If a file cannot be written, naming it.
+
+    Examples
+    --------
+    >>> import numpy as np, os, tempfile
+    >>> from ave_sklearn._features.npy import npy_files
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     first, second = os.path.join(folder, "a.npy"), os.path.join(folder, "b.npy")
+    ...     with npy_files({first: ((10, 2), "f4"), second: ((3,), np.float64)}) as (a, b):
+    ...         a.append(np.zeros((5, 10, 2)))
+    ...         a.append(np.zeros((1, 10, 2)))
+    ...         b.append(np.ones((4, 3)))
+    ...     np.load(first).shape, np.load(second).shape
+    ((6, 10, 2), (4, 3))
+    """
+    check_targets(layouts)
+    writers = []
+    try:
+        for file, (row_shape, dtype) in layouts.items():
+            writers.append(NpyWriter(file, row_shape, dtype))
+        yield tuple(writers)
+        for writer in writers:
+            writer.finish()
+        for writer in writers:
+            writer.publish()
+    finally:
+        for writer in writers:
+            writer.discard()
+
+
+class NpyWriter:
+    """One .npy file in the making, under a temporary name.
+
+    Parameters
+    ----------
+    file : path-like
+        The name that the finished file gets.
+    row_shape : tuple of int
+        Shape of one row.
+    dtype : dtype
+
+    Attributes
+    ----------
+    n_rows : int
+        How many rows were appended.
+    """
+
+    def __init__(self, file, row_shape, dtype):
+        self.file = os.path.abspath(file)
+        self.row_shape = tuple(int(size) for size in row_shape)
+        self.dtype = np.dtype(dtype)
+        self.n_rows = 0
+        self._temporary = temporary_beside(self.file)
+        with naming_file(self.file):
+            self._stream = open(self._temporary, "xb")
+        try:
+            self._header_size = self._write_header()
+        except BaseException:
+            self.discard()
+            raise
+
+    def append(self, rows):
+        """Write rows after those already there.
+
+        Parameters
+        ----------
+        rows : array-like of shape (n, *row_shape)
+            Cast to the file's type.
+
+        Raises
+        ------
+        ValueError
+            If the rows are of another shape.
+        OSError
+            If they cannot be written, naming the file.
+        """
+        rows = np.asarray(rows)
+        if rows.shape[1:] != self.row_shape or not rows.ndim:
+            raise ValueError(f"{self.file} takes rows of shape {('n', *self.row_shape)}, got shape {rows.shape}.")
+        with naming_file(self.file):
+            self._stream.write(np.ascontiguousarray(rows, self.dtype))
+        self.n_rows += len(rows)
+
+    def finish(self):
+        """Write the final number of rows and flush everything to disk."""
+        with naming_file(self.file):
+            self._stream.seek(0)
+            if self._write_header() != self._header_size:
+                raise RuntimeError(f"the header of {self.file} has no room for {self.n_rows} rows.")
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+            self._stream.close()
+
+    def publish(self):
+        """Give the finished file its name."""
+        with naming_file(self.file):
+            os.replace(self._temporary, self.file)
+
+    def discard(self):
+        """Remove what has not been published."""
+        with suppress(OSError):  # what it could not write before, it cannot write now
+            self._stream.close()
+        with suppress(FileNotFoundError):
+            os.remove(self._temporary)
+
+    def _write_header(self):
+        """Write the header and return its size, which NumPy keeps the same for any number of rows."""
+        shape = (self.n_rows, *self.row_shape)
+        descr = npy_format.dtype_to_descr(self.dtype)
+        with naming_file(self.file):
+            npy_format.write_array_header_1_0(self._stream, {"shape": shape, "fortran_order": False, "descr": descr})
+        return self._stream.tell()
+
+
+def temporary_beside(file):
+    """Return a name, not taken yet, for a file in the making, in the folder that it goes to."""
+    folder, name = os.path.split(os.path.abspath(file))
+    return os.path.join(folder, f".{name}.{uuid4().hex[:12]}.part")
+
+
+@contextmanager
+def naming_file(file):
+    """Let an OSError say which file, as the user named it, could not be written."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror or error}, while writing", os.fspath(file)) from error
+
+
+def check_targets(files):
+    """Check that files can be made: in folders that are there, under names that are no folder's, all different.
+
+    Parameters
+    ----------
+    files : iterable of path-like
+    """
+    seen = set()
+    for file in files:
+        folder = os.path.dirname(os.path.abspath(file))
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(errno.ENOENT, "No such folder to write to", folder)
+        if os.path.isdir(file):
+            raise IsADirectoryError(errno.EISDIR, "Is a folder, not a file to write", os.fspath(file))
+        if os.path.realpath(file) in seen:
+            raise ValueError(f"each array needs a file of its own, got {os.fspath(file)} twice.")
+        seen.add(os.path.realpath(file))
+
+
+def check_room(needed):
+    """Check that the disks have room for files.
+
+    Parameters
+    ----------
+    needed : dict {path: int}
+        Bytes of each file to write.
+
+    Raises
+    ------
+    OSError
+        With `errno.ENOSPC`, naming the files, the bytes that they need and the bytes that are free.
+    """
+    disks = {}
+    for file in needed:
+        folder = os.path.dirname(os.path.abspath(file))
+        disks.setdefault(os.stat(folder).st_dev, []).append(file)
+    for files in disks.values():
+        wanted = sum(needed[file] for file in files)
+        free = shutil.disk_usage(os.path.dirname(os.path.abspath(files[0]))).free
+        if wanted > free:
+            names = " and ".join(os.fspath(file) for file in files)
+            raise OSError(errno.ENOSPC, f"no room for {names}: {wanted} bytes are needed, {free} are free")

@@ -1,0 +1,1 @@
+"""Targets: every form of y."""

@@ -1,0 +1,1 @@
+"""Training: from arrays to a trained network and back."""

@@ -1,0 +1,5 @@
+"""The command line ``ave-sklearn``."""
+
+from ave_sklearn.cli.commands import main, run
+
+__all__ = ["main", "run"]

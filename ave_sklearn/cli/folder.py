@@ -1,0 +1,233 @@
+"""Folders of features on disk: two arrays, the names of their rows and how they were extracted."""
+
+import json
+import os
+import re
+import warnings
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryDirectory
+
+import pandas as pd
+
+from ave_sklearn._features.npy import naming_file, temporary_beside
+from ave_sklearn._targets.labels import first_few
+
+AUDIO, VISUAL = "audio.npy", "visual.npy"
+SKIPPED, EXTRACTOR = "skipped.csv", "extractor.json"
+VIDEOS = "videos.csv"  # the file that completes a folder: without it the others are remains of an interrupted run
+NOT_KEPT = {"n_jobs", "memory", "verbose", "on_error", "batch_size", "device", "weights_dir"}  # not about the result
+
+
+def write_features(folder, extractor, clips, *, force=False):
+    """Extract the features of clips of videos into a folder, which is complete or left as it was.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it is not there; its parent must be.
+    extractor : VideoFeatureExtractor
+    clips : list of (str, float)
+        Paths and starts in seconds.
+    force : bool, default=False
+        Whether features that the folder holds may be replaced.
+
+    Raises
+    ------
+    FileExistsError
+        If the folder holds features, without `force`, or is a file.
+    FileNotFoundError
+        If the parent folder is not there.
+    ValueError
+        If videos cannot be used.
+    """
+    folder = check_target(folder, force)
+    is_new = not folder.exists()
+    folder.mkdir(exist_ok=True)
+    try:
+        with TemporaryDirectory(dir=folder, prefix=".extract-") as scratch:
+            extractor.transform_to(clips, Path(scratch, AUDIO), Path(scratch, VISUAL))
+            _describe(Path(scratch), extractor)
+            _publish(Path(scratch), folder)
+    except BaseException:
+        if is_new:
+            with suppress(OSError):  # it may hold something by now
+                folder.rmdir()
+        raise
+
+
+def check_target(folder, force):
+    """Return a folder as a Path; refuse one that holds features, without `force`, or cannot be made."""
+    folder = Path(folder)
+    held = [name for name in (AUDIO, VISUAL, VIDEOS, SKIPPED, EXTRACTOR) if (folder / name).exists()]
+    if held and not force:
+        raise FileExistsError(f"{folder} already holds {', '.join(held)}; --force replaces features.")
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file; a folder for features is wanted.")
+    return check_parent(folder)
+
+
+def check_parent(file):
+    """Return a path as a Path; refuse it if the folder that it is in is not there."""
+    file = Path(file)
+    if not file.parent.is_dir():
+        raise FileNotFoundError(f"the folder {file.parent} is not there, so {file.name} cannot be made in it.")
+    return file
+
+
+def check_file(file):
+    """Refuse a path that cannot be written to, before the work whose result goes there."""
+    if check_parent(file).is_dir():
+        raise IsADirectoryError(f"{file} is a folder; the name of a file is wanted.")
+    with naming_file(file), NamedTemporaryFile(dir=Path(file).parent, prefix=f".{Path(file).name}."):
+        pass
+
+
+def _describe(folder, extractor):
+    """Write the names of the rows, what was skipped and how to extract the same way again."""
+    report = extractor.report_.assign(filename=lambda rows: rows["filename"].str.replace(os.sep, "/", regex=False))
+    skipped = report["error"] != ""
+    report.loc[~skipped, ["filename", "start"]].to_csv(folder / VIDEOS, index=False)
+    if skipped.any():
+        report.loc[skipped, ["filename", "start", "error"]].to_csv(folder / SKIPPED, index=False)
+    params = {name: value for name, value in extractor.get_params(deep=False).items() if name not in NOT_KEPT}
+    (folder / EXTRACTOR).write_text(json.dumps(params, indent=2) + "\n", encoding="utf-8")
+
+
+def _publish(scratch, folder):
+    """Move finished files into the folder, in place of older ones; `VIDEOS` goes first and comes last."""
+    for name in (VIDEOS, SKIPPED):
+        (folder / name).unlink(missing_ok=True)
+    for file in sorted(scratch.iterdir(), key=lambda file: file.name == VIDEOS):
+        os.replace(file, folder / file.name)
+
+
+def read_features(folder):
+    """Open the features of a folder.
+
+    Parameters
+    ----------
+    folder : path
+
+    Returns
+    -------
+    features : AVFeatures
+        Memory-mapped.
+    clips : DataFrame
+        Of which video, ``filename``, and from which second on, ``start``, each row is.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file of the folder is missing.
+    ValueError
+        If the files do not belong together.
+    """
+    from ave_sklearn._features.container import AVFeatures
+
+    audio, visual, file = (_existing(folder, name) for name in (AUDIO, VISUAL, VIDEOS))
+    features = AVFeatures.from_npy(audio, visual)
+    clips = pd.read_csv(file, dtype={"filename": str}, keep_default_na=False)
+    if not {"filename", "start"} <= set(clips):
+        raise ValueError(f"{file} must have the columns 'filename' and 'start'; got {list(clips.columns)}.")
+    if clips["start"].dtype.kind not in "if" or (clips["start"] % 1 != 0).any() or (clips["start"] < 0).any():
+        raise ValueError(f"{file} must have whole seconds in the column 'start'; got {clips['start'].tolist()[:5]}.")
+    if len(clips) != features.n_videos:
+        raise ValueError(f"{file} names {len(clips)} clips, but the arrays have {features.n_videos} rows.")
+    return features, clips
+
+
+def read_skipped(folder):
+    """Return the names of the videos of which clips were skipped."""
+    file = Path(folder, SKIPPED)
+    return set(pd.read_csv(file, dtype=str, keep_default_na=False)["filename"]) if file.is_file() else set()
+
+
+def read_extractor(folder):
+    """Return the extractor of a folder's features, a `VideoFeatureExtractor` with the parameters it had."""
+    from ave_sklearn.extraction import VideoFeatureExtractor
+
+    file = _existing(folder, EXTRACTOR)
+    try:
+        return VideoFeatureExtractor(**json.loads(file.read_text(encoding="utf-8")))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{file} does not hold the parameters of a VideoFeatureExtractor: {error}") from error
+
+
+def _existing(folder, name):
+    """Return the path of a file that a complete folder has."""
+    file = Path(folder, name)
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"{folder} is no folder of features: {name} is missing ('ave-sklearn extract' makes one)."
+        )
+    return file
+
+
+def match_names(events, videos, source):
+    """Rename the files of an event list as the videos are named, and drop the events of others.
+
+    The names must be equal; if none is, the names without their folders must be, and each must be the only one
+    of its list.
+
+    Parameters
+    ----------
+    events : DataFrame
+        With the column ``filename``.
+    videos : list of str
+        Names of the videos.
+    source : str
+        What messages call the event list.
+
+    Returns
+    -------
+    events : DataFrame
+        Those of `videos`. A warning counts the names that are not among them.
+
+    Raises
+    ------
+    ValueError
+        If no name is among them, or names without folders are not unique.
+    """
+    names = events["filename"].unique().tolist()
+    same = {name: name for name in set(names) & set(videos)} or _match_base_names(names, videos, source)
+    if not same:
+        raise ValueError(
+            f"none of the {len(names)} file names in {source} is among the {len(videos)} videos of the features, with "
+            f"or without folders: {source} has {first_few(names)}, the features have {first_few(videos)}."
+        )
+    lost = [name for name in names if name not in same]
+    if lost:
+        message = (
+            f"{len(lost)} of the {len(names)} file names in {source} are not among the features: {first_few(lost)}"
+        )
+        warnings.warn(message, UserWarning, stacklevel=2)
+    return events.assign(filename=events["filename"].map(same)).dropna(subset="filename")
+
+
+def _match_base_names(names, videos, source):
+    """Return the video that each name means by its base name, as a dict; an error if it could mean several."""
+    by_base = {}
+    for kind, listed in enumerate((names, videos)):
+        for name in listed:
+            by_base.setdefault(re.split(r"[/\\]", name)[-1], ([], []))[kind].append(name)
+    shared = [pair for pair in by_base.values() if all(pair)]
+    for own, theirs in shared:
+        if len(own) > 1 or len(theirs) > 1:
+            raise ValueError(
+                f"the file names in {source} match those of the features without their folders only, and are not "
+                f"unique then: {first_few(own)} there, {first_few(theirs)} here. Name them as {VIDEOS} does."
+            )
+    return {own[0]: theirs[0] for own, theirs in shared}
+
+
+@contextmanager
+def whole_file(file):
+    """Yield the path of a temporary file, which gets the name `file` if the block ends without an error."""
+    temporary = Path(temporary_beside(file))
+    try:
+        with naming_file(file):
+            yield temporary
+            os.replace(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,69 @@
+"""Predicted events as the command line shows and writes them."""
+
+import json
+
+import pandas as pd
+
+from ave_sklearn.cli.folder import whole_file
+from ave_sklearn.extraction._clips import join_clips
+
+
+def event_rows(localizer, X, clips):
+    """List the events of videos that may be cut into clips.
+
+    Parameters
+    ----------
+    localizer : fitted estimator
+    X : AVFeatures
+    clips : DataFrame of len(X) rows
+        Columns ``filename`` and ``start`` (whole seconds). Of seconds that two clips share the earlier clip decides.
+
+    Returns
+    -------
+    rows : DataFrame
+        Columns ``filename``, ``onset``, ``offset`` (seconds from the begin of the file), ``event_label`` and
+        ``probability``, in the order of the files and then of time; a file without events has one row, in which all
+        but the name is missing.
+    """
+    stretches = join_clips(localizer._segment_proba(X), clips)
+    events = pd.concat([_stretch_events(localizer, *stretch) for stretch in stretches])
+    events = events.rename(columns={"video": "filename", "score": "probability"})
+    return pd.DataFrame({"filename": clips["filename"].unique()}).merge(events, on="filename", how="left")
+
+
+def _stretch_events(localizer, name, start, proba):
+    """Return the events of successive seconds of a video, the first of which is `start`."""
+    events = localizer._events(proba.argmax(-1)[None], proba.max(-1)[None], 1.0, [name])
+    events[["onset", "offset"]] += start
+    return events
+
+
+def write_rows(rows, file):
+    """Write the rows of `event_rows` as JSON if the file's suffix is .json, else as CSV; all of them or none."""
+    with whole_file(file) as temporary:
+        if file.lower().endswith(".json"):
+            records = rows.astype(object).where(rows.notna(), None).to_dict("records")
+            temporary.write_text(json.dumps(records, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        else:
+            rows.to_csv(temporary, index=False)
+
+
+def format_rows(rows):
+    """Return the rows of `event_rows` as an aligned table, a line each below a line of titles."""
+    has_event = rows["event_label"].notna()
+    cells = {
+        "video": rows["filename"],
+        "start": rows["onset"].map("{:g}".format).where(has_event, "-"),
+        "end": rows["offset"].map("{:g}".format).where(has_event, "-"),
+        "event": rows["event_label"].map(str).where(has_event, "(none)"),
+        "probability": rows["probability"].map("{:.3f}".format).where(has_event, "-"),
+    }
+    columns = [[title, *column] for title, column in cells.items()]
+    columns = [_align(column, right=column[0] in ("start", "end", "probability")) for column in columns]
+    return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True))
+
+
+def _align(column, right):
+    """Fill the cells of a column up to the width of the widest."""
+    width = max(map(len, column))
+    return [cell.rjust(width) if right else cell.ljust(width) for cell in column]

@@ -1,0 +1,172 @@
+"""Which network an estimator trains: one of the package's by name, or a class of the user's own."""
+
+import copy
+import inspect
+import threading
+import warnings
+from collections.abc import Mapping
+from contextlib import contextmanager
+from numbers import Real
+
+import numpy as np
+import torch
+
+from ave_sklearn._device import WEIGHTS
+from ave_sklearn.nn import NETWORKS, PSPTrunk, StandardizedNetwork, initialize
+
+PRUNES_ALL = 1.5  # tau * n_segments above this leaves next to no connection
+SETTINGS = {"full": "fully", "weak": "weakly"}
+WEAK_ONLY = ("weighting", "pooling")  # parameters of the package's networks that change nothing fully supervised
+GLOBAL_GENERATOR = threading.RLock()  # held while torch's global generators are seeded for a network of the user's
+
+
+def network_name(network):
+    """Return what messages call `network`: its name here, or that of the user's class."""
+    return repr(network) if isinstance(network, str) else network.__name__
+
+
+def network_class(network):
+    """Return the class that `network` names or is; raise ValueError for anything else."""
+    if isinstance(network, str) and network in NETWORKS:
+        return NETWORKS[network]
+    if isinstance(network, type) and issubclass(network, torch.nn.Module):
+        return network
+    hint = "; pass the class, and its parameters as network_params" if isinstance(network, torch.nn.Module) else ""
+    raise ValueError(
+        f"network is {network!r}{hint}; wanted one of {list(NETWORKS)} or a torch.nn.Module class that follows the "
+        "contract in ave_sklearn.nn."
+    )
+
+
+def draws_own_weights(network):
+    """Whether `network` is a class of the user's, whose constructor draws from torch's global generator."""
+    return network_class(network) not in NETWORKS.values()
+
+
+def check_network(network, params, supervision):
+    """Return the parameters of `network`, those that the user gave and ``supervision`` if it takes that.
+
+    Raises
+    ------
+    ValueError
+        For an unknown network, parameters that it does not take or lacks or that have no effect, and a `supervision`,
+        "full" or "weak", that it has no form for.
+    """
+    cls, name = network_class(network), network_name(network)
+    if supervision not in getattr(cls, "supervisions", SETTINGS):
+        raise ValueError(
+            f"network {name} has no {SETTINGS[supervision]} supervised form; wanted a network that has one."
+        )
+    params = check_params(cls, name, {} if params is None else params)
+    idle = [key for key in WEAK_ONLY if key in params]
+    if idle and supervision == "full" and cls in NETWORKS.values():
+        raise ValueError(f"network_params holds {idle}, of weak supervision only; wanted none of them here.")
+    if takes_supervision(cls):
+        params["supervision"] = supervision
+    try:
+        inspect.signature(cls).bind(1, 1, 1, None, **params)
+    except TypeError as error:
+        raise ValueError(
+            f"network {name} cannot be called as network(n_audio_features, n_visual_features, n_classes, n_regions, "
+            f"**network_params) with network_params={params}: {error}."
+        ) from error
+    return params
+
+
+def check_params(cls, name, params):
+    """Return a copy of the `params` given for the class `cls`; raise ValueError for names that it does not take."""
+    if not isinstance(params, Mapping) or not all(isinstance(key, str) for key in params):
+        raise ValueError(f"network_params is {params!r}; wanted a dict of the network's parameters by name, or None.")
+    own, is_open = own_parameters(inspect.signature(cls).parameters)
+    unknown = [key for key in params if key not in own and not is_open or key == "supervision"]
+    if unknown:
+        raise ValueError(f"network_params holds {unknown}; network {name} takes {own}.")
+    return copy.deepcopy(dict(params))
+
+
+def takes_supervision(cls):
+    """Whether the constructor of `cls`, or the one that it hands its ``**kwargs`` on to, has ``supervision``."""
+    for base in cls.__mro__:
+        if "__init__" in vars(base):
+            takes = inspect.signature(base.__init__).parameters
+            if "supervision" in takes:
+                return True
+            if not any(p.kind == p.VAR_KEYWORD for p in takes.values()):
+                return False
+    return False
+
+
+def own_parameters(takes):
+    """Return the names that network_params may hold, behind the four sizes, and whether it may hold any name."""
+    positional = [name for name, p in takes.items() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    named = positional[4:] + [name for name, p in takes.items() if p.kind == p.KEYWORD_ONLY]
+    is_open = any(p.kind == p.VAR_KEYWORD for p in takes.values())
+    return [name for name in named if name != "supervision"], is_open
+
+
+def warn_of_pruning(network, params, n_segments):
+    """Warn where the threshold of a network with propagation cuts nearly every connection."""
+    cls = network_class(network)
+    default = inspect.signature(cls).parameters.get("tau")
+    tau = params.get("tau", default and default.default) if issubclass(cls, PSPTrunk) else None
+    if isinstance(tau, Real) and tau * n_segments > PRUNES_ALL:
+        warnings.warn(
+            f"tau={tau} prunes nearly all connections of videos of {n_segments} segments, whose shares are about "
+            f"{1 / n_segments:.3g}; about {0.95 / n_segments:.3g} is the paper's choice for them.",
+            UserWarning,
+            stacklevel=5,
+        )
+
+
+@contextmanager
+def torch_seed(seed):
+    """Seed torch's global generators, and set them back afterwards; a `seed` of None leaves them alone.
+
+    Other threads that want them wait.
+    """
+    if seed is None:
+        yield
+        return
+    with GLOBAL_GENERATOR, torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def build_module(plan, *, draw):
+    """Return the module that `plan` describes.
+
+    Parameters
+    ----------
+    plan : dict
+        See ``BaseLocalizer._remember``; its ``seed`` draws the weights, and whatever else the constructor of a class
+        of the user's draws.
+    draw : bool
+        False leaves the weights of the package's networks undrawn, to be overwritten.
+    """
+    layout, network = plan["layout"], plan["network"]
+    widths = layout["n_audio_features"], layout["n_visual_features"]
+    n_regions = layout["map_size"] and int(np.prod(layout["map_size"]))
+    foreign = draws_own_weights(network)
+    with torch_seed(plan["seed"]) if foreign else torch.device("meta"):
+        module = network_class(network)(*widths, plan["n_classes"], n_regions, **copy.deepcopy(plan["params"]))
+    check_trainable(module, network)
+    if plan["standardize"] or plan["feature_dropout"]:
+        module = StandardizedNetwork(module, *widths, plan["feature_dropout"])
+    module = module.to(getattr(torch, WEIGHTS[plan["precision"]]))
+    if foreign:
+        return module
+    module = module.to_empty(device="cpu")
+    if draw:
+        initialize(module, torch.Generator().manual_seed(plan["seed"]))
+    return module
+
+
+def check_trainable(module, network):
+    """Raise ValueError for a module without weights to train."""
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        raise ValueError(f"network {network_name(network)} has no parameters to train; wanted some.")
+
+
+def inner_network(module):
+    """Return the network in a module of :func:`build_module`."""
+    return module.network if isinstance(module, StandardizedNetwork) else module

@@ -1,0 +1,36 @@
+"""Metrics of event localization, over segments and over events, and the scorers made of them.
+
+A scorer is called as ``scorer(estimator, X, y)`` and can be given to ``scoring=`` of scikit-learn's tools,
+alone or several in a dict. All of them are such that higher is better.
+
+- ``segment_accuracy_scorer``: `segment_accuracy_score` of ``predict``
+- ``event_f1_scorer``: `event_f1_score` of ``predict`` at an IoU of 0.5, an `EventF1Scorer`
+- ``segment_log_loss_scorer``: minus `segment_log_loss` of ``predict_proba``, a `SegmentLogLossScorer`
+"""
+
+from ave_sklearn.metrics._events import event_f1_score, event_report
+from ave_sklearn.metrics._scorers import (
+    EventF1Scorer,
+    SegmentLogLossScorer,
+    event_f1_scorer,
+    segment_accuracy_scorer,
+    segment_log_loss_scorer,
+)
+from ave_sklearn.metrics._segments import (
+    segment_accuracy_score,
+    segment_classification_report,
+    segment_log_loss,
+)
+
+__all__ = [
+    "EventF1Scorer",
+    "SegmentLogLossScorer",
+    "event_f1_score",
+    "event_f1_scorer",
+    "event_report",
+    "segment_accuracy_score",
+    "segment_accuracy_scorer",
+    "segment_classification_report",
+    "segment_log_loss",
+    "segment_log_loss_scorer",
+]

@@ -1,0 +1,250 @@
+"""Metrics over events: a run of one label counts once, if it is found at about the right time."""
+
+import numbers
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
+
+from ave_sklearn._targets.events import find_runs
+from ave_sklearn._targets.labels import as_segment_labels, check_label_pair, check_positive, is_background, name_rows
+
+
+def event_f1_score(
+    y_true,
+    y_pred,
+    *,
+    background="background",
+    collar=None,
+    iou=None,
+    average="micro",
+    segment_duration=1.0,
+    zero_division=0.0,
+):
+    r"""F1 of events: runs of one label, found again at about the right time.
+
+    A true and a predicted event may be paired if they have the same video and label and
+
+    - ``collar``: :math:`|on - \hat{on}| \le collar` and :math:`|off - \hat{off}| \le collar`, or
+    - ``iou``: the time they share, divided by the time that either takes, is at least ``iou``.
+
+    Each event is in one pair at most, and the pairs are chosen so that they are as many as possible
+    (maximum bipartite matching), as sed_eval and DCASE do it [1]_. With TP pairs, F1 is
+
+    .. math:: \frac{2 TP}{n_{true} + n_{predicted}}
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_videos, n_segments)
+        True and predicted labels.
+    background : label or None, default="background"
+        The label which is no event; None if there is none.
+    collar : float, default=None
+        Tolerance of onset and of offset, in seconds. sed_eval, unlike this, may widen the offset's collar
+        with the length of the event; give it ``percentage_of_length=0`` to compare.
+    iou : float, default=None
+        Intersection over union that is needed, within (0, 1]; 0.5 if ``collar`` is None, too.
+    average : {"micro", "macro"}, default="micro"
+        One F1 over the events of all labels, or the mean of each label's F1 over the labels which have a
+        true or a predicted event.
+    segment_duration : float, default=1.0
+        Length of a segment in seconds, in which ``collar`` is given.
+    zero_division : float, default=0.0
+        The result if there is neither a true nor a predicted event. If there are only true or only
+        predicted events, F1 is 0.
+
+    Returns
+    -------
+    f1 : float
+        Within [0, 1]; higher is better.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or are not (n_videos, n_segments), both ``collar`` and ``iou`` are given or
+        one is out of range, ``average`` is neither word, ``segment_duration`` is not positive, or
+        ``background`` is text and the labels are numbers or the other way round.
+
+    See Also
+    --------
+    event_report : Precision, recall and F1 of each label.
+
+    References
+    ----------
+    .. [1] A. Mesaros, T. Heittola, T. Virtanen, "Metrics for Polyphonic Sound Event Detection", Applied
+       Sciences 6(6):162, 2016.
+
+    Examples
+    --------
+    >>> from ave_sklearn.metrics import event_f1_score
+    >>> y_true = [["background", "dog", "dog", "dog", "background"]]
+    >>> y_pred = [["background", "background", "dog", "dog", "cat"]]
+    >>> event_f1_score(y_true, y_pred)
+    0.6666666666666666
+    >>> event_f1_score(y_true, y_pred, collar=0.5)
+    0.0
+    """
+    if average not in ("micro", "macro"):
+        raise ValueError(f"average must be 'micro' or 'macro'; got {average!r}.")
+    labels, counts = _event_counts(y_true, y_pred, background, _check_match(collar, iou, segment_duration))
+    if average == "micro" or len(labels) == 0:
+        counts = counts.sum().to_frame().T
+    return float(_rates(counts, zero_division)["f1"].mean())
+
+
+def event_report(
+    y_true,
+    y_pred,
+    *,
+    background="background",
+    collar=None,
+    iou=None,
+    segment_duration=1.0,
+    zero_division=0.0,
+):
+    """Precision, recall and F1 of each label's events, as a DataFrame.
+
+    Events are paired as `event_f1_score` describes. Precision is the number of pairs divided by that of
+    predicted events, recall divided by that of true events.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_videos, n_segments)
+        True and predicted labels.
+    background : label or None, default="background"
+        The label which is no event; None if there is none.
+    collar : float, default=None
+        Tolerance of onset and of offset, in seconds.
+    iou : float, default=None
+        Intersection over union that is needed, within (0, 1]; 0.5 if ``collar`` is None, too.
+    segment_duration : float, default=1.0
+        Length of a segment in seconds.
+    zero_division : float, default=0.0
+        Precision where no event is predicted, recall where none is true, F1 where there is neither.
+
+    Returns
+    -------
+    report : DataFrame
+        The columns ``precision``, ``recall``, ``f1``, ``n_true``, ``n_predicted`` and ``n_matched``. One
+        row a label that has a true or a predicted event, sorted, and then ``"micro avg"``, over all
+        events, and ``"macro avg"``, the mean of the labels' rows.
+
+    Raises
+    ------
+    ValueError
+        As `event_f1_score`.
+
+    Examples
+    --------
+    >>> from ave_sklearn.metrics import event_report
+    >>> y_true = [["background", "dog", "dog", "dog", "background"]]
+    >>> y_pred = [["background", "background", "dog", "dog", "cat"]]
+    >>> event_report(y_true, y_pred).round(2)  # doctest: +NORMALIZE_WHITESPACE
+               precision  recall    f1  n_true  n_predicted  n_matched
+    label
+    cat              0.0     0.0  0.00       0            1          0
+    dog              1.0     1.0  1.00       1            1          1
+    micro avg        0.5     1.0  0.67       1            2          1
+    macro avg        0.5     0.5  0.50       1            2          1
+    """
+    labels, counts = _event_counts(y_true, y_pred, background, _check_match(collar, iou, segment_duration))
+    totals = counts.sum().to_frame().T
+    rates, micro = _rates(counts, zero_division), _rates(totals, zero_division)
+    macro = rates.mean().to_frame().T if len(labels) else micro
+    report = pd.concat([pd.concat([rates, micro, macro]), pd.concat([counts, totals, totals])], axis=1)
+    return name_rows(report, labels, ["micro avg", "macro avg"])
+
+
+def match_runs(true, pred, *, collar=None, iou=None):
+    r"""Pair true and predicted runs one to one, as many as possible.
+
+    Two runs may be paired if they have the same video and label and, with ``collar``, their starts and
+    their stops each differ by ``collar`` at most, or, with ``iou``,
+
+    .. math:: \frac{|true \cap pred|}{|true \cup pred|} \ge iou
+
+    Of all ways to pair them, one with the most pairs is taken (Hopcroft and Karp's maximum matching).
+
+    Parameters
+    ----------
+    true, pred : dict of str to ndarray of shape (n_true,) or (n_pred,)
+        ``video``, ``label``, ``start`` and ``stop`` of each run, in segments.
+    collar, iou : float, default=None
+        One of the two: the tolerance in segments, or the least intersection over union.
+
+    Returns
+    -------
+    partner : ndarray of shape (n_true,)
+        The index of each true run's partner; -1 if it has none.
+    """
+    if len(true["video"]) == 0 or len(pred["video"]) == 0:
+        return np.full(len(true["video"]), -1)
+    left, right = (pd.DataFrame(runs).reset_index() for runs in (true, pred))
+    pairs = left.merge(right, on=["video", "label"], suffixes=("_true", "_pred"))
+    pairs = pairs[_within_collar(pairs, collar) if iou is None else _iou(pairs) >= iou]
+    edges = (np.ones(len(pairs), dtype=np.int8), (pairs["index_true"], pairs["index_pred"]))
+    graph = csr_array(edges, shape=(len(left), len(right)))
+    return maximum_bipartite_matching(graph, perm_type="column")
+
+
+def _within_collar(pairs, collar):
+    """Tell which pairs start and stop within the collar of each other, up to rounding."""
+    start = (pairs["start_true"] - pairs["start_pred"]).abs()
+    stop = (pairs["stop_true"] - pairs["stop_pred"]).abs()
+    return np.maximum(start, stop) <= collar + 1e-9
+
+
+def _iou(pairs):
+    """Return intersection over union of each pair of runs."""
+    first = np.maximum(pairs["start_true"], pairs["start_pred"])
+    last = np.minimum(pairs["stop_true"], pairs["stop_pred"])
+    intersection = np.maximum(last - first, 0)
+    lengths = pairs["stop_true"] - pairs["start_true"] + pairs["stop_pred"] - pairs["start_pred"]
+    return intersection / (lengths - intersection)
+
+
+def _check_match(collar, iou, segment_duration):
+    """Return what `match_runs` needs: the collar in segments, or the intersection over union."""
+    duration = check_positive(segment_duration, "segment_duration")
+    if collar is not None and iou is not None:
+        raise ValueError(f"Give collar or iou, not both; got collar={collar!r} and iou={iou!r}.")
+    if collar is not None:
+        if not isinstance(collar, numbers.Real) or not 0 <= collar < np.inf:
+            raise ValueError(f"collar must be a number of seconds, 0 or more; got {collar!r}.")
+        return {"collar": collar / duration}
+    iou = 0.5 if iou is None else iou
+    if not isinstance(iou, numbers.Real) or not 0 < iou <= 1:
+        raise ValueError(f"iou must be above 0 and at most 1; got {iou!r}.")
+    return {"iou": iou}
+
+
+def _event_counts(y_true, y_pred, background, match):
+    """Count each label's true, predicted and paired events; labels without any are left out."""
+    y_true, y_pred = check_label_pair(y_true, y_pred, as_segment_labels)
+    both = np.stack([y_true, y_pred])
+    is_event = ~is_background(both, background)
+    labels, codes = np.unique(both, return_inverse=True)
+    true, pred = (_coded_runs(*half) for half in zip(codes.reshape(both.shape), is_event, strict=True))
+    partner = match_runs(true, pred, **match)
+    found = {"n_true": true["label"], "n_predicted": pred["label"], "n_matched": true["label"][partner >= 0]}
+    counts = pd.DataFrame({name: np.bincount(code, minlength=len(labels)) for name, code in found.items()})
+    occurs = (counts["n_true"] + counts["n_predicted"]).to_numpy() > 0
+    return labels[occurs], counts[occurs]
+
+
+def _coded_runs(codes, is_event):
+    """Find the events of integer labels, each with its label."""
+    runs = find_runs(codes, ~is_event)
+    return {**runs, "label": codes[runs["video"], runs["start"]]}
+
+
+def _rates(counts, zero_division):
+    """Compute precision, recall and F1 from the counts of events, row by row."""
+    matched = counts["n_matched"]
+    rates = {
+        "precision": matched / counts["n_predicted"],
+        "recall": matched / counts["n_true"],
+        "f1": 2 * matched / (counts["n_true"] + counts["n_predicted"]),
+    }
+    return pd.DataFrame(rates).fillna(zero_division)

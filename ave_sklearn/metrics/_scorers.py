@@ -1,0 +1,174 @@
+"""The metrics as scorers: objects that score a fitted estimator, for scikit-learn's ``scoring=``."""
+
+from sklearn.base import BaseEstimator
+from sklearn.metrics import make_scorer
+from sklearn.utils.metadata_routing import UNUSED
+
+from ave_sklearn.metrics._events import event_f1_score
+from ave_sklearn.metrics._segments import segment_accuracy_score, segment_log_loss
+
+
+class EventF1Scorer(BaseEstimator):
+    """Score a fitted localizer by `event_f1_score`, for ``scoring=`` of scikit-learn's tools.
+
+    The background label is the localizer's own parameter ``background``, also when the localizer is the
+    last step of a pipeline or is wrapped in a search. For a classifier without that parameter use
+    ``make_scorer(event_f1_score, background=...)``.
+
+    Parameters
+    ----------
+    collar : float, default=None
+        Tolerance of onset and of offset, in seconds.
+    iou : float, default=None
+        Intersection over union that is needed; 0.5 if ``collar`` is None, too.
+    average : {"micro", "macro"}, default="micro"
+        As in `event_f1_score`.
+    segment_duration : float, default=1.0
+        Length of a segment in seconds.
+
+    Examples
+    --------
+    >>> from ave_sklearn.metrics import EventF1Scorer
+    >>> EventF1Scorer(collar=1.0)
+    EventF1Scorer(collar=1.0)
+    """
+
+    __metadata_request__score = {"estimator": UNUSED}
+
+    def __init__(self, *, collar=None, iou=None, average="micro", segment_duration=1.0):
+        self.collar = collar
+        self.iou = iou
+        self.average = average
+        self.segment_duration = segment_duration
+
+    def __call__(self, estimator, X, y):
+        """Return the same as `score`."""
+        return self.score(estimator, X, y)
+
+    def score(self, estimator, X, y):
+        """Return the F1 of the events that the estimator predicts.
+
+        Parameters
+        ----------
+        estimator : object
+            A fitted localizer, or a pipeline or search that ends in one.
+        X : array-like of n_videos videos
+            What the estimator's ``predict`` takes.
+        y : array-like of shape (n_videos, n_segments)
+            True labels.
+
+        Returns
+        -------
+        f1 : float
+            Within [0, 1]; higher is better.
+
+        Raises
+        ------
+        ValueError
+            As `event_f1_score`, or if the estimator has no parameter ``background``.
+        """
+        background = find_attribute(estimator, "background")
+        return event_f1_score(y, estimator.predict(X), background=background, **self.get_params())
+
+    def _accept_sample_weight(self):
+        return False  # scikit-learn asks this of each scorer of a dict if fit has sample weights
+
+
+class SegmentLogLossScorer(BaseEstimator):
+    """Score a fitted localizer by minus its `segment_log_loss`, so that higher is better.
+
+    ``make_scorer(segment_log_loss, response_method="predict_proba")`` does not do: with two classes
+    scikit-learn keeps one column of ``predict_proba``, which of a three-dimensional array is the second
+    segment.
+
+    If a fold's test videos have a label that its training videos miss, the loss cannot be computed: name
+    all classes in the localizer's parameter ``classes``.
+
+    Examples
+    --------
+    >>> from sklearn.base import clone
+    >>> from sklearn import config_context
+    >>> from ave_sklearn.metrics import segment_log_loss_scorer
+    >>> with config_context(enable_metadata_routing=True):  # a clone, or all users would be weighted
+    ...     weighted = clone(segment_log_loss_scorer).set_score_request(sample_weight=True)
+    """
+
+    __metadata_request__score = {"estimator": UNUSED}
+
+    def __call__(self, estimator, X, y, sample_weight=None):
+        """Return the same as `score`."""
+        return self.score(estimator, X, y, sample_weight=sample_weight)
+
+    def score(self, estimator, X, y, sample_weight=None):
+        """Return minus the log loss of the estimator's probabilities.
+
+        Parameters
+        ----------
+        estimator : object
+            A fitted localizer, or a pipeline or search that ends in one.
+        X : array-like of n_videos videos
+            What the estimator's ``predict_proba`` takes.
+        y : array-like of shape (n_videos, n_segments) or (n_videos,)
+            True labels.
+        sample_weight : array-like of shape (n_videos,), default=None
+            Weight of each video; all 1 if None.
+
+        Returns
+        -------
+        score : float
+            In nats, not positive; higher is better.
+
+        Raises
+        ------
+        ValueError
+            As `segment_log_loss`.
+        """
+        y_proba = estimator.predict_proba(X)
+        labels = find_attribute(estimator, "classes_")
+        return -segment_log_loss(y, y_proba, labels=labels, sample_weight=sample_weight)
+
+    def _accept_sample_weight(self):
+        return True  # scikit-learn asks this of each scorer of a dict if fit has sample weights
+
+
+def find_attribute(estimator, name):
+    """Return an attribute of an estimator or, if it has none, of the estimator that it wraps.
+
+    Parameters
+    ----------
+    estimator : object
+        An estimator, or a pipeline, a search or another meta-estimator around it, fitted or not.
+    name : str
+        Name of the attribute.
+
+    Returns
+    -------
+    value : object
+        The first that is met, from the outside in.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    inner = estimator
+    while not hasattr(inner, name):
+        inner = _wrapped(inner)
+        if inner is None:
+            raise ValueError(
+                f"estimator must have, or wrap an estimator with, the attribute {name!r}; got {estimator!r}."
+            )
+    return getattr(inner, name)
+
+
+def _wrapped(estimator):
+    """Return the last step of a pipeline, or the estimator inside a meta-estimator; None if none is."""
+    if hasattr(estimator, "steps"):
+        return estimator.steps[-1][1]
+    names = ("best_estimator_", "estimator_", "estimator")
+    return next((getattr(estimator, name) for name in names if hasattr(estimator, name)), None)
+
+
+segment_accuracy_scorer = make_scorer(segment_accuracy_score)
+event_f1_scorer = EventF1Scorer()
+segment_log_loss_scorer = SegmentLogLossScorer()

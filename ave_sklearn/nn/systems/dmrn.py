@@ -1,0 +1,134 @@
+"""DMRN: AVEL with the two modalities fused by residual blocks."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ave_sklearn.nn._checks import check_size
+from ave_sklearn.nn.heads import flat_head
+from ave_sklearn.nn.layers import linear
+from ave_sklearn.nn.systems.avel import avel_encoder
+
+
+class ResidualFusion(nn.Module):
+    r"""Dual multimodal residual block [1]_: both modalities plus what they have in common.
+
+    .. math::
+
+        m = \tfrac12 (U_v(v) + U_a(a)), \quad v' = \tanh(a + m), \quad a' = \tanh(v + m), \qquad
+        U(x) = W_2 \tanh(W_1 x + b_1) + b_2 .
+
+    Parameters
+    ----------
+    size : int
+        Length of both modalities' features, kept.
+
+    Notes
+    -----
+    The residuals cross, as in the authors' code. The mean of :math:`v'` and :math:`a'`, and their similarity, are the
+    same if they do not; so this shows only where a block follows another.
+
+    References
+    ----------
+    .. [1] Y. Tian et al., "Audio-visual event localization in unconstrained videos", ECCV 2018.
+    """
+
+    def __init__(self, size):
+        super().__init__()
+        self.visual, self.audio = (
+            nn.Sequential(linear(size, size, bias=True, init="torch"), nn.Tanh(), linear(size, size, True, "torch"))
+            for _ in range(2)
+        )
+
+    def forward(self, v, a):
+        """Return v' and a' for `v` and `a`, all of the same shape (..., size)."""
+        common = (self.visual(v) + self.audio(a)) / 2
+        return torch.tanh(a + common), torch.tanh(v + common)
+
+
+class DMRNNet(nn.Module):
+    r"""Dual multimodal residual network [1]_: the encoder of :class:`AVELNet`, residual blocks, one linear layer.
+
+    .. math:: (v', a') = \mathrm{block}(h^v, h^a), \quad f_t = \tfrac12 (v'_t + a'_t), \quad s_t = W f_t + b
+
+    with the block of :class:`ResidualFusion`.
+
+    Parameters
+    ----------
+    n_audio_features, n_visual_features, n_classes, n_regions, supervision
+        See :class:`PSPNet`.
+    variant : {"paper", "released"}, default="paper"
+        Form of the attention: audio matched with content, or the authors' code (see :class:`AVGA`).
+    hidden_size : int, default=256
+        Length of each modality's codes, both LSTM directions together: even.
+    n_blocks : int, default=1
+        Blocks in a row, which share their weights.
+    dropout : float, default=0.0
+        On the LSTMs' outputs; the authors have none.
+    weighting : bool, default=False
+        PSP's weighting branch (Eq. 5 of its paper); weak supervision only.
+    pooling : {"mean", "max"}, default="mean"
+        Of the scores over time; weak supervision only.
+
+    Notes
+    -----
+    Written from a description of the authors' code, layer by layer; the paper's attention from its equation. The
+    number of trainable parameters is that of the authors' network, 1,571,150 at the AVE dataset's sizes in both
+    variants; outputs have not been compared with theirs. The weak form is this package's: the authors' weakly
+    supervised network is :class:`AVELNet`.
+
+    Training departs from theirs: it starts here from random weights, and their stored network from those of A+V-att;
+    here the estimators' losses are cross-entropy of the segments and Eq. 11 of PSP, and in the authors' code a
+    multi-label soft margin loss on the softmax's probabilities.
+
+    References
+    ----------
+    .. [1] Y. Tian et al., "Audio-visual event localization in unconstrained videos", ECCV 2018.
+    """
+
+    def __init__(
+        self,
+        n_audio_features,
+        n_visual_features,
+        n_classes,
+        n_regions=None,
+        *,
+        supervision="full",
+        variant="paper",
+        hidden_size=256,
+        n_blocks=1,
+        dropout=0.0,
+        weighting=False,
+        pooling="mean",
+    ):
+        super().__init__()
+        check_size("n_blocks", n_blocks)
+        self.n_blocks = n_blocks
+        shape = n_audio_features, n_visual_features, n_regions
+        self.encoder = avel_encoder(*shape, variant, hidden_size, dropout, init="torch")
+        self.fusion = ResidualFusion(hidden_size)
+        pooled = {"weighting": weighting, "pooling": pooling}
+        self.head = flat_head(hidden_size, n_classes, supervision, hidden_size=None, **pooled)
+
+    def forward(self, audio, visual, mask=None):
+        """Classify every segment.
+
+        Parameters
+        ----------
+        audio : Tensor of shape (n, T, d_a)
+        visual : Tensor of shape (n, T, d_v) or (n, T, H, W, d_v)
+        mask : bool Tensor of shape (n, T) or None, default=None
+            False on padding at the end of videos.
+
+        Returns
+        -------
+        outputs : dict of Tensors
+            ``logits`` (n, T, C), ``fused`` (n, T, hidden_size), ``similarity`` (n, T), the cosine of v' and a'; with
+            weak supervision ``video_logits`` (n, C); with maps ``attention`` (n, T, H, W).
+        """
+        a, v, attention = self.encoder(audio, visual, mask)  # (n, T, hidden_size) each
+        for _ in range(self.n_blocks):
+            v, a = self.fusion(v, a)
+        fused = (v + a) / 2  # (n, T, hidden_size)
+        outputs = {"fused": fused, "similarity": F.cosine_similarity(v, a, dim=-1)}
+        return {**self.head(fused, mask), **attention, **outputs}
