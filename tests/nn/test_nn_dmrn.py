@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from nn_loops import (
+from helpers import (
     BAD_PARAMETERS,
     D_A,
     D_V,

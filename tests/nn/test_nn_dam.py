@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from nn_loops import (
+from helpers import (
     D_A,
     D_V,
     N_REGIONS,

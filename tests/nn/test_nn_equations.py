@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from nn_loops import layer_norm, softmax
+from helpers import layer_norm, softmax
 
 from ave_sklearn.nn import (
     AVGA,

@@ -3,7 +3,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from media import grey, has_encoder, moving_square, sine, write_video
+from helpers import grey, has_encoder, moving_square, sine, write_video
 
 from ave_sklearn.extraction import ExtractionError, cut_clips
 from ave_sklearn.extraction._media import probe

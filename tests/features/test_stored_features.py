@@ -27,7 +27,7 @@ from ave_sklearn._features.source import RowSource
 N, T = 23, 4
 VISUAL_SHAPE = (N, T, 3, 2, 5)
 ROWS = [5, 5, -1, 0, 22, 7, 6]
-REAL_FILES = Path(__file__).parents[2] / "shared" / "ave"
+REAL_FILES = Path(__file__).parents[3] / "shared" / "ave"
 
 
 def numbers(shape, dtype="f4"):

@@ -11,7 +11,7 @@ import torch
 from ave_sklearn import PSPLocalizer
 from ave_sklearn._device import multiplies_bfloat16
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture

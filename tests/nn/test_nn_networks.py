@@ -22,7 +22,7 @@ from ave_sklearn.nn import (
     set_dropout_generator,
 )
 
-PARITY = Path(__file__).parents[2] / "shared" / "parity"
+PARITY = Path(__file__).parents[3] / "shared" / "parity"
 SETTINGS = [("paper", "full"), ("released", "full"), ("paper", "weak"), ("released", "weak")]
 
 

@@ -15,7 +15,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from media import grey, write_video
+from helpers import grey, write_video
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 

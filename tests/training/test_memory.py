@@ -12,7 +12,7 @@ import pytest
 from ave_sklearn import AVFeatures, PSPLocalizer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and /proc are Linux's")
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 LIMITED = """
 import json, re, resource, sys
 from pathlib import Path

@@ -7,9 +7,9 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import SegmentNB, make_videos
 from hypothesis import given
 from hypothesis import strategies as st
-from segment_nb import SegmentNB, make_videos
 from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401

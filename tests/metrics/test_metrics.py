@@ -6,10 +6,10 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import SegmentNB, make_videos
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from segment_nb import SegmentNB, make_videos
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression

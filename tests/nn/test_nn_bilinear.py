@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from nn_loops import TOLERANCE, array, bilinear_loop, drawn, tensor
+from helpers import TOLERANCE, array, bilinear_loop, drawn, tensor
 
 from ave_sklearn.nn import set_dropout_generator
 from ave_sklearn.nn.bilinear import BilinearFusion, signed_root

@@ -19,7 +19,7 @@ from ave_sklearn.datasets import load_ave
 from ave_sklearn.datasets._ave_files import read_annotations, read_orders
 from ave_sklearn.datasets._ave_labels import check_background_labels, check_label_files, class_names, segment_labels
 
-REAL_FILES = Path(__file__).parents[2] / "shared" / "ave"
+REAL_FILES = Path(__file__).parents[3] / "shared" / "ave"
 needs_real_files = pytest.mark.skipif(not REAL_FILES.is_dir(), reason=f"no released files in {REAL_FILES}")
 
 T = 4
