@@ -1,8 +1,32 @@
-"""The numbers that an estimator computes with: which its weights are, and which its matrix products."""
+"""Devices, the precision of numbers on them, and their memory."""
+
+from contextlib import contextmanager
 
 import torch
 
-WEIGHTS = {"float32": "float32", "bfloat16": "float32", "float64": "float64"}
+WEIGHT_DTYPES = {"float32": "float32", "bfloat16": "float32", "float64": "float64"}
+"""Name of the type of the weights, and of features on their way to them, by precision."""
+
+
+def resolve_device(device, fallback=False):
+    """Return the torch.device that `device` ("auto" or a torch name) means here.
+
+    Parameters
+    ----------
+    fallback : bool, default=False
+        Return the CPU in place of a CUDA device that this machine does not have, in place of raising.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device is {device!r}; wanted 'auto' or a torch device such as 'cpu'.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        if not fallback:
+            raise ValueError(f"device is {str(device)!r}, but torch finds no CUDA device; wanted 'auto' or 'cpu'.")
+        return torch.device("cpu")
+    return device
 
 
 def multiplies_bfloat16(device):
@@ -14,7 +38,7 @@ def multiplies_bfloat16(device):
 
 
 def resolve_precision(precision, device):
-    """Return the precision, a key of WEIGHTS, that `precision` ("auto" or such a key) means on `device`.
+    """Return the precision, a key of WEIGHT_DTYPES, that `precision` ("auto" or such a key) means on `device`.
 
     Raises
     ------
@@ -33,9 +57,33 @@ def resolve_precision(precision, device):
     return precision
 
 
-def product_type(precision, device):
+def autocast_dtype(precision, device):
     """Return the torch.dtype of the matrix products where it is another than that of the weights, else None.
 
     A fitted model may have come to a machine that does not multiply bfloat16.
     """
     return torch.bfloat16 if precision == "bfloat16" and multiplies_bfloat16(device) else None
+
+
+def bytes_for_features(device):
+    """Return how many bytes of features may stay on a torch.device: half of a GPU's free memory, none on others."""
+    return torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else 0
+
+
+@contextmanager
+def naming_batch_size(batch_size):
+    """Say in the error that a batch of `batch_size` videos did not fit, where memory runs out within."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out_of_memory(error):
+            raise
+        hint = f"a smaller one, such as {batch_size // 4}" if batch_size >= 8 else "more memory"
+        raise MemoryError(
+            f"batch_size is {batch_size}, too many videos at once for this memory; wanted {hint}."
+        ) from error
+
+
+def ran_out_of_memory(error):
+    """Whether NumPy or PyTorch, on the CPU or a GPU, raised `error` for want of memory."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -1,7 +1,6 @@
 """Cross-validation of event localizers: folds stratified by category, out-of-fold probabilities."""
 
 import numbers
-import warnings
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -16,7 +15,8 @@ from sklearn.model_selection import (
 from sklearn.utils import check_consistent_length
 
 from ave_sklearn._random import own_random_state
-from ave_sklearn._targets.events import video_category
+from ave_sklearn._targets.categories import video_category
+from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.metrics._scorers import find_attribute
 
 __all__ = ["VideoStratifiedKFold", "cross_val_predict_proba", "video_category"]
@@ -270,11 +270,9 @@ def _warn_of_rare_categories(codes, n_splits):
     """Warn, once, of categories with fewer videos than there are folds."""
     counts = np.bincount(codes)
     if counts.min() < n_splits:
-        warnings.warn(
+        warn_user(
             f"The least frequent category has only {counts.min()} videos, fewer than n_splits={n_splits}: "
-            "not every fold tests it.",
-            UserWarning,
-            stacklevel=4,
+            "not every fold tests it."
         )
 
 
@@ -283,9 +281,7 @@ def _warn_of_unmeant_background(y, background):
     y = np.asarray(y)
     are_numbers = y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "biu"
     if are_numbers and isinstance(background, str):
-        warnings.warn(
+        warn_user(
             f"background={background!r} is text, but y holds numbers, so no segment counts as background: "
-            "give VideoStratifiedKFold the number that means background, or None if none does.",
-            UserWarning,
-            stacklevel=4,
+            "give VideoStratifiedKFold the number that means background, or None if none does."
         )

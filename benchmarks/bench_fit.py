@@ -35,7 +35,7 @@ class Steps:
         self.net = fit(X, y, precision, batch_size, max_epochs=1).net_
         codes = np.unique(y.astype(str), return_inverse=True)[1].reshape(y.shape)
         batches = BatchIterator(VideoDataset(X, "float32", codes), batch_size)
-        self.batches = [(batch.features(), target) for batch, target in batches]
+        self.batches = [(batch.load(), target) for batch, target in batches]
         self.weights = list(self.net.module_.parameters())
         self.optimizer = torch.optim.AdamW(self.weights, lr=0.002, weight_decay=0.01, fused=True)
 

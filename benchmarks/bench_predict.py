@@ -17,7 +17,7 @@ def ways_of(X, y, batch_size):
     ways, layouts = {"plain loop": loop.predict}, products_of(loop.predict)
     for precision, dtype in PRECISIONS.items():
         localizer = fit(X[:batch_size], y[:batch_size], precision, batch_size, max_epochs=1)
-        batches = [batch.features() for batch, _ in BatchIterator(VideoDataset(X, "float32"), batch_size)]
+        batches = [batch.load() for batch, _ in BatchIterator(VideoDataset(X, "float32"), batch_size)]
         ways[f"ave_sklearn, {precision}"] = lambda localizer=localizer: localizer.predict_proba(X)
         ways[f"its steps, {precision}"] = lambda net=localizer.net_, batches=batches: evaluate(net, batches)
         ways[f"products, {precision}"] = Products(layouts, dtype).run

@@ -78,7 +78,7 @@ def print_share_of_reading(X, y):
 
     def read():
         for batch, _ in BatchIterator(VideoDataset(X, "float32", codes), 32, np.random.RandomState(0)):
-            batch.features()
+            batch.load()
 
     seconds = interleaved({"reading": read, "epoch": lambda: epoch(X, y)}, 3)
     print(f"reading and checking: {100 * ratio(seconds, 'reading', 'epoch'):.1f} % of an epoch\n")

@@ -16,7 +16,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from ave_sklearn._training.batches import Batch
 
 PARTS = {
-    "reading, checking, scaling": ["Batch.features"],
+    "reading, checking, scaling": ["Batch.load"],
     "attention over regions, forward": ["RegionAttention"],
     "attention over regions, backward": ["RegionAttentionBackward"],
     "LSTMs, forward": ["aten::lstm"],
@@ -28,14 +28,14 @@ REST = "small layers, loss, and Python"
 
 def profiled(X, y, precision, batch_size):
     """Return the percentage of each part."""
-    read = Batch.features
+    read = Batch.load
 
     def features(batch, *args):
-        with record_function("Batch.features"):
+        with record_function("Batch.load"):
             return read(batch, *args)
 
     fit(X[:batch_size], y[:batch_size], precision, batch_size)
-    with patch.object(Batch, "features", features), profile(activities=[ProfilerActivity.CPU]) as profiler:
+    with patch.object(Batch, "load", features), profile(activities=[ProfilerActivity.CPU]) as profiler:
         history = fit(X, y, precision, batch_size).history_
     seconds = {event.key: event.cpu_time_total / 1e6 for event in profiler.key_averages()}
     total = sum(entry["dur"] for entry in history)

@@ -1,4 +1,4 @@
-"""Arrays that can hold features: what is taken, and what is said about the rest."""
+"""Arrays of features: their layouts, and the checks of their shapes and numbers."""
 
 from decimal import Decimal
 from numbers import Integral, Real
@@ -97,4 +97,19 @@ def check_n_audio_features(n_audio_features, n_features):
         raise ValueError(
             f"n_audio_features must be an integer from 1 to {n_features - 1}, so that some of the "
             f"{n_features} columns of X are audio and some visual, got {n_audio_features!r}."
+        )
+
+
+def check_finite(array, name, rows):
+    """Raise ValueError when `array`, features of the videos `rows`, holds NaN or infinity."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(array.sum(dtype=array.dtype)):
+            return
+    bad = ~np.isfinite(array).reshape(len(array), array.shape[1], -1).all(-1)
+    if bad.any():
+        row, segment = np.argwhere(bad)[0]
+        what = "NaN" if np.isnan(array[row, segment]).any() else f"infinity or a value too large for {array.dtype}"
+        raise ValueError(
+            f"Input {name} contains {what}, first in segment {segment} of video {rows[row]}; "
+            "finite features are wanted."
         )

@@ -1,4 +1,4 @@
-"""Features that lie in files: what errors say about them, and how they are copied to other files."""
+"""Files of features: checked with the file named in every error, and written block by block."""
 
 import math
 import os
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from ave_sklearn._features.arrays import as_feature_array, check_pair
-from ave_sklearn._features.npy import check_room, check_targets, npy_files
+from ave_sklearn._features.npy import check_disk_space, check_output_files, npy_files
 
 BLOCK_BYTES = 64_000_000  # of features read at a time when all are read
 
@@ -63,13 +63,13 @@ def write_npy(files, arrays, dtype=None):
     FileNotFoundError, OSError, ValueError
         As `AVFeatures.to_npy` does.
     """
-    check_targets(files)
+    check_output_files(files)
     layouts, sizes = {}, {}
     for file, rows in zip(files, arrays, strict=True):
         kind = _real_dtype(rows.base.dtype if dtype is None else dtype)
         layouts[file] = rows.shape[1:], kind
         sizes[file] = math.prod(rows.shape) * kind.itemsize
-    check_room(sizes)
+    check_disk_space(sizes)
     with npy_files(layouts) as writers:
         for writer, rows in zip(writers, arrays, strict=True):
             for block in row_blocks(rows):

@@ -37,7 +37,7 @@ def is_joblib_temporary(mapped):
     return mapped.filename is not None and JOBLIB_FOLDER in str(mapped.filename)
 
 
-def check_file(name, array):
+def check_mapped_file(name, array):
     """Raise a ValueError if an array's file no longer holds all of its bytes.
 
     Reading past the end of a memory-mapped file ends the process with a bus error, which nobody can catch.

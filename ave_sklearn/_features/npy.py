@@ -78,7 +78,7 @@ def npy_files(layouts):
     ...     np.load(first).shape, np.load(second).shape
     ((6, 10, 2), (4, 3))
     """
-    check_targets(layouts)
+    check_output_files(layouts)
     writers = []
     try:
         for file, (row_shape, dtype) in layouts.items():
@@ -192,7 +192,7 @@ def naming_file(file):
         raise OSError(error.errno, f"{error.strerror or error}, while writing", os.fspath(file)) from error
 
 
-def check_targets(files):
+def check_output_files(files):
     """Check that files can be made: in folders that are there, under names that are no folder's, all different.
 
     Parameters
@@ -211,7 +211,7 @@ def check_targets(files):
         seen.add(os.path.realpath(file))
 
 
-def check_room(needed):
+def check_disk_space(needed):
     """Check that the disks have room for files.
 
     Parameters

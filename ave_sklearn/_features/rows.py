@@ -7,7 +7,7 @@ from numbers import Integral
 
 import numpy as np
 
-from ave_sklearn._features.memmap import MappedArray, backing_map, check_file, is_joblib_temporary
+from ave_sklearn._features.memmap import MappedArray, backing_map, check_mapped_file, is_joblib_temporary
 from ave_sklearn._features.source import RowSource
 
 
@@ -235,7 +235,7 @@ class StoredRows:
         if self.is_source:
             self.base.check(self.name)
         else:
-            check_file(self.name, self.base)
+            check_mapped_file(self.name, self.base)
 
     def __getstate__(self):
         self.check_file()

@@ -1,4 +1,4 @@
-"""What can stand in an array's place: rows that lie elsewhere and are read when they are asked for."""
+"""Abstract reader of rows stored outside memory."""
 
 import math
 from abc import ABC, abstractmethod

@@ -1,15 +1,21 @@
-"""y: labels, one-hot arrays, proportions and tags in, class codes out, with every error message."""
+"""Targets as class codes: every form of y in, codes of segments or proportions of videos out."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.model_selection import train_test_split
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
-from ave_sklearn._targets.labels import background_code, event_category, label_kind
+from ave_sklearn._targets.labels import (
+    background_code,
+    check_one_hot,
+    check_proportions,
+    has_fractions,
+    label_kind,
+    labels_outside,
+    read_labels,
+)
 
-PROPORTION_TOLERANCE = 1e-3
+TIE = 1e-6
+"""Proportions that differ by less are equal: those of .1 + .2 and of .3, for example."""
 
 
 @dataclass
@@ -24,14 +30,14 @@ class Targets:
         Sorted; `values` index it.
     background : int or None
         Code of the background class; None when it is not among the classes.
-    flat : bool
+    one_label : bool
         The target was one label a video of one segment, and predictions are to be so.
     """
 
     values: np.ndarray
     classes: np.ndarray
     background: int | None
-    flat: bool = False
+    one_label: bool = False
 
     def take(self, rows):
         """Return the targets of the videos `rows`."""
@@ -89,36 +95,81 @@ class ClassRule:
             raise ValueError(f"y has {n_columns} columns, but there are {len(classes)} classes: {classes.tolist()}.")
         return classes, order
 
-
-def sorted_classes(classes):
-    """Return the sorted `classes`, each once, and the order that sorts them."""
-    classes = column_or_1d(np.asarray(classes))
-    unique, order = np.unique(classes, return_index=True)
-    if len(unique) < len(classes):
-        raise ValueError(f"classes holds a label more than once: {classes.tolist()}.")
-    return unique, order
+    @property
+    def n_classes(self):
+        """C, where an earlier fit or the user tells it, else None."""
+        return next((len(classes) for classes in (self.known, self.classes) if classes is not None), None)
 
 
-def labels_outside(labels, classes):
-    """Return the labels, as a list, that `classes` lacks; a number is never equal to a string."""
-    known = set(classes.tolist())
-    return [label for label in np.unique(labels).tolist() if label not in known]
+# -------------------------------------------------------------- reading the form
+def is_proportions(y, n_segments=None):
+    """Whether `y`, of two dimensions, is read as class proportions (n, C), and not as labels (n, T).
+
+    Fractions are proportions. Whole numbers are labels if X has as many segments as `y` has columns. Where
+    `n_segments` is not known, floats of 0 and 1 whose rows sum to 1 are proportions, of videos of one class.
+    """
+    if label_kind(y) == "text":
+        return False
+    if has_fractions(y):
+        return True
+    if n_segments is not None:
+        return y.shape[1] != n_segments
+    return y.dtype.kind == "f" and bool(((y == 0) | (y == 1)).all() and (y.sum(1) == 1).all())
 
 
-def segment_proportions(codes, n_classes):
-    """Share of segments of each class (n, C) of class codes (n, T): the paper's Y_weak (Sec. 3)."""
-    return (codes[:, :, None] == np.arange(n_classes)).mean(1)
-
-
-def check_target(y, n_videos, estimator):
-    """Return `y` as an array of `n_videos` rows, checked as scikit-learn checks targets."""
-    if y is None:
+def refuse_ambiguous(y, n_segments, rule):
+    """Raise ValueError for zeros and ones in T > 1 columns that may stand for T segments or for T classes."""
+    n_classes = n_segments if rule.n_classes is None else rule.n_classes
+    if y.shape[1] != n_segments or n_segments == 1 or n_classes != n_segments or label_kind(y) == "text":
+        return
+    if ((y == 0) | (y == 1)).all():
         raise ValueError(
-            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
+            f"y is an array of zeros and ones of shape {y.shape} with as many columns as X has segments, so it "
+            "could hold segment labels or one-hot video categories. Pass segment labels as strings, or video "
+            "categories as a 1-D array of labels."
         )
-    y = check_array(y, ensure_2d=False, allow_nd=True, dtype=None, input_name="y", estimator=estimator)
-    check_consistent_length(np.empty(n_videos), y)
-    return y
+
+
+# -------------------------------------------------------------- encoding
+def encode_target(y, rule, n_segments=None):
+    """Encode a target of two or three dimensions in whatever form it is; see :func:`is_proportions`.
+
+    Parameters
+    ----------
+    y : ndarray of :func:`read_target`
+    rule : ClassRule
+        Its `classes` name columns; labels need not be among them.
+    n_segments : int or None, default=None
+
+    Returns
+    -------
+    targets : Targets
+    """
+    if y.ndim == 3:
+        return encode_one_hot(y, rule)
+    if is_proportions(y, n_segments):
+        return encode_proportions(y, rule)
+    return encode_labels(read_labels(y), replace(rule, classes=None))
+
+
+def encode_labels(labels, rule):
+    """Encode segment labels (n, T)."""
+    codes, classes = rule.encode(labels)
+    return Targets(codes, classes, background_code(classes, rule.background))
+
+
+def encode_one_hot(y, rule):
+    """Encode one-hot segment labels (n, T, C), their columns as `rule` has them."""
+    check_one_hot(y)
+    classes, order = rule.columns(y.shape[2])
+    return Targets(y[:, :, order].argmax(2), classes, background_code(classes, rule.background))
+
+
+def encode_proportions(y, rule):
+    """Encode class proportions (n, C), their columns as `rule` has them."""
+    check_proportions(y)
+    classes, order = rule.columns(y.shape[1])
+    return Targets(y[:, order].astype(np.float64), classes, background_code(classes, rule.background))
 
 
 def encode_segments(y, n_segments, rule):
@@ -126,7 +177,7 @@ def encode_segments(y, n_segments, rule):
 
     Parameters
     ----------
-    y : array of shape (n, T) of labels, (n, T, C) one-hot, or (n,) when T = 1
+    y : ndarray of shape (n, T) of labels, (n, T, C) one-hot, or (n,) when T = 1
     n_segments : int
         T.
     rule : ClassRule
@@ -136,26 +187,18 @@ def encode_segments(y, n_segments, rule):
     targets : Targets
         With codes of shape (n, T).
     """
-    flat = y.ndim == 1 and n_segments == 1
+    one_label = y.ndim == 1 and n_segments == 1
     if y.ndim == 3:
-        check_one_hot(y)
-        classes, order = rule.columns(y.shape[2])
-        codes = y[:, :, order].argmax(2)
+        targets = encode_one_hot(y, rule)
     else:
-        check_classification_targets(y.ravel())
-        codes, classes = rule.encode(y[:, None] if flat else y)
-    if codes.ndim != 2 or codes.shape[1] != n_segments:
+        labels = read_labels(y)
+        targets = encode_labels(labels[:, None] if one_label else labels, rule)
+    if targets.values.ndim != 2 or targets.values.shape[1] != n_segments:
         raise ValueError(
             f"y has the shape {y.shape}; wanted labels (n_videos, {n_segments}), one for each segment of X, or "
             f"their one-hot form (n_videos, {n_segments}, n_classes)."
         )
-    return Targets(codes, classes, background_code(classes, rule.background), flat)
-
-
-def check_one_hot(y):
-    """Raise ValueError unless each last-axis row of `y` holds one 1 and zeros."""
-    if y.dtype.kind not in "biuf" or not (((y == 0) | (y == 1)).all() and (y.sum(2) == 1).all()):
-        raise ValueError(f"y is a 3-D array of shape {y.shape} but not one-hot along its last axis.")
+    return replace(targets, one_label=one_label)
 
 
 def encode_videos(y, n_segments, rule, target="proportion"):
@@ -163,7 +206,7 @@ def encode_videos(y, n_segments, rule, target="proportion"):
 
     Parameters
     ----------
-    y : array of shape (n, C) of proportions, (n, T) of segment labels, or (n,) of video categories
+    y : ndarray of shape (n, C) of proportions, (n, T) of segment labels or (n, T, C) one-hot, or (n,) of categories
     n_segments : int
         T.
     rule : ClassRule
@@ -175,83 +218,63 @@ def encode_videos(y, n_segments, rule, target="proportion"):
     targets : Targets
         With proportions of shape (n, C).
     """
-    if is_proportions(y, n_segments, rule):
+    if is_video_target(y, n_segments, rule):
         return encode_proportions(y, rule)
-    if y.ndim > 2 or y.ndim == 2 and y.shape[1] != n_segments:
+    labels = encode_segments(y, n_segments, rule) if y.ndim > 1 else encode_segments(y[:, None], 1, rule)
+    share = labels.proportions()
+    if target == "category":
+        share = np.eye(len(labels.classes))[labels.categories()]
+    return Targets(share, labels.classes, labels.background, one_label=y.ndim == 1 and n_segments == 1)
+
+
+def is_video_target(y, n_segments, rule):
+    """Whether `y` is a target of weak supervision that holds proportions; raise ValueError if it is no target.
+
+    One column of numbers is of labels: proportions of a single class would all be 1.
+    """
+    if y.ndim != 2 or label_kind(y) == "text" and y.shape[1] == n_segments:
+        return False
+    if label_kind(y) == "text":
         raise ValueError(
             f"y has the shape {y.shape}; wanted proportions (n_videos, n_classes) with rows that sum to 1, segment "
             f"labels (n_videos, {n_segments}), or a category for each video (n_videos,)."
         )
-    y_2d = y.reshape(len(y), -1)
-    labels = encode_segments(y_2d, y_2d.shape[1], rule)
-    share = labels.proportions()
-    if target == "category":
-        share = np.eye(len(labels.classes))[labels.categories()]
-    return Targets(share, labels.classes, labels.background, flat=y.ndim == 1 and n_segments == 1)
+    refuse_ambiguous(y, n_segments, rule)
+    return y.shape[1] > 1 and is_proportions(y, n_segments)
 
 
-def is_proportions(y, n_segments, rule):
-    """Whether `y` is read as class proportions (n, C), and not as labels.
-
-    Raises
-    ------
-    ValueError
-        For zeros and ones in T > 1 columns, which could be either.
-    """
-    if y.ndim != 2 or y.dtype.kind not in "biuf" or y.shape[1] == 1:
-        return False
-    if y.shape[1] != n_segments:
-        return True
-    n_classes = next((len(c) for c in (rule.known, rule.classes) if c is not None), n_segments)
-    if ((y == 0) | (y == 1)).all() and n_classes == n_segments:
-        raise ValueError(
-            f"y is an array of zeros and ones of shape {y.shape} with as many columns as X has segments, so it "
-            "could hold segment labels or one-hot video categories. Pass segment labels as strings, or video "
-            "categories as a 1-D array of labels."
-        )
-    return y.dtype.kind == "f" and bool((y % 1).any())
+def sorted_classes(classes):
+    """Return the sorted `classes`, each once, and the order that sorts them."""
+    classes = read_labels(classes, "classes")
+    if classes.ndim != 1:
+        raise ValueError(f"classes must be a list of labels; got the shape {classes.shape}.")
+    unique, order = np.unique(classes, return_index=True)
+    if len(unique) < len(classes):
+        raise ValueError(f"classes holds a label more than once: {classes.tolist()}.")
+    return unique, order
 
 
-def encode_proportions(y, rule):
-    """Encode class proportions (n, C), their columns as `rule` has them."""
-    if (y < 0).any():
-        row = np.flatnonzero((y < 0).any(1))[0]
-        raise ValueError(f"y holds a negative proportion, {y[row].min():g}, in row {row}; wanted 0 to 1.")
-    total = y.sum(1)
-    off = np.flatnonzero(abs(total - 1) > PROPORTION_TOLERANCE)
-    if len(off):
-        raise ValueError(
-            f"y has the shape {y.shape}, read as proportions (n_videos, n_classes), but its row {off[0]} sums to "
-            f"{total[off[0]]:g} where 1 is wanted. Segment labels must have as many columns as X has segments."
-        )
-    classes, order = rule.columns(y.shape[1])
-    return Targets(y[:, order].astype(np.float64), classes, background_code(classes, rule.background))
+# -------------------------------------------------------------- what videos hold
+def segment_proportions(codes, n_classes):
+    """Share of segments of each class (n, C) of class codes (n, T): the paper's Y_weak (Sec. 3)."""
+    return (codes[:, :, None] == np.arange(n_classes)).mean(1)
 
 
-def split_rows(rows, categories, fraction, seed):
-    """Split `rows` into training and validation rows, stratified by category.
-
-    Categories with a single video stay in training.
+def event_category(share, background):
+    """Give each video its greatest event class.
 
     Parameters
     ----------
-    rows : int ndarray of shape (m,)
-    categories : int ndarray of shape (n,)
-        Of all videos.
-    fraction : float
-        Share of validation rows.
-    seed : int
+    share : ndarray of shape (n_videos, n_classes)
+        How much of each class a video has, not negative.
+    background : int or None
+        Column of the background; None if there is none.
+
+    Returns
+    -------
+    category : ndarray of int, of shape (n_videos,)
+        Column of the greatest share among the events, the first of equals; `background` where those are all 0.
     """
-    labels, counts = np.unique(categories[rows], return_counts=True)
-    paired = np.isin(categories[rows], labels[counts > 1])
-    candidates, alone = rows[paired], rows[~paired]
-    n_held_out = max(round(fraction * len(rows)), (counts > 1).sum(), 1)
-    if len(candidates) - n_held_out < max((counts > 1).sum(), 1):
-        raise ValueError(
-            f"X has {len(rows)} videos, too few to hold out validation_fraction={fraction} of them in every "
-            "category; pass X_val and y_val, or early_stopping=False."
-        )
-    kept, held_out = train_test_split(
-        candidates, test_size=int(n_held_out), random_state=seed, stratify=categories[candidates]
-    )
-    return np.sort(np.concatenate([kept, alone])), np.sort(held_out)
+    events = share if background is None else np.where(np.arange(share.shape[1]) == background, 0, share)
+    first = (events >= events.max(1, keepdims=True) - TIE).argmax(1)
+    return first if background is None else np.where(events.any(1), first, background)

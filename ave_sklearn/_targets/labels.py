@@ -1,52 +1,87 @@
-"""Labels: array-likes in, plain arrays of numbers or of text out, and what is said about bad ones."""
-
-import numbers
+"""Labels as plain arrays of numbers or of text: the one place that reads what a user hands over as y."""
 
 import numpy as np
 import pandas as pd
 
+TOLERANCE = 1e-3
+"""How far the sum of proportions, or of probabilities, may be from 1."""
 
-def as_labels(y, name, *, whole=True):
-    """Return labels as an array of numbers or of text.
+FORMS = (
+    "categories (n_videos,), labels (n_videos, n_segments), their one-hot form (n_videos, n_segments, n_classes) or "
+    "proportions (n_videos, n_classes)"
+)
+
+
+# ---------------------------------------------------------------- reading
+def as_array(y, name):
+    """Return `y` as an array; an error for masked values, and for nested lists of different lengths, names it."""
+    if np.ma.is_masked(y):
+        raise ValueError(f"{name} has masked values; leave these videos out, or fill them with {name}.filled(label).")
+    try:
+        return np.asarray(y)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array, with rows of one length: {error}") from error
+
+
+def read_target(y, name="y"):
+    """Return a target, in any of its forms, as an array of numbers or of text.
 
     Parameters
     ----------
-    y : array-like of shape (n_videos,) or (n_videos, n_segments)
-        Labels: int, bool, str or object, or floats that are whole numbers.
-    name : str
-        What error messages call ``y``.
-    whole : bool, default=True
-        Whether floats must be whole numbers.
+    y : array-like of one to three dimensions
+        See :data:`FORMS`: int, bool, str, or objects that are all numbers or all text; floats for proportions.
+    name : str, default="y"
+        What error messages call it.
 
     Returns
     -------
-    labels : ndarray, shaped like ``y``
+    y : ndarray
         An object array of numbers comes back as an array of numbers.
 
     Raises
     ------
     ValueError
-        If ``y`` has another number of dimensions, or holds missing values, fractions, or text and numbers
-        mixed.
+        For another number of dimensions, missing or masked values, and text and numbers mixed.
     """
-    y = as_array(y, name)
-    if y.ndim not in (1, 2):
-        raise ValueError(
-            f"{name} must hold labels, of shape (n_videos,) or (n_videos, n_segments); got the shape "
-            f"{y.shape}. Turn a one-hot array into labels with classes[{name}.argmax(axis=-1)]."
-        )
-    y = _plain_dtype(y, name)
-    if whole and y.dtype.kind == "f" and np.any(y != np.round(y)):
+    y = _plain_dtype(as_array(y, name), name)
+    if y.ndim not in (1, 2, 3) or y.ndim == 3 and label_kind(y) == "text":
+        raise ValueError(f"{name} must hold {FORMS}; got {y.dtype} of shape {y.shape}.")
+    return y
+
+
+def read_labels(y, name="y"):
+    """Return the labels of a target of :func:`read_target` that is no proportions.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_videos,), (n_videos, n_segments), or one-hot (n_videos, n_segments, n_classes)
+        Floats must be whole numbers. The labels of one-hot columns are their numbers, 0 to n_classes - 1.
+    name : str, default="y"
+
+    Returns
+    -------
+    labels : ndarray of shape (n_videos,) or (n_videos, n_segments)
+
+    Raises
+    ------
+    ValueError
+        As :func:`read_target`; for proportions, and for three dimensions that are not one-hot.
+    """
+    y = read_target(y, name)
+    if y.ndim == 3:
+        check_one_hot(y, name)
+        return y.argmax(2)
+    if has_fractions(y):
         raise ValueError(
             f"{name} must hold labels, text or whole numbers (no proportions); got {y.dtype} numbers such as "
-            f"{y[y != np.round(y)][0]:g}."
+            f"{y[y != np.round(y)][0]:g}. Unknown label type: continuous."
         )
     return y
 
 
-def as_segment_labels(y, name):
-    """Return `as_labels` of a target which must have two dimensions, videos and segments."""
-    y = as_labels(y, name)
+def read_segment_labels(y, name="y"):
+    """Return `read_labels` of a target which must have two dimensions, videos and segments."""
+    y = read_labels(y, name)
     if y.ndim != 2:
         raise ValueError(
             f"{name} must have the shape (n_videos, n_segments), since events run along the segments; got "
@@ -55,12 +90,17 @@ def as_segment_labels(y, name):
     return y
 
 
-def as_array(y, name):
-    """Return ``y`` as an array; an error for nested lists of different lengths names the argument."""
-    try:
-        return np.asarray(y)
-    except ValueError as error:
-        raise ValueError(f"{name} must be an array, with rows of one length: {error}") from error
+def read_label_pair(y_true, y_pred, read=read_labels):
+    """Return true and predicted labels as arrays of one shape, of one kind and not empty."""
+    y_true, y_pred = read(y_true, "y_true"), read(y_pred, "y_pred")
+    if y_true.shape != y_pred.shape:
+        raise ValueError(f"y_true and y_pred must have the same shape; got {y_true.shape} and {y_pred.shape}.")
+    if label_kind(check_not_empty(y_true)) != label_kind(y_pred):
+        raise ValueError(
+            f"y_true and y_pred must both be text or both be numbers; got {label_kind(y_true)}, such as "
+            f"{_first(y_true)!r}, and {label_kind(y_pred)}, such as {_first(y_pred)!r}."
+        )
+    return y_true, y_pred
 
 
 def _plain_dtype(y, name):
@@ -81,13 +121,69 @@ def _plain_dtype(y, name):
     return y
 
 
+# ---------------------------------------------------------------- checks
+def has_fractions(y):
+    """Whether `y` holds numbers that are not whole."""
+    return y.dtype.kind == "f" and bool(np.any(y != np.round(y)))
+
+
+def check_one_hot(y, name="y"):
+    """Raise ValueError unless each row of the last axis of `y` holds one 1 and zeros."""
+    bad = (y.sum(-1) != 1) | ((y != 0) & (y != 1)).any(-1)
+    if bad.any():
+        raise ValueError(
+            f"{name} is an array of shape {y.shape}, read as the one-hot form of labels, but it is not one-hot along "
+            f"its last axis, first in row {np.argwhere(bad)[0].tolist()}."
+        )
+
+
+def check_proportions(y, name="y"):
+    """Raise ValueError unless the rows of `y` are not negative and sum to 1, up to `TOLERANCE`."""
+    read_as = f"{name} has the shape {y.shape} and the dtype {y.dtype}, read as proportions (n_videos, n_classes)"
+    negative = np.flatnonzero((y < 0).any(1))
+    if len(negative):
+        row = negative[0]
+        raise ValueError(f"{read_as}, but it holds a negative proportion, {y[row].min():g}, in row {row}.")
+    total = y.sum(1)
+    off = np.flatnonzero(abs(total - 1) > TOLERANCE)
+    if len(off):
+        raise ValueError(
+            f"{read_as}, but its row {off[0]} sums to {total[off[0]]:g} where 1 is wanted. Segment labels must have "
+            "as many columns as X has segments, and be text or whole numbers."
+        )
+
+
+def check_not_empty(y_true):
+    """Return labels; none at all is an error."""
+    if y_true.size == 0:
+        raise ValueError(f"y_true must have at least one segment; got the shape {y_true.shape}.")
+    return y_true
+
+
+def label_kind(y):
+    """Return "text" or "numbers": what an array of labels holds."""
+    return "numbers" if y.dtype.kind in "biuf" else "text"
+
+
+def labels_outside(labels, classes):
+    """Return the labels, as a list, that `classes` lacks; a number is never equal to a string."""
+    known = set(classes.tolist())
+    return [label for label in np.unique(labels).tolist() if label not in known]
+
+
+def _first(y):
+    """Return the first label as Python prints it."""
+    return y.ravel()[:1].tolist()[0]
+
+
+# ------------------------------------------------------------- background
 def is_background(y, background):
     """Mark background labels; text never equals a number, so that mix is an error.
 
     Parameters
     ----------
     y : ndarray
-        Labels, as `as_labels` returns them.
+        Labels, as `read_labels` returns them.
     background : label or None
         The background label; None marks nothing.
 
@@ -116,80 +212,3 @@ def background_code(labels, background):
     """Return the position of the label `background` in an array of labels, or None."""
     found = np.flatnonzero([label == background for label in labels.tolist()])
     return int(found[0]) if len(found) else None
-
-
-def event_category(share, background):
-    """Give each video its greatest event class.
-
-    Parameters
-    ----------
-    share : ndarray of shape (n_videos, n_classes)
-        How much of each class a video has, not negative.
-    background : int or None
-        Column of the background; None if there is none.
-
-    Returns
-    -------
-    category : ndarray of int, of shape (n_videos,)
-        Column of the greatest share among the events, the first of equals; `background` where those are all 0.
-    """
-    if background is None:
-        return share.argmax(1)
-    events = share.copy()
-    events[:, background] = 0
-    return np.where(events.any(1), events.argmax(1), background)
-
-
-def label_kind(y):
-    """Return "text" or "numbers": what an array of labels holds."""
-    return "numbers" if y.dtype.kind in "biuf" else "text"
-
-
-def _first(y):
-    """Return the first label as Python prints it."""
-    return y.ravel()[:1].tolist()[0]
-
-
-def check_positive(value, name):
-    """Return a positive finite number as a float, or raise ValueError."""
-    if not isinstance(value, numbers.Real) or not 0 < value < np.inf:
-        raise ValueError(f"{name} must be a positive number; got {value!r}.")
-    return float(value)
-
-
-def check_positive_integer(value, name):
-    """Return a positive integer, or raise ValueError."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be a positive integer; got {value!r}.")
-    return value
-
-
-def check_label_pair(y_true, y_pred, as_labels=as_labels):
-    """Return true and predicted labels as arrays of one shape, of one kind and not empty."""
-    y_true, y_pred = as_labels(y_true, "y_true"), as_labels(y_pred, "y_pred")
-    if y_true.shape != y_pred.shape:
-        raise ValueError(f"y_true and y_pred must have the same shape; got {y_true.shape} and {y_pred.shape}.")
-    if label_kind(check_not_empty(y_true)) != label_kind(y_pred):
-        raise ValueError(
-            f"y_true and y_pred must both be text or both be numbers; got {label_kind(y_true)}, such as "
-            f"{_first(y_true)!r}, and {label_kind(y_pred)}, such as {_first(y_pred)!r}."
-        )
-    return y_true, y_pred
-
-
-def check_not_empty(y_true):
-    """Return labels; none at all is an error."""
-    if y_true.size == 0:
-        raise ValueError(f"y_true must have at least one segment; got the shape {y_true.shape}.")
-    return y_true
-
-
-def name_rows(report, labels, summaries):
-    """Name a report's rows: the labels as they are, and then the summaries."""
-    return report.set_axis(pd.Index([*labels.tolist(), *summaries], dtype=object, name="label"))
-
-
-def first_few(names, limit=3):
-    """Write the first names of many."""
-    names = list(names)
-    return ", ".join(map(repr, names[:limit])) + (", ..." if len(names) > limit else "") or "none"

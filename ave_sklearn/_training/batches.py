@@ -1,15 +1,26 @@
-"""Videos with their targets: read by batches, held on a device, and the statistics of their features."""
+"""Batches of videos: features read, checked, scaled and cast on their way into a network.
+
+What must hold here, however odd it makes the code:
+
+* One pass through memory. A block of videos is read, checked, scaled and cast while it lies in the cache. Whole
+  batches, step after step, would go through memory four times: most of what a fit on maps does beside its products.
+* The batch scales, not the network. It takes mean and factor of :meth:`StandardizedNetwork.scalings`, and the network
+  is told so (``standardized=True``).
+* The factor holds the dropout of features too. Its mask is drawn once a batch, for audio before visual features:
+  another order of draws is another fit.
+* Memory is used again only when no Tensor is on it any more. What a hook, a loss or a user keeps is never overwritten.
+* Rows are those of the user's X, in the user's order, so that an error names the video that the user knows.
+"""
 
 import math
 import weakref
 
 import numpy as np
 import torch
-from sklearn.preprocessing import StandardScaler
 from torch.utils.data import Dataset
 
-from ave_sklearn.localizers._inputs import check_finite
-from ave_sklearn.nn.layers import blocks, rows_in_block
+from ave_sklearn._features.arrays import check_finite
+from ave_sklearn.nn.blocking import row_slices, rows_in_block
 
 CPU = torch.device("cpu")
 PREDICTED_TOGETHER = 8  # batches of videos with few features
@@ -33,7 +44,7 @@ class VideoDataset(Dataset):
 
     def __init__(self, X, dtype, target=None, weight=None, device=CPU):
         self.X, self.dtype, self.device = X, np.dtype(dtype), device
-        self.held = None
+        self.on_device = None
         n = len(X)
         self.target = torch.zeros(n) if target is None else self._tensor(target)
         self.weight = self._tensor(np.ones(n) if weight is None else weight)
@@ -45,7 +56,7 @@ class VideoDataset(Dataset):
     def __len__(self):
         return len(self.X)
 
-    def features(self, rows, out=None):
+    def read(self, rows, out=None):
         """Return the finite audio and visual features of `rows`, in `out` or in new Tensors, pinned for a GPU."""
         audio, visual = out or self.empty(len(rows), pin_memory=self.device.type == "cuda")
         with np.errstate(over="ignore"):  # values that `dtype` cannot hold are errors two lines on
@@ -54,45 +65,45 @@ class VideoDataset(Dataset):
         check_finite(visual.numpy(), "X.visual", rows)
         return audio, visual
 
-    def empty(self, n, map_type=None, new=torch.empty, **options):
-        """Return Tensors for the audio and the visual features of n videos, by `new`; maps may be of another type."""
+    def empty(self, n, map_dtype=None, allocate=torch.empty, **options):
+        """Return Tensors for the features of n videos, of memory by `allocate`; maps may be of another dtype."""
         size, dtype = self.X.map_size or (), getattr(torch, self.dtype.name)
-        streams = ((), self.X.n_audio_features, dtype), (size, self.X.n_visual_features, size and map_type or dtype)
-        return [new((n, self.X.n_segments, *at, d), dtype=kind, **options) for at, d, kind in streams]
+        streams = ((), self.X.n_audio_features, dtype), (size, self.X.n_visual_features, size and map_dtype or dtype)
+        return [allocate((n, self.X.n_segments, *at, d), dtype=kind, **options) for at, d, kind in streams]
 
-    def batch(self, rows, new=torch.empty):
+    def batch(self, rows, allocate=torch.empty):
         """Return ``(Batch, (target, weight))`` of `rows`."""
-        return Batch(self, rows, new), (self.target[rows], self.weight[rows])
+        return Batch(self, rows, allocate), (self.target[rows], self.weight[rows])
 
-    def parts(self, rows, room):
+    def pieces(self, rows, places):
         """Yield a slice of `rows` with its features on the device: by blocks in memory, all at once on a GPU.
 
-        In memory they are put into `room`, Tensors for all `rows`, if these have the dataset's type.
+        In memory they are read into `places`, Tensors for all `rows`, if these have the dataset's dtype.
         """
-        in_place = room[0].dtype == room[1].dtype
-        if self.held is not None:
-            yield slice(None), [x[torch.from_numpy(rows).to(self.device)] for x in self.held]
+        in_place = places[0].dtype == places[1].dtype
+        if self.on_device is not None:
+            yield slice(None), [x[torch.from_numpy(rows).to(self.device)] for x in self.on_device]
         elif self.device.type == "cpu":
-            for part in blocks(len(rows), self.X.shape[1]):
-                yield part, self.features(rows[part], [x[part] for x in room] if in_place else None)
+            for piece in row_slices(len(rows), self.X.shape[1]):
+                yield piece, self.read(rows[piece], [x[piece] for x in places] if in_place else None)
         else:
-            yield slice(None), [x.to(self.device, non_blocking=True) for x in self.features(rows)]
+            yield slice(None), [x.to(self.device, non_blocking=True) for x in self.read(rows)]
 
-    def hold(self, room):
-        """Read all features onto the device, once for all epochs, if they take at most `room` bytes."""
-        if math.prod(self.X.shape) * self.dtype.itemsize > room:
+    def keep_on_device(self, max_bytes):
+        """Read all features onto the device, once for all epochs, if they take at most `max_bytes`."""
+        if math.prod(self.X.shape) * self.dtype.itemsize > max_bytes:
             return
-        held = self.empty(len(self), device=self.device)
-        for rows in self.blocks():
-            for out, part in zip(held, self.features(rows), strict=True):
-                out[rows[0] : rows[-1] + 1] = part
-        self.held = held
+        kept = self.empty(len(self), device=self.device)
+        for rows in self.row_groups():
+            for out, piece in zip(kept, self.read(rows), strict=True):
+                out[rows[0] : rows[-1] + 1] = piece
+        self.on_device = kept
 
-    def blocks(self):
-        """Return the rows in blocks that are read one after the other, when the files are there."""
+    def row_groups(self):
+        """Return all rows in groups that are read one after the other, when the files are there."""
         self.X.check_files()
         rows = np.arange(len(self))
-        return [rows[block] for block in blocks(len(self), self.X.shape[1])]
+        return [rows[group] for group in row_slices(len(self), self.X.shape[1])]
 
 
 class Batch:
@@ -102,37 +113,35 @@ class Batch:
     ----------
     dataset : VideoDataset
     rows : ndarray of int, of shape (n,)
-    new : callable, default=torch.empty
+    allocate : callable, default=torch.empty
         Called as torch.empty for the memory of the features.
     """
 
-    def __init__(self, dataset, rows, new=torch.empty):
-        self.dataset, self.rows, self.new = dataset, rows, new
+    def __init__(self, dataset, rows, allocate=torch.empty):
+        self.dataset, self.rows, self.allocate = dataset, rows, allocate
         self.n_visual_axes = 5 if dataset.X.map_size else 3
 
     def __len__(self):
         return len(self.rows)
 
-    def features(self, scalings=(None, None), map_type=None):
+    def load(self, scalings=(None, None), map_dtype=None):
         """Return the audio and the visual features on the dataset's device, Tensors that are the caller's own.
-
-        Reading, checking, scaling and casting a block while it is in the cache goes through memory once.
 
         Parameters
         ----------
         scalings : pair of Scaling or None
             What is done to the one and to the other; None leaves them as they are.
-        map_type : torch.dtype or None
+        map_dtype : torch.dtype or None
             Type of the visual features when they are maps; None is that of the dataset.
         """
-        results = self.dataset.empty(len(self), map_type, self.new, device=self.dataset.device)
-        for part, streams in self.dataset.parts(self.rows, results):
-            for x, scaling, result in zip(streams, scalings, results, strict=True):
+        loaded = self.dataset.empty(len(self), map_dtype, self.allocate, device=self.dataset.device)
+        for piece, streams in self.dataset.pieces(self.rows, loaded):
+            for x, scaling, out in zip(streams, scalings, loaded, strict=True):
                 if scaling is not None:
-                    scaling.write(x, part, result[part])
-                elif x.data_ptr() != result[part].data_ptr():
-                    result[part] = x
-        return results
+                    scaling.write(x, piece, out[piece])
+                elif x.data_ptr() != out[piece].data_ptr():  # else they were read into their place
+                    out[piece] = x
+        return loaded
 
 
 class BatchMemory:
@@ -194,31 +203,3 @@ def prediction_batch_size(X, batch_size):
     one, and take little longer for more videos; and what training keeps for its backward pass takes no memory.
     """
     return max(batch_size, min(PREDICTED_TOGETHER * batch_size, rows_in_block(X.shape[1])))
-
-
-def feature_statistics(dataset):
-    """Mean of each feature, and one scale for each modality, in one pass over `dataset`.
-
-    One scale, because the relation of the features' scales carries information: dividing each principal component
-    by its own would make noise as loud as signal.
-
-    Parameters
-    ----------
-    dataset : VideoDataset
-        Videos count by their weight.
-
-    Returns
-    -------
-    statistics : tuple of (mean, scale) for audio and for visual
-        `mean` is an ndarray of shape (d,), `scale` the root of the features' mean variance (1 if that is 0).
-    """
-    streams = [(StandardScaler(), StandardScaler()) for _ in range(2)]
-    for rows in dataset.blocks():
-        weight = dataset.weight[rows].numpy()
-        for (means, variances), x in zip(streams, dataset.features(rows), strict=True):
-            x = x.flatten(1, -2)
-            mean = x.mean(1, keepdim=True)
-            means.partial_fit(mean.squeeze(1).numpy(), sample_weight=weight)
-            variances.partial_fit(x.sub_(mean).square_().mean(1).numpy(), sample_weight=weight)
-    # a feature's variance is that of the videos' means, plus the mean of the variances within videos
-    return tuple((m.mean_, np.sqrt((m.var_ + v.mean_).mean()) or 1.0) for m, v in streams)

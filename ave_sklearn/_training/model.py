@@ -1,153 +1,342 @@
-"""What a fitted localizer shows of its network: probabilities, features, attention, connections."""
+"""Trained network: what it was built from, its weights, and what it gives for videos."""
 
+import copy
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
 import torch
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
-from ave_sklearn._device import WEIGHTS
+from ave_sklearn._device import WEIGHT_DTYPES, autocast_dtype, bytes_for_features, naming_batch_size
+from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._training.batches import BatchIterator, VideoDataset, prediction_batch_size
-from ave_sklearn.localizers._inputs import check_same_layout, memory_of_batches, resolve_device, validate_features
-from ave_sklearn.localizers._networks import network_name
-from ave_sklearn.nn import class_probabilities, video_probabilities
+from ave_sklearn._training.callbacks import Progress, Validation, learning_rate_callbacks
+from ave_sklearn._training.net import LocalizerNet, inner_network
+from ave_sklearn._training.statistics import feature_statistics
+from ave_sklearn.nn import NETWORKS, StandardizedNetwork, class_probabilities, initialize, video_probabilities
+from ave_sklearn.nn.contract import Contract, network_name
+
+HISTORY_KEYS = ("epoch", "train_loss", "valid_loss", "valid_score", "dur")
+GLOBAL_GENERATOR = threading.RLock()  # held while torch's global generators are seeded for a network of the user's
 
 
-class OutputsMixin:
-    """The part of :class:`~ave_sklearn.localizers._base.BaseLocalizer` that runs the network on videos."""
+@dataclass(frozen=True)
+class NetworkSpec:
+    """What a network is built from, in plain values.
 
-    @available_if(lambda self: self._supervision.name == "weak")
-    def predict_video_proba(self, X):
-        """Return the probability of each class for the whole video, the prediction o of Eq. 5.
+    Attributes
+    ----------
+    network : str or type
+        A name of :data:`ave_sklearn.nn.NETWORKS`, or a class of the user's.
+    params : dict
+        Of the network's constructor, ``supervision`` among them if it takes that.
+    supervision : {"full", "weak"}
+    seed : int
+        Draws the weights, and whatever else the constructor of a class of the user's draws.
+    n_audio_features, n_visual_features : int
+    map_size : tuple of int or None
+        Height and width of the visual maps; None for pooled features.
+    n_segments : int
+        Of the videos of the fit.
+    n_classes : int
+        C.
+    background : int or None
+        Code of the background class.
+    standardize : bool
+    feature_dropout : float
+    precision : str
+        A key of ``WEIGHT_DTYPES``.
+    """
 
-        Weakly supervised estimators alone have this method.
+    network: str | type
+    params: dict
+    supervision: str
+    seed: int
+    n_audio_features: int
+    n_visual_features: int
+    map_size: tuple | None
+    n_segments: int
+    n_classes: int
+    background: int | None
+    standardize: bool
+    feature_dropout: float
+    precision: str
 
-        Parameters
-        ----------
-        X : like `X` of :meth:`fit`
+    @property
+    def network_class(self):
+        """The class of the network."""
+        return NETWORKS[self.network] if isinstance(self.network, str) else self.network
 
-        Returns
-        -------
-        proba : ndarray of shape (n, C)
-            Columns follow ``classes_`` and sum to 1. After a fit on proportions they estimate proportions. A network
-            whose video prediction has no background class gives background 0.
-        """
-        (logits,) = self._outputs(X, "video_logits")
-        plan = self._plan_
-        return video_probabilities(torch.from_numpy(logits), plan["n_classes"], plan["background"]).numpy()
+    @property
+    def is_foreign(self):
+        """Whether the network is a class of the user's, which draws from torch's global generator."""
+        return self.network_class not in NETWORKS.values()
 
-    def embed(self, X):
-        """Return the fused features of each segment, ndarray of shape (n, T, d) (Eq. 4)."""
-        (fused,) = self._outputs(X, "fused")
-        return fused
+    def build(self, *, draw):
+        """Return the module; without `draw`, the weights of the package's networks are left undrawn."""
+        widths = self.n_audio_features, self.n_visual_features
+        n_regions = self.map_size and int(np.prod(self.map_size))
+        with torch_seed(self.seed) if self.is_foreign else torch.device("meta"):
+            module = self.network_class(*widths, self.n_classes, n_regions, **copy.deepcopy(self.params))
+        check_trainable(module, self.network)
+        if self.standardize or self.feature_dropout:
+            module = StandardizedNetwork(module, *widths, self.feature_dropout)
+        module = module.to(getattr(torch, WEIGHT_DTYPES[self.precision]))
+        if self.is_foreign:
+            return module
+        module = module.to_empty(device="cpu")
+        if draw:
+            initialize(module, torch.Generator().manual_seed(self.seed))
+        return module
 
-    def attention(self, X):
-        """Return where the network looks: ndarray of shape (n, T, H, W), each map summing to 1.
+    def contract(self, *, paired=False):
+        """Return what the outputs of the network must be; `paired` tells whether the loss takes ``similarity``."""
+        return Contract(self.network, self.n_classes, self.background, self.supervision == "weak", paired)
 
-        Raises
-        ------
-        ValueError
-            After a fit on pooled visual features, which have no regions to attend to, or of a network without
-            attention.
-        """
-        check_is_fitted(self)
-        if self._plan_["layout"]["map_size"] is None:
-            raise ValueError(
-                "attention needs visual maps (n, T, H, W, d_v), but this estimator was fitted on pooled visual "
-                "features (n, T, d_v), which have no regions to attend to."
-            )
-        (attention,) = self._outputs(X, "attention")
-        return attention
-
-    def propagation(self, X):
-        """Return the connections that PSP keeps (Eq. 2).
-
-        Parameters
-        ----------
-        X : like `X` of :meth:`fit`
-
-        Returns
-        -------
-        gamma_va, gamma_av : ndarrays of shape (n, T, T)
-            Row t of `gamma_va` holds what visual segment t takes from each audio segment, and `gamma_av` the
-            reverse. Rows sum to 1, or are 0 where all connections were cut.
-
-        Raises
-        ------
-        ValueError
-            Of a network without propagation, such as that of ``tau=None``.
-        """
-        check_is_fitted(self)
-        if self._plan_["params"].get("tau", 0) is None:
-            raise ValueError(
-                "propagation needs connections, but this estimator was fitted with tau=None, without propagation; "
-                "fit with tau=0 to see all positive ones."
-            )
-        gamma_va, gamma_av = self._outputs(X, "gamma_va", "gamma_av")
-        return gamma_va, gamma_av
-
-    def _proba(self, outputs):
-        """Return the probabilities (n, T, C) of the network's outputs for a batch."""
-        proba = class_probabilities(outputs, self._plan_["n_classes"], self._plan_["background"])
+    def decode(self, outputs):
+        """Return the finite class probabilities (n, T, C) of the network's outputs for a batch."""
+        proba = class_probabilities(outputs, self.n_classes, self.background)
         if not proba.isfinite().all():
-            name = network_name(self._plan_["network"])
+            name = network_name(self.network)
             raise ValueError(f"network {name} gives outputs that are not finite in evaluation mode; wanted numbers.")
         return proba
 
-    def _segment_proba(self, X):
-        """Return the probabilities (n, T, C) for all videos of `X`."""
-        (proba,) = self._collect(X, lambda outputs: [self._proba(outputs)])
-        return proba
+    def choose(self, outputs, names):
+        """Return the outputs of these names; raise ValueError if the network does not give one of them."""
+        missing = [name for name in names if name not in outputs]
+        if missing:
+            name = network_name(self.network)
+            raise ValueError(f"network {name} does not give {missing}; it gives {list(outputs)}.")
+        return [outputs[name] for name in names]
 
-    def _segment_codes(self, X):
-        """Return the most probable class of each segment and its probability, both (n, T)."""
-        scores, codes = self._collect(X, lambda outputs: self._proba(outputs).max(-1))
-        return codes, scores
 
-    def _outputs(self, X, *names):
-        """Return the network's outputs of these names for all videos of `X`, a list of ndarrays."""
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained: parameters of the estimators, and the `milestones` of the released schedule."""
 
-        def named(outputs):
-            missing = [name for name in names if name not in outputs]
-            if missing:
-                name = network_name(self._plan_["network"])
-                raise ValueError(f"network {name} does not give {missing}; it gives {list(outputs)}.")
-            return [outputs[name] for name in names]
+    max_epochs: int
+    batch_size: int
+    lr: float
+    lr_schedule: str
+    milestones: tuple
+    weight_decay: float
+    patience: int | bool
+    verbose: int
 
-        return self._collect(X, named)
 
-    def _collect(self, X, choose):
-        """Return, for all videos of `X`, what `choose` returns for a batch; nothing else is kept.
+class Videos(NamedTuple):
+    """Features of videos, with encoded targets and weights; see :class:`VideoDataset`."""
+
+    X: AVFeatures
+    target: np.ndarray | None = None
+    weight: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class TrainingLog:
+    """How a training went: what each epoch recorded, the epoch whose weights were kept, and its validation score."""
+
+    history: list
+    best_epoch: int
+    validation_score: float | None
+
+
+class TrainedNetwork:
+    """A network, its training and its predictions.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+    recipe : Recipe
+    device : torch.device
+    module : torch.nn.Module
+        Built of `spec`.
+
+    Attributes
+    ----------
+    net : LocalizerNet
+        After a training, or around given weights.
+    """
+
+    def __init__(self, spec, recipe, device, module):
+        self.spec, self.recipe, self.device, self.module = spec, recipe, device, module
+        self.net = None
+
+    @classmethod
+    def drawn(cls, spec, recipe, device):
+        """Return a network of initial weights."""
+        return cls(spec, recipe, device, spec.build(draw=True))
+
+    @classmethod
+    def of_weights(cls, spec, recipe, device, weights):
+        """Return a network of given weights, a dict of ndarrays, and of whatever a module keeps as extra state."""
+        model = cls(spec, recipe, device, spec.build(draw=False))
+        model.module.load_state_dict(
+            {
+                name: torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value
+                for name, value in weights.items()
+            }
+        )
+        model.net = model._make_net(torch.nn.Identity(), spec.contract()).initialize()
+        model.net.release_training_state()
+        return model
+
+    def weights(self):
+        """Return the weights as :meth:`of_weights` takes them."""
+        state = self.net.module_.state_dict()
+        return {name: value.cpu().numpy() if torch.is_tensor(value) else value for name, value in state.items()}
+
+    @property
+    def extra_loss(self):
+        """The network's own loss, or None."""
+        return getattr(inner_network(self.module), "extra_loss", None)
+
+    # ------------------------------------------------------------ training
+    def train(self, criterion, train, seeds, validation=None, score=None):
+        """Train the network; its features' statistics come first.
 
         Parameters
         ----------
-        X : like `X` of :meth:`fit`
-        choose : callable
-            Takes the network's outputs for a batch and returns Tensors with a row for each of its videos.
+        criterion : torch.nn.Module
+            Called as ``criterion(outputs, target, weight)``.
+        train : Videos
+        seeds : dict
+            ``dropout`` and ``order``.
+        validation : Videos or None, default=None
+            Videos that choose the best epoch.
+        score : callable or None, default=None
+            Maps the predicted codes (n, T) of `validation` to a number; higher is better.
 
         Returns
         -------
-        results : list of ndarrays
+        log : TrainingLog
         """
-        check_is_fitted(self)
-        X = validate_features(self, X, reset=False)
-        check_same_layout(self, X, self._plan_["layout"])
-        results, stop = None, 0
-        for outputs in self._batches(X):
-            parts = choose(outputs)
-            if results is None:
-                results = [part.new_empty((len(X), *part.shape[1:]), device="cpu") for part in parts]
-            start, stop = stop, stop + len(parts[0])
-            for result, part in zip(results, parts, strict=True):
-                result[start:stop] = part
-        return [result.numpy() for result in results]
+        train = self._dataset(*train)
+        if self.spec.standardize:
+            self.module.set_statistics(*feature_statistics(train))
+        paired = getattr(criterion, "needs_similarity", False) and self.spec.n_segments > 1
+        self.net = self._make_net(criterion, self.spec.contract(paired=paired))
+        callbacks, best = self._callbacks(train), None
+        if validation is not None:
+            best = Validation(self._dataset(*validation), self.spec.decode, score, self.recipe.patience)
+            callbacks.append(("validation", best))
+        if self.recipe.verbose:
+            callbacks.append(("progress", Progress()))
+        seed = seeds["dropout"] if self.spec.is_foreign else None
+        with torch_seed(seed), naming_batch_size(self.recipe.batch_size):
+            for dataset in [train] if best is None else [train, best.dataset]:
+                dataset.keep_on_device(bytes_for_features(self.device))
+            self.net.fit_dataset(train, callbacks, seeds["order"], seeds["dropout"])
+        return training_log(self.net.history, best)
+
+    def _callbacks(self, train):
+        """Return the callbacks of the learning rate."""
+        recipe = self.recipe
+        n_steps = len(BatchIterator(train, recipe.batch_size)) * recipe.max_epochs
+        return learning_rate_callbacks(recipe.lr_schedule, recipe.lr, n_steps, recipe.milestones)
+
+    def _make_net(self, criterion, contract):
+        """Return a skorch net around the module."""
+        net = LocalizerNet(
+            self.module,
+            criterion=criterion,
+            optimizer=torch.optim.AdamW,
+            optimizer__weight_decay=self.recipe.weight_decay,
+            optimizer__fused=True,
+            lr=self.recipe.lr,
+            max_epochs=self.recipe.max_epochs,
+            batch_size=self.recipe.batch_size,
+            iterator_train=BatchIterator,
+            iterator_valid=BatchIterator,
+            train_split=None,
+            callbacks__print_log=None,
+            device=self.device,
+            verbose=0,
+        )
+        net.autocast_dtype = autocast_dtype(self.spec.precision, self.device)
+        net.contract = contract
+        return net
+
+    # ------------------------------------------------------------ predictions
+    def probabilities(self, X, batch_size):
+        """Return the class probabilities (n, T, C) of the AVFeatures `X`."""
+        (proba,) = collect(len(X), ([self.spec.decode(outputs)] for outputs in self._batches(X, batch_size)))
+        return proba
+
+    def codes(self, X, batch_size):
+        """Return the most probable class of each segment and its probability, both (n, T)."""
+        batches = (self.spec.decode(outputs).max(-1) for outputs in self._batches(X, batch_size))
+        scores, codes = collect(len(X), batches)
+        return codes, scores
+
+    def video_probabilities(self, X, batch_size):
+        """Return the class probabilities of whole videos (n, C)."""
+        (logits,) = self.outputs(X, batch_size, "video_logits")
+        return video_probabilities(torch.from_numpy(logits), self.spec.n_classes, self.spec.background).numpy()
+
+    def outputs(self, X, batch_size, *names):
+        """Return the network's outputs of these names, a list of ndarrays with a row for each video."""
+        return collect(len(X), (self.spec.choose(outputs, names) for outputs in self._batches(X, batch_size)))
+
+    def _batches(self, X, batch_size):
+        """Yield the network's outputs, batch by batch."""
+        dataset = self._dataset(X)
+        with naming_batch_size(batch_size):
+            batches = BatchIterator(dataset, prediction_batch_size(X, batch_size))
+            yield from map(self.net.evaluation_step, batches)
 
     def _dataset(self, X, target=None, weight=None):
-        """Return the videos of `X` as the network reads them where it is, with encoded targets and weights."""
-        device = self.net_.device if hasattr(self, "net_") else resolve_device(self.device)
-        return VideoDataset(X, WEIGHTS[self._plan_["precision"]], target, weight, device)
+        """Return videos as the network reads them where it is."""
+        return VideoDataset(X, WEIGHT_DTYPES[self.spec.precision], target, weight, self.device)
 
-    def _batches(self, X):
-        """Yield the network's outputs for the AVFeatures `X`, batch by batch."""
-        dataset = self._dataset(X)
-        with memory_of_batches(self.batch_size):
-            batches = BatchIterator(dataset, prediction_batch_size(X, self.batch_size))
-            yield from map(self.net_.evaluation_step, batches)
+
+def collect(n_videos, batches):
+    """Return what the Tensors of all batches hold, in ndarrays; nothing else of a batch is kept.
+
+    Parameters
+    ----------
+    n_videos : int
+        Of all batches.
+    batches : iterable of sequences of Tensors
+        Each Tensor has a row for each video of its batch.
+
+    Returns
+    -------
+    results : list of ndarrays
+    """
+    results, stop = None, 0
+    for parts in batches:
+        if results is None:
+            results = [part.new_empty((n_videos, *part.shape[1:]), device="cpu") for part in parts]
+        start, stop = stop, stop + len(parts[0])
+        for result, part in zip(results, parts, strict=True):
+            result[start:stop] = part
+    return [result.numpy() for result in results]
+
+
+def training_log(history, best):
+    """Return the log of a skorch `history`; `best` is the Validation or None."""
+    rows = [{key: np.asarray(row[key]).item() for key in HISTORY_KEYS if key in row} for row in history]
+    return TrainingLog(rows, best.best_epoch_ if best else len(rows), best.best_[0] if best else None)
+
+
+def check_trainable(module, network):
+    """Raise ValueError for a module without weights to train."""
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        raise ValueError(f"network {network_name(network)} has no parameters to train; wanted some.")
+
+
+@contextmanager
+def torch_seed(seed):
+    """Seed torch's global generators, and set them back afterwards; a `seed` of None leaves them alone.
+
+    Other threads that want them wait.
+    """
+    if seed is None:
+        yield
+        return
+    with GLOBAL_GENERATOR, torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield

@@ -1,17 +1,21 @@
-"""Training on skorch: the net, and what happens after each epoch."""
+"""Net that trains a module on batches of videos: skorch's, with what skorch would do otherwise.
+
+What must hold here:
+
+* The loss of a batch is ``criterion(outputs, target, weight)`` of a dict of Tensors, checked against the contract of
+  networks each time: a network of the user's may break it in any batch.
+* ``module_`` itself is called, so that hooks on it fire. Its features come scaled (see ``batches.py``).
+* Only the forward pass runs under autocast; what comes out is cast back, and losses are in the type of the weights.
+* An epoch is one ``fit_loop``: skorch's own ``fit`` swallows Ctrl-C, and stops early by raising it.
+* Dropout draws from the generator that is set for a training, and no generator, optimiser state or data stays behind.
+"""
 
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, GradientNormClipping, LRScheduler
-from torch.optim.lr_scheduler import MultiStepLR, OneCycleLR
-from tqdm.auto import tqdm
 
-from ave_sklearn.localizers._networks import inner_network
-from ave_sklearn.nn import StandardizedNetwork, set_dropout_generator
-
-CLIP_NORM = 1.0
-RELEASED_DECAY = 0.8
+from ave_sklearn.nn.layers import set_dropout_generator
+from ave_sklearn.nn.standardize import StandardizedNetwork
 
 
 class LocalizerNet(NeuralNet):
@@ -22,7 +26,7 @@ class LocalizerNet(NeuralNet):
 
     stopped = False
     contract = None
-    product_type = None  # of matrix products, where it is not that of the weights
+    autocast_dtype = None  # of matrix products, where it is not that of the weights
 
     def infer(self, x, **fit_params):
         """Return the module's outputs for a batch; raise ValueError where they break the network's contract.
@@ -31,14 +35,14 @@ class LocalizerNet(NeuralNet):
         ----------
         x : Batch
         """
-        network, scalings = self.module_, (None, None)
-        if isinstance(network, StandardizedNetwork):
-            network, scalings = network.network, network.scalings(len(x), x.n_visual_axes)
-        audio, visual = x.features(scalings, self.product_type)
-        with torch.autocast(audio.device.type, self.product_type, enabled=self.product_type is not None):
-            outputs = network(audio, visual)
+        scalings, options = (None, None), {}
+        if isinstance(self.module_, StandardizedNetwork):
+            scalings, options = self.module_.scalings(len(x), x.n_visual_axes), {"standardized": True}
+        audio, visual = x.load(scalings, self.autocast_dtype)
+        with torch.autocast(audio.device.type, self.autocast_dtype, enabled=self.autocast_dtype is not None):
+            outputs = self.module_(audio, visual, **options)
         self.contract.check(outputs, *audio.shape[:2])
-        return {name: as_type(value, audio.dtype) for name, value in outputs.items()}
+        return {name: as_dtype(value, audio.dtype) for name, value in outputs.items()}
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Return the loss of a batch; raise ValueError when a training loss is not finite."""
@@ -92,89 +96,11 @@ class LocalizerNet(NeuralNet):
         return self
 
 
-def as_type(value, dtype):
+def inner_network(module):
+    """Return the network itself, in a module that may standardise its features."""
+    return module.network if isinstance(module, StandardizedNetwork) else module
+
+
+def as_dtype(value, dtype):
     """Return a Tensor of floats as `dtype`, and anything else as it is."""
     return value.to(dtype) if torch.is_tensor(value) and value.is_floating_point() else value
-
-
-class Validation(Callback):
-    """Score the net on validation videos after each epoch, and keep the weights of its best epoch.
-
-    Parameters
-    ----------
-    dataset : VideoDataset
-    proba : callable
-        Maps the module's outputs for a batch to class probabilities (n, T, C).
-    score : callable
-        Maps the predicted segment codes (n, T) of `dataset` to a number; higher is better. Ties go to the
-        lower validation loss.
-    patience : int
-        Epochs without a better one after which training stops.
-    """
-
-    def __init__(self, dataset, proba, score, patience):
-        self.dataset, self.proba, self.score, self.patience = dataset, proba, score, patience
-
-    def on_train_begin(self, net, **kwargs):
-        """Forget earlier trainings."""
-        self.best_, self.best_epoch_, self.best_weights_ = (-np.inf, -np.inf), 0, None
-
-    def on_epoch_end(self, net, **kwargs):
-        """Record ``valid_loss`` and ``valid_score``; stop the net when its patience is over."""
-        loss, score = self.evaluate(net)
-        net.history.record("valid_loss", loss)
-        net.history.record("valid_score", score)
-        epoch = len(net.history)
-        if (score, -loss) > self.best_:
-            self.best_, self.best_epoch_ = (score, -loss), epoch
-            self.best_weights_ = {k: v.clone() for k, v in net.module_.state_dict().items()}
-        net.stopped = epoch - self.best_epoch_ >= self.patience
-
-    def evaluate(self, net):
-        """Return loss and score on the validation videos."""
-        losses, codes = [], []
-        for batch in net.get_iterator(self.dataset, training=False):
-            outputs = net.evaluation_step(batch)
-            losses.append((net.get_loss(outputs, batch[1]).item(), len(batch[1][1])))
-            codes.append(self.proba(outputs).argmax(-1).cpu())
-        loss, size = np.array(losses).T
-        return float(np.average(loss, weights=size)), self.score(torch.cat(codes).numpy())
-
-    def on_train_end(self, net, **kwargs):
-        """Restore the best epoch's weights."""
-        net.module_.load_state_dict(self.best_weights_)
-
-
-class Progress(Callback):
-    """A bar with epoch, loss, validation score ("-" without validation) and time left."""
-
-    def on_train_begin(self, net, **kwargs):
-        """Open the bar."""
-        layout = "epoch {n_fmt}/{total_fmt} |{bar:20}| {desc} [{elapsed}<{remaining}]"
-        self.bar_ = tqdm(total=net.max_epochs, bar_format=layout)
-
-    def on_epoch_end(self, net, **kwargs):
-        """Advance the bar by an epoch."""
-        last = net.history[-1]
-        score = f"{last['valid_score']:.3f}" if "valid_score" in last else "-"
-        self.bar_.set_description_str(f"loss {last['train_loss']:.4f}, val acc {score}", refresh=False)
-        self.bar_.update()
-
-    def on_train_end(self, net, **kwargs):
-        """Leave the finished bar behind."""
-        self.bar_.close()
-
-
-def learning_rate_callbacks(schedule, lr, n_steps, milestones):
-    """Return the skorch callbacks of a learning-rate schedule.
-
-    "one_cycle" rises to `lr` and anneals over `n_steps` batches; "constant" stays; "released" is the authors':
-    times 0.8 after each epoch of `milestones`, gradients unclipped.
-    """
-    if schedule == "released":
-        return [("lr", LRScheduler(MultiStepLR, milestones=milestones, gamma=RELEASED_DECAY))]
-    clip = ("clip", GradientNormClipping(CLIP_NORM))
-    if schedule == "constant":
-        return [clip]
-    one_cycle = LRScheduler(OneCycleLR, max_lr=lr, total_steps=n_steps, step_every="batch")
-    return [clip, ("lr", one_cycle)]

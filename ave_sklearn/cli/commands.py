@@ -166,9 +166,9 @@ def _event_file(text):
 def run_extract(args):
     """Write the features of videos into a folder."""
     _check_videos(args.videos)
-    from ave_sklearn.cli.folder import check_target, read_features, write_features
+    from ave_sklearn.cli.folder import check_output_folder, read_features, write_features
 
-    check_target(args.output, args.force)
+    check_output_folder(args.output, args.force)
     from ave_sklearn.extraction import VideoFeatureExtractor, cut_clips
 
     extractor = VideoFeatureExtractor(
@@ -191,9 +191,9 @@ def run_fit(args):
     import joblib
     from sklearn.pipeline import Pipeline
 
-    from ave_sklearn.cli.folder import check_file, read_extractor, whole_file
+    from ave_sklearn.cli.folder import check_output_file, read_extractor, whole_file
 
-    check_file(args.output)
+    check_output_file(args.output)
     extractor, localizer = read_extractor(args.features), _localizer(args)
     X, y, _ = _annotated(args, localizer.background)
     if extractor.n_segments != X.n_segments:
@@ -211,12 +211,12 @@ def run_fit(args):
 def run_predict(args):
     """Print the events of videos and write them to a file."""
     _check_videos(args.videos)
-    from ave_sklearn.cli.folder import check_file
+    from ave_sklearn.cli.folder import check_output_file
     from ave_sklearn.cli.output import event_rows, format_rows, write_rows
     from ave_sklearn.extraction import cut_clips
 
     if args.output:
-        check_file(args.output)
+        check_output_file(args.output)
     model = _load_model(args.model)
     extractor = model.named_steps["extract"].set_params(**_extraction_options(args))
     X = extractor.transform(cut_clips(args.videos, extractor.n_segments))

@@ -3,15 +3,15 @@
 import json
 import os
 import re
-import warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 import pandas as pd
 
+from ave_sklearn._checks import first_few
 from ave_sklearn._features.npy import naming_file, temporary_beside
-from ave_sklearn._targets.labels import first_few
+from ave_sklearn._user_warnings import warn_user
 
 AUDIO, VISUAL = "audio.npy", "visual.npy"
 SKIPPED, EXTRACTOR = "skipped.csv", "extractor.json"
@@ -41,7 +41,7 @@ def write_features(folder, extractor, clips, *, force=False):
     ValueError
         If videos cannot be used.
     """
-    folder = check_target(folder, force)
+    folder = check_output_folder(folder, force)
     is_new = not folder.exists()
     folder.mkdir(exist_ok=True)
     try:
@@ -56,7 +56,7 @@ def write_features(folder, extractor, clips, *, force=False):
         raise
 
 
-def check_target(folder, force):
+def check_output_folder(folder, force):
     """Return a folder as a Path; refuse one that holds features, without `force`, or cannot be made."""
     folder = Path(folder)
     held = [name for name in (AUDIO, VISUAL, VIDEOS, SKIPPED, EXTRACTOR) if (folder / name).exists()]
@@ -75,7 +75,7 @@ def check_parent(file):
     return file
 
 
-def check_file(file):
+def check_output_file(file):
     """Refuse a path that cannot be written to, before the work whose result goes there."""
     if check_parent(file).is_dir():
         raise IsADirectoryError(f"{file} is a folder; the name of a file is wanted.")
@@ -198,10 +198,9 @@ def match_names(events, videos, source):
         )
     lost = [name for name in names if name not in same]
     if lost:
-        message = (
+        warn_user(
             f"{len(lost)} of the {len(names)} file names in {source} are not among the features: {first_few(lost)}"
         )
-        warnings.warn(message, UserWarning, stacklevel=2)
     return events.assign(filename=events["filename"].map(same)).dropna(subset="filename")
 
 

@@ -1,9 +1,10 @@
-"""Predicted events as the command line shows and writes them."""
+"""Table of predicted events, as the command line shows and writes it."""
 
 import json
 
 import pandas as pd
 
+from ave_sklearn._targets.events import segments_to_events
 from ave_sklearn.cli.folder import whole_file
 from ave_sklearn.extraction._clips import join_clips
 
@@ -25,7 +26,7 @@ def event_rows(localizer, X, clips):
         ``probability``, in the order of the files and then of time; a file without events has one row, in which all
         but the name is missing.
     """
-    stretches = join_clips(localizer._segment_proba(X), clips)
+    stretches = join_clips(localizer.predict_proba(X), clips)
     events = pd.concat([_stretch_events(localizer, *stretch) for stretch in stretches])
     events = events.rename(columns={"video": "filename", "score": "probability"})
     return pd.DataFrame({"filename": clips["filename"].unique()}).merge(events, on="filename", how="left")
@@ -33,7 +34,10 @@ def event_rows(localizer, X, clips):
 
 def _stretch_events(localizer, name, start, proba):
     """Return the events of successive seconds of a video, the first of which is `start`."""
-    events = localizer._events(proba.argmax(-1)[None], proba.max(-1)[None], 1.0, [name])
+    y, scores = localizer.classes_[proba.argmax(-1)], proba.max(-1)
+    has_background = localizer.background in localizer.classes_.tolist()
+    background = localizer.background if has_background else None
+    events = segments_to_events(y[None], background=background, scores=scores[None], videos=[name])
     events[["onset", "offset"]] += start
     return events
 

@@ -1,7 +1,6 @@
 """The AVE dataset, from the files of features and annotations that its authors released."""
 
 import os
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -9,6 +8,7 @@ from sklearn.utils import Bunch
 
 from ave_sklearn._features.container import AVFeatures, join_features
 from ave_sklearn._features.files import row_blocks
+from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.datasets._ave_files import (
     BACKGROUND,
     FEATURE_FILES,
@@ -233,6 +233,6 @@ def _average_maps(X):
 
 
 def _warn(messages):
-    """Warn the caller of `load_ave`, two functions up."""
+    """Warn of each."""
     for message in messages:
-        warnings.warn(message, UserWarning, stacklevel=4)
+        warn_user(message)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from sklearn.datasets import load_digits
 
-from ave_sklearn.datasets._random import make_generator
+from ave_sklearn._random import own_generator
 from ave_sklearn.datasets._text import read_text
 
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
@@ -119,7 +119,7 @@ class _Split(NamedTuple):
 
 def draw_splits(sources, names, speakers, random_state):
     """Draw the named splits. Each has its own generator, so that none depends on which others are drawn."""
-    image_rng, *split_rngs = make_generator(random_state).spawn(1 + len(SPLITS))
+    image_rng, *split_rngs = own_generator(random_state).spawn(1 + len(SPLITS))
     images = _share_images(sources.written, image_rng)
     splits = []
     for name, rng in zip(SPLITS, split_rngs, strict=True):

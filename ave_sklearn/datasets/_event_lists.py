@@ -1,22 +1,16 @@
-"""Event lists: who reads them from a file, and who turns them into segment labels and back."""
+"""Event lists: read from files, turned into segment labels and back."""
 
 import numbers
 import os
-import warnings
 
 import numpy as np
 import pandas as pd
 
+from ave_sklearn._checks import check_positive, check_positive_integer, first_few
 from ave_sklearn._targets.events import segments_to_events
-from ave_sklearn._targets.labels import (
-    as_array,
-    as_labels,
-    check_positive,
-    check_positive_integer,
-    first_few,
-    is_background,
-)
-from ave_sklearn.datasets._event_table import check_frame, read_table
+from ave_sklearn._targets.labels import as_array, is_background, read_labels
+from ave_sklearn._user_warnings import warn_user
+from ave_sklearn.datasets._event_rows import check_frame, read_table
 
 __all__ = ["read_events", "to_events", "to_segments"]
 
@@ -242,7 +236,7 @@ def _check_ends(events, n_segments, duration):
 
 def _encode_labels(events, background):
     """Return the code of each event, from 1, and the labels by code, of which `background` is the first."""
-    labels = as_labels(events["event_label"].to_numpy(), "event_label")
+    labels = read_labels(events["event_label"].to_numpy(), "event_label")
     named = np.flatnonzero(is_background(labels, background))
     if background is None or len(named):
         row = "" if background is None else f"events, row {events.index[named[0]]!r}: "
@@ -304,10 +298,8 @@ def _warn_unmarked(short, min_overlap, duration):
     """Warn of events that marked no segment."""
     if len(short):
         row = short.iloc[0]
-        warnings.warn(
+        warn_user(
             f"{len(short)} of the events cover less than {min_overlap:g} of each segment of {duration:g} s, or lie "
             f"behind the last, and are lost: first row {short.index[0]!r}, {row['event_label']!r} in "
             f"{row['filename']!r} from {row['onset']:g} to {row['offset']:g} s.",
-            UserWarning,
-            stacklevel=3,
         )

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from ave_sklearn._features.container import AVFeatures
-from ave_sklearn.datasets._random import make_generator
+from ave_sklearn._random import own_generator
 
 __all__ = ["make_av_events"]
 
@@ -141,7 +141,7 @@ def make_av_events(
     _check_reals(1, missing_fraction=missing_fraction)
     map_shape = _check_map_size(map_size)
 
-    rng = make_generator(random_state)
+    rng = own_generator(random_state)
     shape, n_events, n_regions = (n_videos, n_segments), n_classes - 1, math.prod(map_shape)
     scene = Bunch(
         **_draw_objects(rng, shape, n_events, whole_fraction, unpaired_fraction),

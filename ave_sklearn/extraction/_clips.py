@@ -1,11 +1,10 @@
-"""Clips that videos are cut into: their labels from the events of the whole, and their seconds put together again."""
-
-import warnings
+"""Clips of videos: labels from the events of the whole, and their seconds put together again."""
 
 import numpy as np
 import pandas as pd
 
-from ave_sklearn.datasets._event_lists import to_segments
+from ave_sklearn._user_warnings import warn_user
+from ave_sklearn.datasets import to_segments
 
 LEFT_OUT = 0.6  # seconds at the end of a video; clips leave out up to 0.55
 
@@ -80,11 +79,9 @@ def _tell_absent(events, skipped):
         )
     if len(events):
         first = events.iloc[0]
-        warnings.warn(
+        warn_user(
             f"{len(events)} of the events lie in clips that were skipped, wholly or in part, first "
             f"{first['event_label']!r} in {first['filename']!r} from {first['onset']:g} to {first['offset']:g} s.",
-            UserWarning,
-            stacklevel=3,
         )
 
 

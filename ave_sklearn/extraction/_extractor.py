@@ -8,17 +8,17 @@ import joblib
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_memory
 from tqdm import tqdm
 
+from ave_sklearn._device import resolve_device
 from ave_sklearn._features.container import AVFeatures
-from ave_sklearn._features.npy import check_room, check_targets, npy_files
+from ave_sklearn._features.npy import check_disk_space, check_output_files, npy_files
+from ave_sklearn._sklearn import HasMethods, Interval, StrOptions
 from ave_sklearn.extraction._media import ExtractionError, file_stamp, import_av
 from ave_sklearn.extraction._recipe import Network, Recipe, cache_key, extract
 from ave_sklearn.extraction._report import check_clips, probe_all, refuse, tell
 from ave_sklearn.extraction._weights import find_weights, load_pca_params, warn_random
-from ave_sklearn.localizers._inputs import resolve_device
 
 __all__ = ["VideoFeatureExtractor"]
 
@@ -245,12 +245,12 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         ExtractionError, FileNotFoundError, ValueError, ImportError
             As :meth:`transform`.
         """
-        check_targets((audio, visual))
+        check_output_files((audio, visual))
         clips = check_clips(X)
         videos = self._extracted(clips)
         first = next(videos)
         layout = {path: (row.shape, row.dtype) for path, row in zip((audio, visual), first, strict=True)}
-        check_room({path: len(clips) * row.nbytes for path, row in zip((audio, visual), first, strict=True)})
+        check_disk_space({path: len(clips) * row.nbytes for path, row in zip((audio, visual), first, strict=True)})
         with npy_files(layout) as writers:
             for features in chain([first], videos):
                 for writer, row in zip(writers, features, strict=True):
@@ -275,7 +275,7 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
             if features is not None:
                 yield features
         refuse(report, self.on_error)
-        tell(report, stacklevel=3)
+        tell(report)
 
     def _one_clip(self):
         """Return a function from a path and a start to (features, "") or, with on_error="skip", (None, message)."""

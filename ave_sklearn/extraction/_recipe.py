@@ -1,4 +1,4 @@
-"""From the pictures and the sound of one video to its features."""
+"""Recipe of an extraction: from the pictures and the sound of one video to its features."""
 
 import copy
 import threading

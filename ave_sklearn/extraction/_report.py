@@ -1,14 +1,14 @@
-"""Which videos can be used, which cannot, and what is said about both."""
+"""Report on videos: those that can be used, those that cannot, and what is said about both."""
 
 import math
 import os
-import warnings
 from collections import Counter
 from numbers import Real
 
 import pandas as pd
 
-from ave_sklearn._targets.labels import check_positive_integer
+from ave_sklearn._checks import check_positive_integer
+from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.extraction._log_mel import SAMPLE_RATE
 from ave_sklearn.extraction._media import END_TOLERANCE, ExtractionError, check_length, probe
 
@@ -156,7 +156,7 @@ def refuse(report, on_error):
         raise ExtractionError(f"{_count(bad, report)} cannot be used:\n" + "\n".join(_lines(bad, "error")))
 
 
-def tell(report, stacklevel):
+def tell(report):
     """Warn of what a finished report says."""
     for column, what in (("error", "were skipped"), ("warning", "are used, but")):
         said = report[report[column] != ""]
@@ -164,7 +164,7 @@ def tell(report, stacklevel):
             lines = _lines(said, column)
             more = [f"... and {len(lines) - MOST_LINES} more"] * (len(lines) > MOST_LINES)
             message = "\n".join([f"{_count(said, report)} {what}:", *lines[:MOST_LINES], *more])
-            warnings.warn(message, UserWarning, stacklevel=stacklevel + 1)
+            warn_user(message)
 
 
 def _count(part, report):

@@ -2,13 +2,13 @@
 
 import os
 import pickle
-import warnings
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.extraction.networks import VGG19, VGGish, randomize
 
 ENVIRONMENT_VARIABLE = "AVE_SKLEARN_WEIGHTS"
@@ -162,10 +162,8 @@ def _load_npz(file):
 
 
 def warn_random(names):
-    """Warn the caller of the extractor, three functions up, of networks with random weights."""
+    """Warn of networks with random weights."""
     if names:
-        warnings.warn(
-            f"weights='random': the features of {' and '.join(names)} come from networks that were never trained.",
-            UserWarning,
-            stacklevel=4,
+        warn_user(
+            f"weights='random': the features of {' and '.join(names)} come from networks that were never trained."
         )

@@ -2,26 +2,18 @@ r"""Every network of the paper's comparison, and your own, as estimators."""
 
 from numbers import Real
 
-from sklearn.utils._param_validation import Interval, StrOptions
+from ave_sklearn._sklearn import Interval, StrOptions
+from ave_sklearn.localizers._base import BaseLocalizer, WeakLocalizer
+from ave_sklearn.localizers._networks import pair_loss_weight
+from ave_sklearn.localizers._supervision import FullSupervision
 
-from ave_sklearn.localizers._base import BaseLocalizer
-from ave_sklearn.localizers._supervision import FullSupervision, WeakSupervision
-
-
-class NetworkChoiceMixin:
-    """Estimators whose network is a parameter."""
-
-    _parameter_constraints: dict = {
-        **BaseLocalizer._parameter_constraints,
-        "network": "no_validation",  # checked in fit, with an error that lists the names
-        "network_params": "no_validation",
-    }
-
-    def _network_choice(self):
-        return self.network, self.network_params
+NETWORK_CONSTRAINTS: dict = {
+    "network": "no_validation",  # checked in fit, with an error that lists the names
+    "network_params": "no_validation",
+}
 
 
-class EventLocalizer(NetworkChoiceMixin, BaseLocalizer):
+class EventLocalizer(BaseLocalizer):
     r"""Fully supervised audio-visual event localization by any network.
 
     The systems that the paper compares with [1]_ (Table 4), and networks of your own, trained and scored by one rule.
@@ -87,9 +79,9 @@ class EventLocalizer(NetworkChoiceMixin, BaseLocalizer):
     (40, 10)
     """
 
-    _supervision = FullSupervision()
     _parameter_constraints: dict = {
-        **NetworkChoiceMixin._parameter_constraints,
+        **BaseLocalizer._parameter_constraints,
+        **NETWORK_CONSTRAINTS,
         "lam": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
     }
 
@@ -119,8 +111,14 @@ class EventLocalizer(NetworkChoiceMixin, BaseLocalizer):
     ):
         self._store(locals())
 
+    def _choose_network(self):
+        return self.network, self.network_params
 
-class WeakEventLocalizer(NetworkChoiceMixin, BaseLocalizer):
+    def _make_supervision(self):
+        return FullSupervision(pair_loss_weight(self.network) if self.lam == "auto" else self.lam)
+
+
+class WeakEventLocalizer(WeakLocalizer):
     r"""Weakly supervised audio-visual event localization by any network.
 
     The networks of :class:`EventLocalizer` with a head that pools segment scores to a prediction for the video,
@@ -171,11 +169,7 @@ class WeakEventLocalizer(NetworkChoiceMixin, BaseLocalizer):
     (40, 10)
     """
 
-    _supervision = WeakSupervision()
-    _parameter_constraints: dict = {
-        **NetworkChoiceMixin._parameter_constraints,
-        "target": [StrOptions({"proportion", "category"})],
-    }
+    _parameter_constraints: dict = {**WeakLocalizer._parameter_constraints, **NETWORK_CONSTRAINTS}
 
     def __init__(
         self,
@@ -202,3 +196,6 @@ class WeakEventLocalizer(NetworkChoiceMixin, BaseLocalizer):
         verbose=0,
     ):
         self._store(locals())
+
+    def _choose_network(self):
+        return self.network, self.network_params

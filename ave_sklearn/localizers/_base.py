@@ -1,55 +1,44 @@
-"""What every localizer shares, whatever its network: fit, predict, score, persistence."""
+"""Base class of the localizers: fit, predict, score, persistence."""
 
+from abc import ABC, abstractmethod
 from numbers import Integral, Real
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ave_sklearn._device import product_type, resolve_precision
+from ave_sklearn._device import resolve_device, resolve_precision
 from ave_sklearn._random import own_random_state
-from ave_sklearn._targets.encoding import ClassRule, check_target, split_rows
+from ave_sklearn._sklearn import Interval, StrOptions
+from ave_sklearn._targets.encoding import ClassRule
 from ave_sklearn._targets.events import segments_to_events
-from ave_sklearn._training.batches import BatchIterator, feature_statistics
-from ave_sklearn._training.model import OutputsMixin
-from ave_sklearn._training.net import LocalizerNet, Progress, Validation, learning_rate_callbacks
+from ave_sklearn._training.model import NetworkSpec, Recipe, TrainedNetwork, TrainingLog, Videos
 from ave_sklearn.localizers._inputs import (
     check_same_layout,
     check_validation,
     check_weights,
+    hold_out,
     layout_of,
-    memory_of_batches,
-    resolve_device,
-    room_on,
     validate_features,
+    validate_target,
 )
-from ave_sklearn.localizers._networks import (
-    build_module,
-    check_network,
-    draws_own_weights,
-    inner_network,
-    network_class,
-    torch_seed,
-    warn_of_pruning,
-)
-from ave_sklearn.localizers._supervision import code_accuracy
-from ave_sklearn.nn.contract import Contract
+from ave_sklearn.localizers._networks import check_network, warn_of_pruning
+from ave_sklearn.localizers._supervision import WeakSupervision, code_accuracy, validation_score
 
-FORMAT_VERSION = 3
-HISTORY_KEYS = ("epoch", "train_loss", "valid_loss", "valid_score", "dur")
+FORMAT_VERSION = 4
 
 
-class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
+class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
     """Base class of the estimators: everything that is not the network's own.
 
     A subclass has
 
-    * ``_network_choice()``, which returns the network, a name or a class (see :mod:`ave_sklearn.nn`), and a dict of
-      its parameters;
-    * ``_supervision``, what full or weak supervision asks for (see ``_supervision.py``);
+    * :meth:`_choose_network` and :meth:`_make_supervision`;
     * an explicit ``__init__`` with every default, the parameters below among them, which calls ``_store``.
+
+    A fit works on a fresh twin of the estimator, which is taken over at its end: an earlier fit stays as it is until
+    then. What was learned is ``_model_``, a TrainedNetwork; the other fitted attributes describe it.
     """
 
     _parameter_constraints: dict = {
@@ -72,6 +61,14 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         "verbose": ["verbose"],
     }
 
+    @abstractmethod
+    def _choose_network(self):
+        """Return the network, a name or a class (see :mod:`ave_sklearn.nn`), and a dict of its parameters, or None."""
+
+    @abstractmethod
+    def _make_supervision(self):
+        """Return what full or weak supervision asks for; see ``_supervision.py``."""
+
     def _store(self, values):
         """Store the constructor's parameters, found in `values`, its ``locals()``, as they are."""
         for name in self._get_param_names():
@@ -83,6 +80,11 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         tags.target_tags.multi_output = True
         tags.target_tags.two_d_labels = True
         return tags
+
+    @property
+    def net_(self):
+        """The trained skorch.NeuralNet."""
+        return self._model_.net
 
     # ------------------------------------------------------------------ fit
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
@@ -114,31 +116,28 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         """
         fitted = type(self)(**self.get_params(deep=False))
         fitted._fit(X, y, sample_weight, X_val, y_val)
-        self._adopt(fitted)
+        self._replace_fit(fitted)
         return self
 
     def _fit(self, X, y, sample_weight, X_val, y_val):
         """Fit this estimator, a fresh twin of the one that the user holds."""
         self._validate_params()
         check_validation(self.early_stopping, X_val, y_val)
-        device = resolve_device(self.device)
+        device, supervision = resolve_device(self.device), self._make_supervision()
         X = validate_features(self, X, reset=True)
-        targets = self._encode(self._supervision.encode, y, X)
-        weight = check_weights(sample_weight, X)
-        seeds = self._draw_seeds()
-        self._remember(layout_of(X), targets, seeds["weights"])
-        self._warn(X, targets)
-        rows, validation = self._split(X, targets, np.flatnonzero(weight), seeds["split"], X_val, y_val)
-        train = self._dataset(X[rows], targets.values[rows], weight[rows])
-        module = self._initial_module(train, seeds)
-        self.net_ = self._make_net(module, self._criterion(module), device)
-        seed = seeds["dropout"] if draws_own_weights(self._plan_["network"]) else None
-        with torch_seed(seed), memory_of_batches(self.batch_size):
-            for dataset in [train] if validation is None else [train, validation[0]]:
-                dataset.hold(room_on(device))
-            self._train(train, validation, seeds)
+        targets = supervision.encode(validate_target(self, y, X), X.n_segments, self._class_rule())
+        weight, seeds = check_weights(sample_weight, X), self._draw_seeds()
+        spec = self._make_spec(layout_of(X), targets, supervision.name, seeds["weights"])
+        supervision.warn(targets, spec.n_segments, self.background)
+        warn_of_pruning(spec.network, spec.params, spec.n_segments)
+        rows, held_out, reference = self._split(spec, X, targets, np.flatnonzero(weight), seeds["split"], X_val, y_val)
+        model = TrainedNetwork.drawn(spec, self._make_recipe(supervision.milestones), device)
+        criterion = supervision.criterion(targets.background, self.label_smoothing, model.extra_loss)
+        train = Videos(X[rows], targets.values[rows], weight[rows])
+        log = model.train(criterion, train, seeds, held_out, reference and validation_score(reference))
+        self._set_fitted(model, targets, log)
 
-    def _adopt(self, fitted):
+    def _replace_fit(self, fitted):
         """Take over what `fitted` learned; forget an earlier fit."""
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
@@ -146,115 +145,84 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
             if name.endswith("_"):
                 setattr(self, name, value)
 
-    def _encode(self, encode, y, X, known=None, strict=True):
-        """Encode the targets `y` of the videos `X` by a method of the supervision."""
-        rule = ClassRule(self.classes, self.background, known, strict)
-        return encode(check_target(y, len(X), self), X.n_segments, rule, self)
+    def _set_fitted(self, model, targets, log):
+        """Set the fitted attributes."""
+        self._model_, self._one_label_ = model, targets.one_label
+        self.classes_, self.n_segments_ = targets.classes, model.spec.n_segments
+        self.history_, self.n_iter_ = log.history, len(log.history)
+        self.best_epoch_, self.validation_score_ = log.best_epoch, log.validation_score
+
+    def _set_weights(self, layout, targets, weights):
+        """Set the fitted attributes around the weights, a dict of ndarrays, of a training elsewhere."""
+        supervision = self._make_supervision()
+        spec = self._make_spec(layout, targets, supervision.name, seed=0)
+        recipe, device = self._make_recipe(supervision.milestones), resolve_device(self.device, fallback=True)
+        model = TrainedNetwork.of_weights(spec, recipe, device, weights)
+        self._set_fitted(model, targets, TrainingLog([], 0, None))
+        self.n_features_in_ = spec.n_audio_features + int(np.prod(spec.map_size or ())) * spec.n_visual_features
+        return self
+
+    def _class_rule(self, **known):
+        """Return how labels become codes."""
+        return ClassRule(self.classes, self.background, **known)
 
     def _draw_seeds(self):
         """Draw a seed for each use of random numbers; None means fresh entropy, not NumPy's global state."""
         random = own_random_state(self.random_state)
         return {use: int(random.randint(np.iinfo(np.int32).max)) for use in ("weights", "dropout", "order", "split")}
 
-    def _warn(self, X, targets):
-        """Say what would disappoint in a fit that is about to start."""
-        self._supervision.warn(targets, X.n_segments, self)
-        warn_of_pruning(self._plan_["network"], self._plan_["params"], X.n_segments)
-
-    def _remember(self, layout, targets, seed=0):
-        """Set the fitted attributes that describe the data, and the plan of the network, of plain values."""
-        self.classes_, self.n_segments_, self._flat_ = targets.classes, layout["n_segments"], targets.flat
-        network, params = self._network_choice()
-        self._plan_ = {
-            "network": network,
-            "params": check_network(network, params, self._supervision.name),
-            "seed": seed,
-            "layout": layout,
-            "n_classes": len(targets.classes),
-            "background": targets.background,
-            "standardize": bool(self.standardize),
-            "feature_dropout": float(self.feature_dropout),
-            "precision": resolve_precision(self.precision, resolve_device(self.device, fallback=True)),
-        }
-
-    def _pair_loss_weight(self):
-        """Return the weight of L_avps of a fully supervised estimator: `lam`, or the network's own for "auto"."""
-        if self.lam != "auto":
-            return self.lam
-        return getattr(network_class(self._plan_["network"]), "pair_loss_weight", 0.0)
-
-    def _split(self, X, targets, rows, seed, X_val, y_val):
-        """Return the training rows and, with early stopping, what to validate on: data and reference."""
-        if self.early_stopping is False:
-            return rows, None
-        if X_val is None:
-            rows, held_out = split_rows(rows, targets.categories(), self.validation_fraction, seed)
-            reference = targets.take(held_out)
-            return rows, (self._dataset(X[held_out], reference.values), reference)
-        X_val = validate_features(self, X_val, reset=False)
-        check_same_layout(self, X_val, self._plan_["layout"], "X_val")
-        encoded, reference = (
-            self._encode(encode, y_val, X_val, self.classes_)
-            for encode in (self._supervision.encode, self._supervision.reference)
+    def _make_spec(self, layout, targets, supervision, seed):
+        """Return what the network is built from."""
+        network, params = self._choose_network()
+        return NetworkSpec(
+            network=network,
+            params=check_network(network, params, supervision),
+            supervision=supervision,
+            seed=seed,
+            **layout,
+            n_classes=len(targets.classes),
+            background=targets.background,
+            standardize=bool(self.standardize),
+            feature_dropout=float(self.feature_dropout),
+            precision=resolve_precision(self.precision, resolve_device(self.device, fallback=True)),
         )
-        return rows, (self._dataset(X_val, encoded.values), reference)
 
-    def _initial_module(self, train, seeds):
-        """Build the network with initial weights and the statistics of the training features."""
-        module = build_module(self._plan_, draw=True)
-        if self.standardize:
-            module.set_statistics(*feature_statistics(train))
-        return module
-
-    def _criterion(self, module):
-        """Return the loss that `module` is trained by."""
-        extra_loss = getattr(inner_network(module), "extra_loss", None)
-        return self._supervision.criterion(self._plan_["background"], self, extra_loss)
-
-    def _make_net(self, module, criterion, device):
-        """Return a skorch net around `module`."""
-        net = LocalizerNet(
-            module,
-            criterion=criterion,
-            optimizer=torch.optim.AdamW,
-            optimizer__weight_decay=self.weight_decay,
-            optimizer__fused=True,
-            lr=self.lr,
+    def _make_recipe(self, milestones):
+        """Return how the network is trained."""
+        return Recipe(
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
-            iterator_train=BatchIterator,
-            iterator_valid=BatchIterator,
-            train_split=None,
-            callbacks__print_log=None,
-            device=device,
-            verbose=0,
+            lr=self.lr,
+            lr_schedule=self.lr_schedule,
+            milestones=milestones,
+            weight_decay=self.weight_decay,
+            patience=self.early_stopping,
+            verbose=self.verbose,
         )
-        plan, weak = self._plan_, self._supervision.name == "weak"
-        paired = getattr(criterion, "needs_similarity", False) and self.n_segments_ > 1
-        net.product_type = product_type(plan["precision"], device)
-        net.contract = Contract(plan["network"], plan["n_classes"], plan["background"], weak, paired)
-        return net
 
-    def _train(self, train, validation, seeds):
-        """Train ``net_`` and set the fitted attributes that describe how it went."""
-        n_steps = len(BatchIterator(train, self.batch_size)) * self.max_epochs
-        callbacks = learning_rate_callbacks(self.lr_schedule, self.lr, n_steps, self._supervision.milestones)
-        best = None
-        if validation is not None:
-            dataset, reference = validation
-            best = Validation(dataset, self._proba, lambda codes: code_accuracy(codes, reference), self.early_stopping)
-            callbacks.append(("validation", best))
-        if self.verbose:
-            callbacks.append(("progress", Progress()))
-        self.net_.fit_dataset(train, callbacks, seeds["order"], seeds["dropout"])
-        self.history_ = [
-            {key: np.asarray(row[key]).item() for key in HISTORY_KEYS if key in row} for row in self.net_.history
-        ]
-        self.n_iter_ = len(self.history_)
-        self.best_epoch_ = best.best_epoch_ if best else self.n_iter_
-        self.validation_score_ = best.best_[0] if best else None
+    def _split(self, spec, X, targets, rows, seed, X_val, y_val):
+        """Return the training rows, and the validation videos with what their score compares with, or None twice."""
+        if self.early_stopping is False:
+            return rows, None, None
+        if X_val is None:
+            rows, held_out = hold_out(rows, targets.categories(), self.validation_fraction, seed)
+            reference = targets.take(held_out)
+            return rows, Videos(X[held_out], reference.values), reference
+        X_val = validate_features(self, X_val, reset=False)
+        check_same_layout(self, X_val, spec, "X_val")
+        y_val, supervision = validate_target(self, y_val, X_val), self._make_supervision()
+        rule = self._class_rule(known=targets.classes)
+        encoded = supervision.encode(y_val, X_val.n_segments, rule)
+        return rows, Videos(X_val, encoded.values), supervision.reference(y_val, X_val.n_segments, rule)
 
     # -------------------------------------------------------------- predict
+    def _validate(self, X):
+        """Return `X` as AVFeatures laid out as those of the fit."""
+        check_is_fitted(self)
+        X = validate_features(self, X, reset=False)
+        check_same_layout(self, X, self._model_.spec)
+        return X
+
     def predict_proba(self, X):
         """Return the probability of each class at each segment.
 
@@ -267,8 +235,9 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         proba : ndarray of shape (n, T, C)
             Columns follow ``classes_`` and sum to 1; (n, C) after a fit on one label a one-segment video.
         """
-        proba = self._segment_proba(X)
-        return proba[:, 0] if self._flat_ else proba
+        X = self._validate(X)
+        proba = self._model_.probabilities(X, self.batch_size)
+        return proba[:, 0] if self._one_label_ else proba
 
     def predict(self, X):
         """Return the most probable label of each segment.
@@ -282,8 +251,9 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         y : ndarray of shape (n, T)
             (n,) after a fit on one label a one-segment video.
         """
-        codes, _ = self._segment_codes(X)
-        return self.classes_[codes[:, 0] if self._flat_ else codes]
+        X = self._validate(X)
+        codes, _ = self._model_.codes(X, self.batch_size)
+        return self.classes_[codes[:, 0] if self._one_label_ else codes]
 
     def score(self, X, y, sample_weight=None):
         """Return the segment accuracy, the paper's metric.
@@ -301,10 +271,10 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         -------
         score : float in [0, 1]
         """
-        check_is_fitted(self)
-        X = validate_features(self, X, reset=False)
-        codes, _ = self._segment_codes(X)
-        reference = self._encode(self._supervision.reference, y, X, self.classes_, strict=False)
+        X = self._validate(X)
+        codes, _ = self._model_.codes(X, self.batch_size)
+        rule = self._class_rule(known=self.classes_, strict=False)
+        reference = self._make_supervision().reference(validate_target(self, y, X), X.n_segments, rule)
         weight = None if sample_weight is None else check_weights(sample_weight, X)
         return code_accuracy(np.searchsorted(reference.classes, self.classes_)[codes], reference, weight)
 
@@ -324,10 +294,8 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
         events : DataFrame
             Columns video, onset, offset (seconds), event_label, score (mean probability of the label).
         """
-        return self._events(*self._segment_codes(X), segment_duration, videos)
-
-    def _events(self, codes, scores, segment_duration, videos):
-        """Return the events of class codes and their probabilities, both (n, T); see :meth:`predict_events`."""
+        X = self._validate(X)
+        codes, scores = self._model_.codes(X, self.batch_size)
         has_background = self.background in self.classes_.tolist()
         return segments_to_events(
             self.classes_[codes],
@@ -337,15 +305,66 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
             videos=videos,
         )
 
+    # ------------------------------------------------ what the network shows
+    def embed(self, X):
+        """Return the fused features of each segment, ndarray of shape (n, T, d) (Eq. 4)."""
+        X = self._validate(X)
+        (fused,) = self._model_.outputs(X, self.batch_size, "fused")
+        return fused
+
+    def attention(self, X):
+        """Return where the network looks: ndarray of shape (n, T, H, W), each map summing to 1.
+
+        Raises
+        ------
+        ValueError
+            After a fit on pooled visual features, which have no regions to attend to, or of a network without
+            attention.
+        """
+        check_is_fitted(self)
+        if self._model_.spec.map_size is None:
+            raise ValueError(
+                "attention needs visual maps (n, T, H, W, d_v), but this estimator was fitted on pooled visual "
+                "features (n, T, d_v), which have no regions to attend to."
+            )
+        X = self._validate(X)
+        (attention,) = self._model_.outputs(X, self.batch_size, "attention")
+        return attention
+
+    def propagation(self, X):
+        """Return the connections that PSP keeps (Eq. 2).
+
+        Parameters
+        ----------
+        X : like `X` of :meth:`fit`
+
+        Returns
+        -------
+        gamma_va, gamma_av : ndarrays of shape (n, T, T)
+            Row t of `gamma_va` holds what visual segment t takes from each audio segment, and `gamma_av` the
+            reverse. Rows sum to 1, or are 0 where all connections were cut.
+
+        Raises
+        ------
+        ValueError
+            Of a network without propagation, such as that of ``tau=None``.
+        """
+        check_is_fitted(self)
+        if self._model_.spec.params.get("tau", 0) is None:
+            raise ValueError(
+                "propagation needs connections, but this estimator was fitted with tau=None, without propagation; "
+                "fit with tau=0 to see all positive ones."
+            )
+        X = self._validate(X)
+        gamma_va, gamma_av = self._model_.outputs(X, self.batch_size, "gamma_va", "gamma_av")
+        return gamma_va, gamma_av
+
     # ---------------------------------------------------------- persistence
     def __getstate__(self):
-        state = {name: value for name, value in super().__getstate__().items() if name != "net_"}
-        if hasattr(self, "net_"):
-            weights = self.net_.module_.state_dict()
-            state["_weights_"] = {
-                name: value.cpu().numpy() if torch.is_tensor(value) else value  # a module's own extra state
-                for name, value in weights.items()
-            }
+        state = dict(super().__getstate__())
+        model = state.pop("_model_", None)
+        if model is not None:  # plain values and NumPy arrays, so that the file names no class but the estimator's
+            state = {**state, "_spec_": dict(vars(model.spec)), "_weights_": model.weights()}
         return {**state, "_format_version": FORMAT_VERSION}
 
     def __setstate__(self, state):
@@ -357,20 +376,37 @@ class BaseLocalizer(OutputsMixin, ClassifierMixin, BaseEstimator):
                 f"This {type(self).__name__} was saved in format {version} by {other} ave_sklearn; this version "
                 f"reads format {FORMAT_VERSION}. Load it with the version that saved it."
             )
-        weights = state.pop("_weights_", None)
+        spec, weights = state.pop("_spec_", None), state.pop("_weights_", None)
         super().__setstate__(state)
         if weights is not None:
-            self._restore(weights)
+            recipe = self._make_recipe(self._make_supervision().milestones)
+            device = resolve_device(self.device, fallback=True)
+            self._model_ = TrainedNetwork.of_weights(NetworkSpec(**spec), recipe, device, weights)
 
-    def _restore(self, weights):
-        """Build ``net_`` anew around `weights`, a dict of ndarrays; on the CPU where there is no GPU."""
-        module = build_module(self._plan_, draw=False)
-        module.load_state_dict(
-            {
-                name: torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value
-                for name, value in weights.items()
-            }
-        )
-        device = resolve_device(self.device, fallback=True)
-        self.net_ = self._make_net(module, torch.nn.Identity(), device).initialize()
-        self.net_.release_training_state()
+
+class WeakLocalizer(BaseLocalizer):
+    """Base class of the weakly supervised estimators."""
+
+    _parameter_constraints: dict = {
+        **BaseLocalizer._parameter_constraints,
+        "target": [StrOptions({"proportion", "category"})],
+    }
+
+    def _make_supervision(self):
+        return WeakSupervision(self.target)
+
+    def predict_video_proba(self, X):
+        """Return the probability of each class for the whole video, the prediction o of Eq. 5.
+
+        Parameters
+        ----------
+        X : like `X` of :meth:`fit`
+
+        Returns
+        -------
+        proba : ndarray of shape (n, C)
+            Columns follow ``classes_`` and sum to 1. After a fit on proportions they estimate proportions. A network
+            whose video prediction has no background class gives background 0.
+        """
+        X = self._validate(X)
+        return self._model_.video_probabilities(X, self.batch_size)

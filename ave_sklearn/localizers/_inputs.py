@@ -1,90 +1,17 @@
-"""X, weights and parameters: array-likes in, AVFeatures and plain arrays out, and every error message."""
-
-from collections.abc import Mapping
-from contextlib import contextmanager
+"""Checks of what is handed to fit and predict: features, targets, weights, validation videos."""
 
 import numpy as np
-import torch
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import check_consistent_length, validate_data
 
 from ave_sklearn._features.container import AVFeatures
-
-
-def check_finite(array, name, rows):
-    """Raise ValueError when `array`, features of the videos `rows`, holds NaN or infinity."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(array.sum(dtype=array.dtype)):
-            return
-    bad = ~np.isfinite(array).reshape(len(array), array.shape[1], -1).all(-1)
-    if bad.any():
-        row, segment = np.argwhere(bad)[0]
-        what = "NaN" if np.isnan(array[row, segment]).any() else f"infinity or a value too large for {array.dtype}"
-        raise ValueError(
-            f"Input {name} contains {what}, first in segment {segment} of video {rows[row]}; "
-            "finite features are wanted."
-        )
-
-
-def as_features(X, n_audio_features=None):
-    """Return `X` as AVFeatures, or None when it is one of scikit-learn's 2-D forms.
-
-    Parameters
-    ----------
-    X : AVFeatures, array-like of shape (n, T, F), or anything with ``X["audio"]`` and ``X["visual"]``
-    n_audio_features : int or None
-        For a 3-D `X`: its first columns that are audio; the rest is pooled visual.
-    """
-    if isinstance(X, AVFeatures):
-        return X
-    streams = _two_streams(X)
-    if streams is not None:
-        return AVFeatures(*streams)
-    ndim = _ndim(X)
-    if ndim == 3:
-        return _split_joined(X, n_audio_features)
-    if ndim > 3:
-        raise ValueError(
-            f"X has {ndim} dimensions; wanted AVFeatures(audio, visual), an array (n_videos, n_segments, "
-            "n_features) with n_audio_features set, or a 2-D array of one-segment videos."
-        )
-    return None
-
-
-def _ndim(X):
-    if hasattr(X, "ndim"):
-        return X.ndim
-    try:
-        return np.asarray(X).ndim
-    except ValueError:  # ragged: scikit-learn's check has the message
-        return 2
-
-
-def _two_streams(X):
-    """Return ``X["audio"], X["visual"]`` of a mapping, structured array or the like, else None."""
-    names = getattr(getattr(X, "dtype", None), "names", None)
-    keyed = isinstance(X, Mapping | dict) or names
-    if not keyed and (isinstance(X, list | tuple) or hasattr(X, "__array__") or hasattr(X, "shape")):
-        return None
-    try:
-        return X["audio"], X["visual"]
-    except (KeyError, IndexError, ValueError, TypeError):
-        if not keyed:
-            return None
-    found = sorted(map(str, names or X))
-    raise ValueError(f"X is a {type(X).__name__} with the keys {found}; wanted 'audio' and 'visual'.")
-
-
-def _split_joined(X, n_audio_features):
-    if n_audio_features is None:
-        raise ValueError(
-            f"X is a 3-D array of shape {np.shape(X)} and n_audio_features is None; set n_audio_features to the "
-            "number of its first columns that are audio, or pass AVFeatures(audio, visual)."
-        )
-    return AVFeatures.from_array(X, n_audio_features)
+from ave_sklearn._features.forms import as_features
+from ave_sklearn._sklearn import check_sample_weight
+from ave_sklearn._targets.labels import read_target
 
 
 def validate_features(estimator, X, *, reset):
-    """Return `X` in any accepted form as AVFeatures; check it, or remember its width when `reset`.
+    """Return `X` in any accepted form as AVFeatures; check it, or keep its width in mind when `reset`.
 
     Sets ``n_features_in_`` (and ``feature_names_in_`` for a DataFrame) on `estimator` when `reset`.
 
@@ -104,22 +31,6 @@ def validate_features(estimator, X, *, reset):
     return features
 
 
-def check_same_layout(estimator, X, layout, name="X"):
-    """Raise ValueError when the videos of `X` are not laid out as those of `layout` (:func:`layout_of`)."""
-    found = layout_of(X)
-    for part, what in (
-        ("n_audio_features", "audio features"),
-        ("n_visual_features", "visual features"),
-        ("map_size", "as map size of its visual features"),
-        ("n_segments", "segments"),
-    ):
-        if found[part] != layout[part]:
-            raise ValueError(
-                f"{name} has {found[part]} {what}, but {type(estimator).__name__} is expecting {layout[part]} "
-                f"{what} as in the fit. {name} is {X!r}."
-            )
-
-
 def layout_of(X):
     """Return what must agree between fit and predict, as a dict of plain values."""
     return {
@@ -130,11 +41,39 @@ def layout_of(X):
     }
 
 
+def check_same_layout(estimator, X, spec, name="X"):
+    """Raise ValueError when the videos of `X` are not laid out as the NetworkSpec `spec` says."""
+    kinds = {
+        "n_audio_features": "audio features",
+        "n_visual_features": "visual features",
+        "map_size": "as map size of its visual features",
+        "n_segments": "segments",
+    }
+    for part, found in layout_of(X).items():
+        wanted = getattr(spec, part)
+        if found != wanted:
+            raise ValueError(
+                f"{name} has {found} {kinds[part]}, but {type(estimator).__name__} is expecting {wanted} "
+                f"{kinds[part]} as in the fit. {name} is {X!r}."
+            )
+
+
+def validate_target(estimator, y, X):
+    """Return the target `y` of the videos `X` as an array of numbers or text, in one of its forms."""
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
+        )
+    y = read_target(y)
+    check_consistent_length(np.empty(len(X)), y)
+    return y
+
+
 def check_weights(sample_weight, X):
     """Return `sample_weight` as a float64 array of shape (n,), non-negative and not all zero."""
     if sample_weight is None:
         return np.ones(len(X))
-    return _check_sample_weight(
+    return check_sample_weight(
         sample_weight,
         np.empty((len(X), 1)),
         dtype=np.float64,
@@ -157,46 +96,30 @@ def check_validation(early_stopping, X_val, y_val):
         )
 
 
-def room_on(device):
-    """Return how many bytes of features may stay on a torch.device: half of a GPU's free memory, none on others."""
-    return torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else 0
+def hold_out(rows, categories, fraction, seed):
+    """Split `rows` into training and validation rows, stratified by category.
 
-
-@contextmanager
-def memory_of_batches(batch_size):
-    """Say in the error which batch did not fit where memory runs out within."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not ran_out_of_memory(error):
-            raise
-        hint = f"a smaller one, such as {batch_size // 4}" if batch_size >= 8 else "more memory"
-        raise MemoryError(
-            f"batch_size is {batch_size}, too many videos at once for this memory; wanted {hint}."
-        ) from error
-
-
-def ran_out_of_memory(error):
-    """Whether NumPy or PyTorch, on the CPU or a GPU, raised `error` for want of memory."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-def resolve_device(device, fallback=False):
-    """Return the torch.device that `device` ("auto" or a torch name) means here.
+    Categories with a single video stay in training.
 
     Parameters
     ----------
-    fallback : bool, default=False
-        Return the CPU in place of a CUDA device that this machine does not have, in place of raising.
+    rows : int ndarray of shape (m,)
+    categories : int ndarray of shape (n,)
+        Of all videos.
+    fraction : float
+        Share of validation rows.
+    seed : int
     """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(device)
-    except RuntimeError as error:
-        raise ValueError(f"device is {device!r}; wanted 'auto' or a torch device such as 'cpu'.") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        if not fallback:
-            raise ValueError(f"device is {str(device)!r}, but torch finds no CUDA device; wanted 'auto' or 'cpu'.")
-        return torch.device("cpu")
-    return device
+    labels, counts = np.unique(categories[rows], return_counts=True)
+    paired = np.isin(categories[rows], labels[counts > 1])
+    candidates, alone = rows[paired], rows[~paired]
+    n_held_out = max(round(fraction * len(rows)), (counts > 1).sum(), 1)
+    if len(candidates) - n_held_out < max((counts > 1).sum(), 1):
+        raise ValueError(
+            f"X has {len(rows)} videos, too few to hold out validation_fraction={fraction} of them in every "
+            "category; pass X_val and y_val, or early_stopping=False."
+        )
+    kept, held_out = train_test_split(
+        candidates, test_size=int(n_held_out), random_state=seed, stratify=categories[candidates]
+    )
+    return np.sort(np.concatenate([kept, alone])), np.sort(held_out)

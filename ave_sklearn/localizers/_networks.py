@@ -1,28 +1,19 @@
-"""Which network an estimator trains: one of the package's by name, or a class of the user's own."""
+"""Choice of a network: one of the package's by name, or a class of the user's own, with parameters that it takes."""
 
 import copy
 import inspect
-import threading
-import warnings
 from collections.abc import Mapping
-from contextlib import contextmanager
 from numbers import Real
 
-import numpy as np
 import torch
 
-from ave_sklearn._device import WEIGHTS
-from ave_sklearn.nn import NETWORKS, PSPTrunk, StandardizedNetwork, initialize
+from ave_sklearn._systems import SUPERVISIONS
+from ave_sklearn._user_warnings import warn_user
+from ave_sklearn.nn import NETWORKS, PSPTrunk
+from ave_sklearn.nn.contract import network_name
 
 PRUNES_ALL = 1.5  # tau * n_segments above this leaves next to no connection
-SETTINGS = {"full": "fully", "weak": "weakly"}
 WEAK_ONLY = ("weighting", "pooling")  # parameters of the package's networks that change nothing fully supervised
-GLOBAL_GENERATOR = threading.RLock()  # held while torch's global generators are seeded for a network of the user's
-
-
-def network_name(network):
-    """Return what messages call `network`: its name here, or that of the user's class."""
-    return repr(network) if isinstance(network, str) else network.__name__
 
 
 def network_class(network):
@@ -38,9 +29,9 @@ def network_class(network):
     )
 
 
-def draws_own_weights(network):
-    """Whether `network` is a class of the user's, whose constructor draws from torch's global generator."""
-    return network_class(network) not in NETWORKS.values()
+def pair_loss_weight(network):
+    """Return the weight of L_avps that `network` comes with: what ``lam="auto"`` means."""
+    return getattr(network_class(network), "pair_loss_weight", 0.0)
 
 
 def check_network(network, params, supervision):
@@ -53,10 +44,8 @@ def check_network(network, params, supervision):
         "full" or "weak", that it has no form for.
     """
     cls, name = network_class(network), network_name(network)
-    if supervision not in getattr(cls, "supervisions", SETTINGS):
-        raise ValueError(
-            f"network {name} has no {SETTINGS[supervision]} supervised form; wanted a network that has one."
-        )
+    if supervision not in getattr(cls, "supervisions", SUPERVISIONS):
+        raise ValueError(f"network {name} has no form for {supervision} supervision; wanted a network that has one.")
     params = check_params(cls, name, {} if params is None else params)
     idle = [key for key in WEAK_ONLY if key in params]
     if idle and supervision == "full" and cls in NETWORKS.values():
@@ -110,63 +99,7 @@ def warn_of_pruning(network, params, n_segments):
     default = inspect.signature(cls).parameters.get("tau")
     tau = params.get("tau", default and default.default) if issubclass(cls, PSPTrunk) else None
     if isinstance(tau, Real) and tau * n_segments > PRUNES_ALL:
-        warnings.warn(
+        warn_user(
             f"tau={tau} prunes nearly all connections of videos of {n_segments} segments, whose shares are about "
-            f"{1 / n_segments:.3g}; about {0.95 / n_segments:.3g} is the paper's choice for them.",
-            UserWarning,
-            stacklevel=5,
+            f"{1 / n_segments:.3g}; about {0.95 / n_segments:.3g} is the paper's choice for them."
         )
-
-
-@contextmanager
-def torch_seed(seed):
-    """Seed torch's global generators, and set them back afterwards; a `seed` of None leaves them alone.
-
-    Other threads that want them wait.
-    """
-    if seed is None:
-        yield
-        return
-    with GLOBAL_GENERATOR, torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield
-
-
-def build_module(plan, *, draw):
-    """Return the module that `plan` describes.
-
-    Parameters
-    ----------
-    plan : dict
-        See ``BaseLocalizer._remember``; its ``seed`` draws the weights, and whatever else the constructor of a class
-        of the user's draws.
-    draw : bool
-        False leaves the weights of the package's networks undrawn, to be overwritten.
-    """
-    layout, network = plan["layout"], plan["network"]
-    widths = layout["n_audio_features"], layout["n_visual_features"]
-    n_regions = layout["map_size"] and int(np.prod(layout["map_size"]))
-    foreign = draws_own_weights(network)
-    with torch_seed(plan["seed"]) if foreign else torch.device("meta"):
-        module = network_class(network)(*widths, plan["n_classes"], n_regions, **copy.deepcopy(plan["params"]))
-    check_trainable(module, network)
-    if plan["standardize"] or plan["feature_dropout"]:
-        module = StandardizedNetwork(module, *widths, plan["feature_dropout"])
-    module = module.to(getattr(torch, WEIGHTS[plan["precision"]]))
-    if foreign:
-        return module
-    module = module.to_empty(device="cpu")
-    if draw:
-        initialize(module, torch.Generator().manual_seed(plan["seed"]))
-    return module
-
-
-def check_trainable(module, network):
-    """Raise ValueError for a module without weights to train."""
-    if not any(parameter.requires_grad for parameter in module.parameters()):
-        raise ValueError(f"network {network_name(network)} has no parameters to train; wanted some.")
-
-
-def inner_network(module):
-    """Return the network in a module of :func:`build_module`."""
-    return module.network if isinstance(module, StandardizedNetwork) else module

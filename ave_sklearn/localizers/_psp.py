@@ -6,17 +6,36 @@ J. Zhou, L. Zheng, Y. Zhong, S. Hao and M. Wang, "Positive sample propagation al
 CVPR 2021.
 """
 
-from numbers import Real
+from numbers import Integral, Real
 
-from sklearn.utils._param_validation import Interval, StrOptions
+import numpy as np
 
-from ave_sklearn.localizers._base import BaseLocalizer
-from ave_sklearn.localizers._psp_parts import PSPMixin
-from ave_sklearn.localizers._released import FULLY_NAMES, WEAKLY_NAMES
-from ave_sklearn.localizers._supervision import FullSupervision, WeakSupervision
+from ave_sklearn._sklearn import Interval, Options, StrOptions
+from ave_sklearn.localizers._base import BaseLocalizer, WeakLocalizer
+from ave_sklearn.localizers._released import FULL_NAMES, RELEASED_PARAMS, WEAK_NAMES, read_released
+from ave_sklearn.localizers._supervision import FullSupervision
+
+NETWORK_CONSTRAINTS: dict = {
+    "tau": [None, Interval(Real, 0, 1, closed="both"), Options(Real, {-np.inf})],
+    "variant": [StrOptions({"paper", "released"})],
+    "self_attention": ["boolean"],
+    "hidden_size": [Interval(Integral, 2, None, closed="left")],
+    "dropout": [Interval(Real, 0, 1, closed="left")],
+}
 
 
-class PSPLocalizer(PSPMixin, BaseLocalizer):
+def psp_params(tau, variant, self_attention, hidden_size, dropout):
+    """Return the parameters of the network "psp" as plain values."""
+    return {
+        "tau": tau if tau is None else float(tau),
+        "variant": variant,
+        "self_attention": bool(self_attention),
+        "hidden_size": int(hidden_size),
+        "dropout": float(dropout),
+    }
+
+
+class PSPLocalizer(BaseLocalizer):
     r"""Fully supervised audio-visual event localization by positive sample propagation.
 
     Audio-guided attention and two BiLSTMs encode the modalities; every visual segment is connected with every
@@ -135,9 +154,9 @@ class PSPLocalizer(PSPMixin, BaseLocalizer):
     (40, 10)
     """
 
-    _supervision = FullSupervision()
     _parameter_constraints: dict = {
-        **PSPMixin._parameter_constraints,
+        **BaseLocalizer._parameter_constraints,
+        **NETWORK_CONSTRAINTS,
         "lam": [Interval(Real, 0, None, closed="left")],
     }
 
@@ -170,6 +189,12 @@ class PSPLocalizer(PSPMixin, BaseLocalizer):
     ):
         self._store(locals())
 
+    def _choose_network(self):
+        return "psp", psp_params(self.tau, self.variant, self.self_attention, self.hidden_size, self.dropout)
+
+    def _make_supervision(self):
+        return FullSupervision(self.lam)
+
     @classmethod
     def from_released(cls, checkpoint, *, classes, background, tau=0.099, device="auto"):
         """Return an estimator fitted with the authors' weights (their file ``PSP_fully.pt``).
@@ -193,10 +218,12 @@ class PSPLocalizer(PSPMixin, BaseLocalizer):
             Fitted, with ``variant="released"``, ``standardize=False`` and ``feature_dropout=0``, for raw VGG-19 and
             VGGish features.
         """
-        return cls._from_released(checkpoint, FULLY_NAMES, classes, background, tau, device)
+        localizer = cls(tau=tau, classes=classes, background=background, device=device, **RELEASED_PARAMS)
+        localizer._validate_params()
+        return localizer._set_weights(*read_released(checkpoint, FULL_NAMES, classes, background, tau))
 
 
-class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
+class WeakPSPLocalizer(WeakLocalizer):
     r"""Weakly supervised audio-visual event localization by positive sample propagation.
 
     The network of :class:`PSPLocalizer` with a head that weighs and averages segment scores to a prediction for
@@ -310,11 +337,10 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
     (40, 10)
     """
 
-    _supervision = WeakSupervision()
     _parameter_constraints: dict = {
-        **PSPMixin._parameter_constraints,
+        **WeakLocalizer._parameter_constraints,
+        **NETWORK_CONSTRAINTS,
         "weighting": ["boolean"],
-        "target": [StrOptions({"proportion", "category"})],
     }
 
     def __init__(
@@ -347,9 +373,9 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
     ):
         self._store(locals())
 
-    def _network_choice(self):
-        network, params = super()._network_choice()
-        return network, {**params, "weighting": bool(self.weighting)}
+    def _choose_network(self):
+        params = psp_params(self.tau, self.variant, self.self_attention, self.hidden_size, self.dropout)
+        return "psp", {**params, "weighting": bool(self.weighting)}
 
     @classmethod
     def from_released(cls, checkpoint, *, classes, background, tau=0.095, device="auto"):
@@ -366,4 +392,6 @@ class WeakPSPLocalizer(PSPMixin, BaseLocalizer):
             Fitted, with ``variant="released"``, ``standardize=False`` and ``feature_dropout=0``, for raw VGG-19 and
             VGGish features.
         """
-        return cls._from_released(checkpoint, WEAKLY_NAMES, classes, background, tau, device)
+        localizer = cls(tau=tau, classes=classes, background=background, device=device, **RELEASED_PARAMS)
+        localizer._validate_params()
+        return localizer._set_weights(*read_released(checkpoint, WEAK_NAMES, classes, background, tau))

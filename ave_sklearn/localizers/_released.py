@@ -1,4 +1,4 @@
-"""The authors' checkpoints: read without running code, and renamed to this package's networks."""
+"""Weights that the authors released: read without running code, and renamed to this package's networks."""
 
 import pickle
 import warnings
@@ -8,6 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 from torch.serialization import SourceChangeWarning
+
+from ave_sklearn._targets.encoding import Targets, sorted_classes
+from ave_sklearn._targets.labels import background_code
+
+N_SEGMENTS = 10  # of the videos that the authors trained on
+RELEASED_PARAMS = {"variant": "released", "hidden_size": 256, "standardize": False, "feature_dropout": 0.0}
 
 SHARED_NAMES = {
     "attention.affine_audio": "encoder.attention.audio",
@@ -23,7 +29,7 @@ SHARED_NAMES = {
     "psp.a_L2": "psp.w2_a",
     "psp.layer_norm": "fusion.norm",
 }
-FULLY_NAMES = {
+FULL_NAMES = {
     **SHARED_NAMES,
     "fa.0": "encoder.audio_input.0",
     "fa.1": "encoder.audio_input.1",
@@ -34,7 +40,7 @@ FULLY_NAMES = {
     "L1": "head.hidden",
     "L2": "head.output",
 }
-WEAKLY_NAMES = {
+WEAK_NAMES = {
     **SHARED_NAMES,
     "linear_v": "encoder.visual_input",
     "L1": "head.scores.hidden",
@@ -142,3 +148,56 @@ def square_map(n_regions):
     """Return (H, W) of a square map of `n_regions` regions."""
     side = int(np.sqrt(n_regions))
     return side, n_regions // side
+
+
+def layout_of_weights(weights):
+    """Return the layout of the videos that released `weights`, by this package's names, were trained on."""
+    audio = weights.get("encoder.audio_input.0.weight", weights["encoder.attention.audio.weight"])
+    return {
+        "n_audio_features": audio.shape[1],
+        "n_visual_features": weights["encoder.attention.visual.weight"].shape[1],
+        "map_size": square_map(len(weights["encoder.attention.audio_key.weight"])),
+        "n_segments": N_SEGMENTS,
+    }
+
+
+def read_released(checkpoint, names, classes, background, tau):
+    """Read a checkpoint of the authors.
+
+    Parameters
+    ----------
+    checkpoint : str, path or dict of tensors
+    names : dict
+        From the authors' names to this package's: `FULL_NAMES` or `WEAK_NAMES`.
+    classes, background, tau
+        As of ``PSPLocalizer.from_released``.
+
+    Returns
+    -------
+    layout : dict
+        Of the videos that the weights were trained on.
+    targets : Targets
+        Without values.
+    weights : dict of ndarrays
+        By this package's names, class columns sorted.
+
+    Raises
+    ------
+    ValueError
+        If weights are missing, or `classes` are not as many as theirs with `background` among them.
+    """
+    state_dict = checkpoint if hasattr(checkpoint, "items") else read_state_dict(checkpoint)
+    weights = rename(state_dict, names)
+    head = names["L2"]
+    n_classes = len(weights[f"{head}.weight"])
+    sorted_labels, order = sorted_classes(classes)
+    code = background_code(sorted_labels, background)
+    if len(sorted_labels) != n_classes or code is None:
+        raise ValueError(
+            f"classes is {list(classes)} with the background {background!r}; wanted {n_classes} labels, the "
+            "background label among them."
+        )
+    if tau is None:
+        weights = {name: value for name, value in weights.items() if not name.startswith("psp.")}
+    layout = layout_of_weights(weights)
+    return layout, Targets(None, sorted_labels, code), sort_classes(weights, order, head)

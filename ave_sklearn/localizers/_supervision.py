@@ -1,71 +1,92 @@
-"""What full and weak supervision do differently: targets, losses and warnings; and how codes are scored."""
+"""Full and weak supervision: targets, losses and warnings of each, and how predicted codes are scored."""
 
-import warnings
+from dataclasses import dataclass
+from functools import partial
 
-from ave_sklearn._targets.encoding import encode_segments, encode_videos, is_proportions, segment_proportions
-from ave_sklearn._targets.labels import event_category
-from ave_sklearn.metrics._segments import segment_accuracy_score
+from ave_sklearn._targets.encoding import (
+    encode_segments,
+    encode_videos,
+    event_category,
+    is_video_target,
+    segment_proportions,
+)
+from ave_sklearn._user_warnings import warn_user
+from ave_sklearn.metrics import segment_accuracy_score
 from ave_sklearn.nn import FullyLoss, WeakLoss
 
 
+@dataclass(frozen=True)
 class FullSupervision:
-    """A label for every segment."""
+    """A label for every segment.
 
+    Attributes
+    ----------
+    lam : float
+        Weight of L_avps (Eq. 10).
+    """
+
+    lam: float
     name = "full"
     milestones = (60, 120)  # epochs at which the released recipe lowers the learning rate
 
-    def encode(self, y, n_segments, rule, estimator):
+    def encode(self, y, n_segments, rule):
         """Return the Targets that the loss sees: segment codes (n, T)."""
         return encode_segments(y, n_segments, rule)
 
-    reference = encode
+    def reference(self, y, n_segments, rule):
+        """Return the Targets that a score compares with."""
+        return encode_segments(y, n_segments, rule)
 
-    def warn(self, targets, n_segments, estimator):
-        """Say when L_avps cannot be computed."""
-        if estimator._pair_loss_weight() and targets.background is None and n_segments > 1:
-            warnings.warn(
-                f"The background label {estimator.background!r} is not among the classes "
+    def warn(self, targets, n_segments, background):
+        """Say when L_avps cannot be computed; `background` is the user's label."""
+        if self.lam and targets.background is None and n_segments > 1:
+            warn_user(
+                f"The background label {background!r} is not among the classes "
                 f"{targets.classes.tolist()}: the loss L_avps is left out, and every segment counts as an event. "
-                "Set background= to your background label (28 for the AVE dataset's integers), or lam=0.",
-                UserWarning,
-                stacklevel=5,
+                "Set background= to your background label (28 for the AVE dataset's integers), or lam=0."
             )
 
-    def criterion(self, background, estimator, extra_loss):
-        """Return the loss of Eq. 10."""
-        return FullyLoss(estimator._pair_loss_weight(), background, estimator.label_smoothing, extra_loss)
+    def criterion(self, background, label_smoothing, extra_loss):
+        """Return the loss of Eq. 10; `background` is a code or None, `extra_loss` the network's own or None."""
+        return FullyLoss(self.lam, background, label_smoothing, extra_loss)
 
 
+@dataclass(frozen=True)
 class WeakSupervision:
-    """A target for every video."""
+    """A target for every video.
 
+    Attributes
+    ----------
+    target : {"proportion", "category"}
+        What segment labels are pooled to.
+    """
+
+    target: str
     name = "weak"
     milestones = (80, 160)
 
-    def encode(self, y, n_segments, rule, estimator):
+    def encode(self, y, n_segments, rule):
         """Return the Targets that the loss sees: video proportions (n, C)."""
-        return encode_videos(y, n_segments, rule, estimator.target)
+        return encode_videos(y, n_segments, rule, self.target)
 
-    def reference(self, y, n_segments, rule, estimator):
+    def reference(self, y, n_segments, rule):
         """Return the Targets that a score compares with: segment codes where `y` has them."""
-        if y.ndim == 2 and not is_proportions(y, n_segments, rule):
+        if y.ndim == 3 or y.ndim == 2 and not is_video_target(y, n_segments, rule):
             return encode_segments(y, n_segments, rule)
-        return self.encode(y, n_segments, rule, estimator)
+        return self.encode(y, n_segments, rule)
 
-    def warn(self, targets, n_segments, estimator):
-        """Say when no target has background."""
+    def warn(self, targets, n_segments, background):
+        """Say when no target has background; `background` is the user's label."""
         has_background = targets.background is not None and targets.values[:, targets.background].any()
         if not has_background and n_segments > 1:
-            warnings.warn(
-                f"No training target has any of the background label {estimator.background!r}: such a model calls "
-                "every second an event. Train on proportions, or add videos without an event.",
-                UserWarning,
-                stacklevel=5,
+            warn_user(
+                f"No training target has any of the background label {background!r}: such a model calls "
+                "every second an event. Train on proportions, or add videos without an event."
             )
 
-    def criterion(self, background, estimator, extra_loss):
-        """Return the loss of Eq. 11."""
-        return WeakLoss(estimator.label_smoothing, background, extra_loss)
+    def criterion(self, background, label_smoothing, extra_loss):
+        """Return the loss of Eq. 11; `background` is a code or None, `extra_loss` the network's own or None."""
+        return WeakLoss(label_smoothing, background, extra_loss)
 
 
 def code_accuracy(codes, reference, sample_weight=None):
@@ -80,3 +101,8 @@ def code_accuracy(codes, reference, sample_weight=None):
         share = segment_proportions(codes, len(reference.classes))
         codes = event_category(share, reference.background)
     return segment_accuracy_score(true, codes, sample_weight=sample_weight)
+
+
+def validation_score(reference):
+    """Return a function from predicted codes to their accuracy against `reference`."""
+    return partial(code_accuracy, reference=reference)

@@ -1,4 +1,4 @@
-"""Metrics over events: a run of one label counts once, if it is found at about the right time."""
+"""Metrics over events: runs of one label, each of which counts once."""
 
 import numbers
 
@@ -7,8 +7,10 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
+from ave_sklearn._checks import check_positive
 from ave_sklearn._targets.events import find_runs
-from ave_sklearn._targets.labels import as_segment_labels, check_label_pair, check_positive, is_background, name_rows
+from ave_sklearn._targets.labels import is_background, read_label_pair, read_segment_labels
+from ave_sklearn.metrics._segments import name_rows
 
 
 def event_f1_score(
@@ -221,7 +223,7 @@ def _check_match(collar, iou, segment_duration):
 
 def _event_counts(y_true, y_pred, background, match):
     """Count each label's true, predicted and paired events; labels without any are left out."""
-    y_true, y_pred = check_label_pair(y_true, y_pred, as_segment_labels)
+    y_true, y_pred = read_label_pair(y_true, y_pred, read_segment_labels)
     both = np.stack([y_true, y_pred])
     is_event = ~is_background(both, background)
     labels, codes = np.unique(both, return_inverse=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_fscore_support
 
-from ave_sklearn._targets.labels import as_array, as_labels, check_label_pair, check_not_empty, label_kind, name_rows
+from ave_sklearn._targets.labels import TOLERANCE, as_array, check_not_empty, label_kind, read_label_pair, read_labels
 
 
 def segment_accuracy_score(y_true, y_pred, *, sample_weight=None):
@@ -40,7 +40,7 @@ def segment_accuracy_score(y_true, y_pred, *, sample_weight=None):
     >>> segment_accuracy_score([["dog", "dog"], ["cat", "cat"]], [["dog", "cat"], ["cat", "cat"]])
     0.75
     """
-    y_true, y_pred = check_label_pair(y_true, y_pred)
+    y_true, y_pred = read_label_pair(y_true, y_pred)
     weight = _check_sample_weight(sample_weight, len(y_true))
     correct = np.asarray(y_true == y_pred).reshape(len(y_true), -1)
     return float(np.average(correct.mean(axis=1), weights=weight))
@@ -86,7 +86,7 @@ def segment_classification_report(y_true, y_pred, *, labels=None, sample_weight=
     accuracy        0.67    0.67  0.67      3.0
     macro avg       0.75    0.75  0.67      3.0
     """
-    y_true, y_pred = check_label_pair(y_true, y_pred)
+    y_true, y_pred = read_label_pair(y_true, y_pred)
     weight = _check_sample_weight(sample_weight, len(y_true))
     segment_weight = np.repeat(weight, y_true.size // len(y_true))
     labels = np.unique(np.stack([y_true, y_pred])) if labels is None else _check_labels(labels, y_true)
@@ -138,7 +138,7 @@ def segment_log_loss(y_true, y_proba, *, labels, sample_weight=None):
     >>> round(segment_log_loss([["dog", "dog"]], y_proba, labels=["cat", "dog"]), 4)
     0.4904
     """
-    y_true = check_not_empty(as_labels(y_true, "y_true"))
+    y_true = check_not_empty(read_labels(y_true, "y_true"))
     labels = _check_labels(labels, y_true)
     y_proba = _check_proba(y_proba, (*y_true.shape, len(labels)))
     weight = _check_sample_weight(sample_weight, len(y_true))
@@ -164,7 +164,7 @@ def _check_sample_weight(sample_weight, n_videos):
 
 def _check_labels(labels, y_true):
     """Return the labels as an array without repetitions, of the same kind as the true ones."""
-    labels = as_labels(labels, "labels")
+    labels = read_labels(labels, "labels")
     if labels.ndim != 1 or labels.size == 0 or len(np.unique(labels)) < len(labels):
         raise ValueError(f"labels must be a list of different labels, at least one; got {labels.tolist()}.")
     if label_kind(labels) != label_kind(y_true):
@@ -183,10 +183,10 @@ def _check_proba(y_proba, shape):
             f"y_proba must have the shape {shape}, y_true's and one column for each of labels; got {y_proba.shape}."
         )
     y_proba = y_proba if y_proba.dtype.kind == "f" else y_proba.astype(np.float64)
-    if not np.all((y_proba >= 0) & (y_proba <= 1 + 1e-3)):
+    if not np.all((y_proba >= 0) & (y_proba <= 1 + TOLERANCE)):
         raise ValueError("y_proba must lie within [0, 1]; got other values, or NaN.")
     sums = y_proba.sum(axis=-1, dtype=np.float64)
-    if not np.allclose(sums, 1, rtol=0, atol=1e-3):
+    if not np.allclose(sums, 1, rtol=0, atol=TOLERANCE):
         raise ValueError(
             f"y_proba must sum to 1 over its last axis; got sums from {sums.min():.4g} to {sums.max():.4g}."
         )
@@ -205,3 +205,8 @@ def _column_of(y_true, labels):
             "lacked them, name all classes in the estimator's parameter classes."
         )
     return column
+
+
+def name_rows(report, labels, summaries):
+    """Name a report's rows: the labels as they are, and then the summaries."""
+    return report.set_axis(pd.Index([*labels.tolist(), *summaries], dtype=object, name="label"))

@@ -22,30 +22,19 @@ the class attributes ``pair_loss_weight``, what ``lam="auto"`` means, and ``supe
 trained in.
 """
 
+from typing import Any
+
+from ave_sklearn._systems import SYSTEMS
 from ave_sklearn.nn.agsca import AGSCA
 from ave_sklearn.nn.attention import AVGA, MultiHeadAttention, SelfAttention, attend
 from ave_sklearn.nn.bilinear import BilinearFusion
 from ave_sklearn.nn.contrastive import ContrastiveLoss, segment_contrastive_loss, video_contrastive_loss
+from ave_sklearn.nn.decoding import class_probabilities, gated_probabilities, video_probabilities
 from ave_sklearn.nn.encoders import BiLSTM, Encoder
-from ave_sklearn.nn.gated import (
-    GatedHead,
-    class_probabilities,
-    gated_cross_entropy,
-    gated_probabilities,
-    video_probabilities,
-)
+from ave_sklearn.nn.gated import GatedHead, gated_cross_entropy
 from ave_sklearn.nn.heads import Fusion, SegmentHead, VideoHead, flat_head
-from ave_sklearn.nn.layers import (
-    Dropout,
-    FeatureDropout,
-    Positions,
-    Standardize,
-    StandardizedNetwork,
-    initialize,
-    masked_max,
-    masked_mean,
-    set_dropout_generator,
-)
+from ave_sklearn.nn.initialize import initialize
+from ave_sklearn.nn.layers import Dropout, Positions, masked_max, masked_mean, set_dropout_generator
 from ave_sklearn.nn.losses import (
     FullyLoss,
     WeakLoss,
@@ -54,51 +43,21 @@ from ave_sklearn.nn.losses import (
     video_binary_cross_entropy,
 )
 from ave_sklearn.nn.propagation import PSP, all_pair_similarity, propagate, prune
-from ave_sklearn.nn.systems.avel import AVELNet
-from ave_sklearn.nn.systems.avin import AVINNet
-from ave_sklearn.nn.systems.avrb import AVRBNet
-from ave_sklearn.nn.systems.avsdn import AVSDNNet
-from ave_sklearn.nn.systems.avt import AVTNet
-from ave_sklearn.nn.systems.cman import CMANNet
-from ave_sklearn.nn.systems.cmran import CMRANNet
-from ave_sklearn.nn.systems.cpsp import CPSPNet
-from ave_sklearn.nn.systems.dam import DAMNet
-from ave_sklearn.nn.systems.dmrn import DMRNNet, ResidualFusion
-from ave_sklearn.nn.systems.psp import PSPNet, PSPTrunk
+from ave_sklearn.nn.standardize import FeatureDropout, Standardize, StandardizedNetwork
+from ave_sklearn.nn.systems.dmrn import ResidualFusion
+from ave_sklearn.nn.systems.psp import PSPTrunk
 from ave_sklearn.nn.transformer import AttentionBlock, FeedForward, TransformerDecoderLayer, TransformerEncoderLayer
 
-NETWORKS = {
-    "avel": AVELNet,
-    "dmrn": DMRNNet,
-    "avsdn": AVSDNNet,
-    "cman": CMANNet,
-    "dam": DAMNet,
-    "avrb": AVRBNet,
-    "avin": AVINNet,
-    "avt": AVTNet,
-    "cmran": CMRANNet,
-    "psp": PSPNet,
-    "cpsp": CPSPNet,
-}
+NETWORKS = {name: system.network() for name, system in SYSTEMS.items()}
 """The networks that :class:`~ave_sklearn.EventLocalizer` knows by name."""
 
 __all__ = [
     "AGSCA",
-    "AVELNet",
     "AVGA",
-    "AVINNet",
-    "AVRBNet",
-    "AVSDNNet",
-    "AVTNet",
     "AttentionBlock",
     "BiLSTM",
     "BilinearFusion",
-    "CMANNet",
-    "CMRANNet",
-    "CPSPNet",
     "ContrastiveLoss",
-    "DAMNet",
-    "DMRNNet",
     "Dropout",
     "Encoder",
     "FeatureDropout",
@@ -109,7 +68,6 @@ __all__ = [
     "MultiHeadAttention",
     "NETWORKS",
     "PSP",
-    "PSPNet",
     "PSPTrunk",
     "Positions",
     "ResidualFusion",
@@ -139,4 +97,17 @@ __all__ = [
     "video_binary_cross_entropy",
     "video_contrastive_loss",
     "video_probabilities",
+    *(network.__name__ for network in NETWORKS.values()),
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Return the class of a published system, by its own name."""
+    for network in NETWORKS.values():
+        if network.__name__ == name:
+            return network
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

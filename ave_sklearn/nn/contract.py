@@ -1,11 +1,14 @@
-"""What the outputs of a network must be, and the errors for those that are not."""
+"""Contract of a network's outputs, and the errors of those that break it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
-from ave_sklearn.localizers._networks import network_name
+
+def network_name(network):
+    """Return what messages call `network`: its name here, or that of the user's class."""
+    return repr(network) if isinstance(network, str) else network.__name__
 
 
 @dataclass

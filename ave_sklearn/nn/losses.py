@@ -88,7 +88,7 @@ def weighted_mean(loss, weight):
     return (loss * weight).sum() / weight.sum()
 
 
-def extra_loss(extra, outputs, target, background, mask=None):
+def checked_extra_loss(extra, outputs, target, background, mask=None):
     """Return a network's own loss, of shape (n,) or (); raise ValueError for anything else."""
     loss = extra(outputs, target, background, **({} if mask is None else {"mask": mask}))
     if not torch.is_tensor(loss) or loss.shape not in ((), (len(target),)):
@@ -125,7 +125,7 @@ class FullyLoss(nn.Module):
             is_event = target != self.background
             loss = loss + self.lam * pair_similarity_loss(outputs["similarity"], is_event, mask=mask)
         if self.extra is not None:
-            loss = loss + extra_loss(self.extra, outputs, target, self.background, mask)
+            loss = loss + checked_extra_loss(self.extra, outputs, target, self.background, mask)
         return weighted_mean(loss, weight)
 
     @property
@@ -170,5 +170,5 @@ class WeakLoss(nn.Module):
             shares, counts = target, torch.ones_like(weight)
         loss = video_binary_cross_entropy(logits, shares, label_smoothing=self.label_smoothing) * counts
         if self.extra is not None:
-            loss = loss + extra_loss(self.extra, outputs, target, self.background)
+            loss = loss + checked_extra_loss(self.extra, outputs, target, self.background)
         return weighted_mean(loss, weight)

@@ -9,7 +9,7 @@ small layers behind them; in blocks too, because many equal pieces of memory are
 import torch
 from torch.autograd.function import once_differentiable
 
-from ave_sklearn.nn.layers import blocks
+from ave_sklearn.nn.blocking import row_slices
 
 
 def region_attention(regions, key, visual, visual_key, score):
@@ -45,10 +45,10 @@ def region_attention(regions, key, visual, visual_key, score):
     with torch.autocast(kind, enabled=False):
         if torch.is_grad_enabled():
             return RegionAttention.apply(dtype, *arguments)
-        return attend(dtype, *arguments)
+        return attend_in_blocks(dtype, *arguments)
 
 
-def attend(dtype, regions, key, u, b, p, w, kept=None):
+def attend_in_blocks(dtype, regions, key, u, b, p, w, kept=None):
     """Return pooled features (m, d) and attention (m, N).
 
     `kept`, a list, gets the hidden units (m' N, h) and the tanh units (m', N, k) of each block of m' pictures.
@@ -69,17 +69,17 @@ def attend(dtype, regions, key, u, b, p, w, kept=None):
 def picture_blocks(regions, hidden_size):
     """Return the slices of the first axis of `regions` that are worked on one after the other; a GPU takes all."""
     n_pictures, n_regions = regions.shape[:2]
-    return blocks(n_pictures, n_regions * hidden_size) if regions.device.type == "cpu" else [slice(None)]
+    return row_slices(n_pictures, n_regions * hidden_size) if regions.device.type == "cpu" else [slice(None)]
 
 
 class RegionAttention(torch.autograd.Function):
-    """:func:`attend` with gradients with respect to all Tensors."""
+    """:func:`attend_in_blocks` with gradients with respect to all Tensors."""
 
     @staticmethod
     def forward(ctx, dtype, regions, key, u, b, p, w):
         """Return pooled features and attention; keep the hidden and the tanh units."""
         ctx.dtype, kept = dtype, []
-        pooled, attention = attend(dtype, regions, key, u, b, p, w, kept)
+        pooled, attention = attend_in_blocks(dtype, regions, key, u, b, p, w, kept)
         ctx.save_for_backward(regions, key, u, b, p, w, attention, *kept)
         return pooled, attention
 

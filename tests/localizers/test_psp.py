@@ -213,7 +213,7 @@ def test_fitted_attributes(videos):
 def test_video_probabilities_are_the_mean_of_the_weighted_scores(videos):
     X, y = videos
     localizer = quick(WeakPSPLocalizer).fit(X, y)
-    (logits,) = localizer._outputs(X, "logits")
+    (logits,) = localizer._model_.outputs(X, 32, "logits")
     mean = np.exp(logits.mean(1))
     assert_allclose(localizer.predict_video_proba(X), mean / mean.sum(1, keepdims=True), atol=1e-5)
 

@@ -12,11 +12,11 @@ from numpy.testing import assert_array_equal
 from torch import nn
 
 from ave_sklearn import AVFeatures, PSPLocalizer, WeakPSPLocalizer
-from ave_sklearn.localizers._released import FULLY_NAMES, WEAKLY_NAMES, read_state_dict
+from ave_sklearn.localizers._released import FULL_NAMES, WEAK_NAMES, read_state_dict
 from ave_sklearn.nn import PSPNet
 
 CLASSES = [f"event {i:02d}" for i in range(28)] + ["zzz background"]  # sorted, so columns stay in place
-CASES = [(PSPLocalizer, "full", FULLY_NAMES), (WeakPSPLocalizer, "weak", WEAKLY_NAMES)]
+CASES = [(PSPLocalizer, "full", FULL_NAMES), (WeakPSPLocalizer, "weak", WEAK_NAMES)]
 
 
 def checkpoint(supervision, names):
@@ -84,7 +84,7 @@ def test_a_released_estimator_is_fitted_and_can_be_saved(estimator, supervision,
 
 
 def test_released_weights_without_propagation(X):
-    weights = checkpoint("full", FULLY_NAMES)
+    weights = checkpoint("full", FULL_NAMES)
     options = {"classes": CLASSES, "background": CLASSES[-1]}
     cut, without = (PSPLocalizer.from_released(weights, tau=tau, **options) for tau in (1.0, None))
     np.testing.assert_allclose(cut.predict_proba(X), without.predict_proba(X), atol=1e-6)  # tau = 1 cuts all
@@ -107,7 +107,7 @@ def test_code_in_a_file_is_refused_and_not_run(zip_file, tmp_path, monkeypatch):
 
 
 def test_missing_weights_and_wrong_classes_are_named():
-    weights = checkpoint("full", FULLY_NAMES)
+    weights = checkpoint("full", FULL_NAMES)
     with pytest.raises(ValueError, match=r"classes is \['a', 'b', 'c'\].*wanted 29 labels"):
         PSPLocalizer.from_released(weights, classes=["a", "b", "c"], background="c")
     with pytest.raises(ValueError, match="background 'none'.*the background label among them"):

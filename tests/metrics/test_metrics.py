@@ -143,8 +143,8 @@ def test_segment_log_loss_is_zero_when_sure_and_finite_when_wrong():
             None,
             "both be text or both be numbers; got text, such as 'a', and numbers, such as 1",
         ),
-        (np.eye(2)[None], [["a", "b"]], None, r"y_true must hold labels.*\(1, 2, 2\).*one-hot"),
-        ([["a", "b"]], np.eye(2)[None], None, r"y_pred must hold labels.*\(1, 2, 2\).*one-hot"),
+        (np.ones((1, 2, 2)), [["a", "b"]], None, r"y_true is an array of shape \(1, 2, 2\).*not one-hot"),
+        ([["a", "b"]], np.eye(2)[None], None, "y_true and y_pred must both be text or both be numbers"),
         ([[0.25, 0.75]], [[0, 1]], None, "y_true must hold labels.*no proportions"),
         (
             np.zeros((0, 3), int),

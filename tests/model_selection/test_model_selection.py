@@ -173,7 +173,7 @@ def test_text_background_of_number_labels_is_warned_of():
         (None, "y must be given"),
         (list("aab"), "n_splits=4 must not be greater than the number of videos, 3"),
         (list("aabb"), r"inconsistent numbers of samples: \[3, 4\]"),
-        (np.ones((3, 2, 2, 2)), "y must be categories"),
+        (np.ones((3, 2, 2, 2)), "y must hold categories"),
     ],
 )
 def test_bad_targets_are_named(y, message):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
-from ave_sklearn.localizers._released import FULLY_NAMES, WEAKLY_NAMES, rename
+from ave_sklearn.localizers._released import FULL_NAMES, WEAK_NAMES, rename
 from ave_sklearn.nn import (
     BiLSTM,
     CPSPNet,
@@ -203,7 +203,7 @@ def released_outputs(names, supervision, tau, expected):
 @pytest.mark.parametrize("tau", [0.0, 0.099, 0.2])
 def test_released_fully_supervised_network(tau):
     expected = expected_outputs("released_fully_seed1.npz")
-    outputs = released_outputs(FULLY_NAMES, "full", tau, expected)
+    outputs = released_outputs(FULL_NAMES, "full", tau, expected)
     np.testing.assert_allclose(outputs["logits"], expected[f"logits_tau{tau}"], rtol=0, atol=1e-5)
     np.testing.assert_allclose(outputs["fused"], expected[f"fusion_tau{tau}"], rtol=0, atol=1e-5)
     np.testing.assert_allclose(outputs["similarity"], expected[f"similarity_tau{tau}"], rtol=0, atol=1e-5)
@@ -212,7 +212,7 @@ def test_released_fully_supervised_network(tau):
 @pytest.mark.parametrize("tau", [0.0, 0.095, 0.2])
 def test_released_weakly_supervised_network(tau):
     expected = expected_outputs("released_weakly_seed1.npz")
-    outputs = released_outputs(WEAKLY_NAMES, "weak", tau, expected)
+    outputs = released_outputs(WEAK_NAMES, "weak", tau, expected)
     proba = outputs["video_logits"].softmax(-1)
     np.testing.assert_allclose(proba, expected[f"video_proba_tau{tau}"], rtol=0, atol=1e-5)
     np.testing.assert_allclose(outputs["logits"], expected[f"segment_scores_tau{tau}"], rtol=0, atol=1e-5)

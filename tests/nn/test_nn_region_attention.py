@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ave_sklearn.nn import AVGA, layers
+from ave_sklearn.nn import AVGA, blocking
 from ave_sklearn.nn.region_attention import RegionAttention, region_attention
 
 M, N, D, H, K = 5, 9, 6, 8, 7
@@ -13,7 +13,7 @@ KEYS = {"alike in all regions": (M, 1, K), "one a region": (M, N, 1)}
 
 @pytest.fixture(autouse=True)
 def two_pictures_a_block(monkeypatch):
-    monkeypatch.setattr(layers, "BLOCK_SIZE", 2 * N * H)
+    monkeypatch.setattr(blocking, "BLOCK_SIZE", 2 * N * H)
 
 
 def make(key_shape, dtype=torch.float64):
@@ -78,7 +78,7 @@ def test_prediction_without_gradients_is_the_same():
 def test_blocks_do_not_change_the_result(monkeypatch):
     arguments = make((M, 1, K))
     in_blocks = gradients(region_attention, arguments)
-    monkeypatch.setattr(layers, "BLOCK_SIZE", 2**20)
+    monkeypatch.setattr(blocking, "BLOCK_SIZE", 2**20)
     for got, expected in zip(in_blocks, gradients(region_attention, arguments), strict=True):
         torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
 

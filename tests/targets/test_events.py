@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from ave_sklearn._targets.events import segments_to_events, video_category
+from ave_sklearn._targets.categories import video_category
+from ave_sklearn._targets.events import segments_to_events
 
 TEXT = np.array(["background", "cat", "dog"])
 labels_as_codes = arrays(int, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.integers(0, 2))
@@ -103,7 +104,7 @@ def test_input_is_left_alone():
         ([[1, 2]], {}, "background='background' is text, but the labels are numbers, such as 1"),
         ([["a", "b"]], {"background": 0}, "background=0 is numbers, but the labels are text, such as 'a'"),
         (["a", "b"], {}, r"y must have the shape \(n_videos, n_segments\).*got \(2,\)"),
-        (np.zeros((2, 3, 4)), {}, r"y must hold labels.*got the shape \(2, 3, 4\).*one-hot"),
+        (np.zeros((2, 3, 4)), {}, r"y is an array of shape \(2, 3, 4\).*not one-hot.*first in row \[0, 0\]"),
         ([[0.5, 0.5]], {}, "y must hold labels.*no proportions.*such as 0.5"),
         ([["a", None]], {}, "y must hold labels, all text or all numbers, none missing"),
         (np.array([["a", 1]], object), {}, "y must hold labels, all text or all numbers"),
@@ -153,7 +154,7 @@ def test_of_proportions_with_unknown_background_the_largest_counts():
 
 def test_categories_are_returned_as_they_are():
     assert video_category(["b", "background", "a"]).tolist() == ["b", "background", "a"]
-    assert video_category([0.5, 2.0]).tolist() == [0.5, 2.0]
+    assert video_category([1.0, 2.0]).tolist() == [1.0, 2.0]
 
 
 def test_a_01_integer_array_is_segment_labels():
@@ -168,11 +169,12 @@ def test_a_01_integer_array_is_segment_labels():
         (np.zeros((4, 0)), None, r"at least one video and one segment; got the shape \(4, 0\)"),
         (np.zeros((2, 2, 2, 2)), None, r"got float64 of shape \(2, 2, 2, 2\)"),
         (np.full((2, 2, 2), "a"), None, r"got <U1 of shape \(2, 2, 2\)"),
-        ([[0.5, 0.5], [0.5, 0.6]], None, r"read as proportions.*first in row \[1\]"),
+        ([[0.5, 0.5], [0.5, 0.6]], None, "read as proportions.*row 1 sums to 1.1"),
         ([[1.5, -0.5]], None, "read as proportions.*negative"),
-        ([[np.nan, 1.0]], None, "read as proportions"),
-        (np.zeros((1, 2, 3), int), None, r"read as a one-hot array.*first in row \[0, 0\]"),
-        ([[0.5, 0.5]], ["a"], r"classes must name the 2 columns of y; got the shape \(1,\)"),
+        ([[np.nan, 1.0]], None, "y must hold labels; got NaN"),
+        ([0.5, 2.0], None, "y must hold labels.*such as 0.5"),
+        (np.zeros((1, 2, 3), int), None, r"one-hot form of labels, but.*first in row \[0, 0\]"),
+        ([[0.5, 0.5]], ["a"], r"y has 2 columns, but there are 1 classes: \['a'\]"),
         (["a", None], None, "none missing"),
     ],
 )

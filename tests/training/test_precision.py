@@ -31,7 +31,7 @@ def quick(estimator=PSPLocalizer, **params):
 
 def used(localizer):
     """The types of the weights and of the products of a fitted estimator."""
-    return {str(weight.dtype) for weight in localizer.net_.module_.parameters()}, localizer.net_.product_type
+    return {str(weight.dtype) for weight in localizer.net_.module_.parameters()}, localizer.net_.autocast_dtype
 
 
 def test_auto_is_bfloat16_where_the_hardware_multiplies_it(videos, with_bfloat16):

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from skorch.callbacks import Callback
+from torch import nn
 
-from ave_sklearn import AVFeatures, PSPLocalizer, WeakPSPLocalizer
-from ave_sklearn._targets.encoding import split_rows
-from ave_sklearn._training.batches import BatchIterator, VideoDataset, feature_statistics
-from ave_sklearn._training.net import learning_rate_callbacks
-from ave_sklearn.localizers import _base as base
-from ave_sklearn.nn import StandardizedNetwork, set_dropout_generator
+from ave_sklearn import AVFeatures, EventLocalizer, PSPLocalizer, WeakPSPLocalizer
+from ave_sklearn._training.batches import BatchIterator, VideoDataset
+from ave_sklearn._training.callbacks import learning_rate_callbacks
+from ave_sklearn._training.model import NetworkSpec, Recipe, TrainedNetwork, Videos
+from ave_sklearn._training.statistics import feature_statistics
+from ave_sklearn.localizers._inputs import hold_out
+from ave_sklearn.nn import FullyLoss, StandardizedNetwork, WeakLoss, set_dropout_generator
 
 ESTIMATORS = [PSPLocalizer, WeakPSPLocalizer]
 
@@ -21,19 +22,52 @@ def quick(estimator=PSPLocalizer, **params):
 
 
 # ----------------------------------------------------------------- validation
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_the_best_epochs_weights_are_restored(videos, estimator, monkeypatch):
+def untrained(X, supervision, max_epochs):
+    """A small PSP network for the videos X, and the four classes of their labels."""
+    spec = NetworkSpec(
+        network="psp",
+        params={"hidden_size": 8, "supervision": supervision},
+        supervision=supervision,
+        seed=1,
+        n_audio_features=X.n_audio_features,
+        n_visual_features=X.n_visual_features,
+        map_size=X.map_size,
+        n_segments=X.n_segments,
+        n_classes=5,
+        background=0,
+        standardize=True,
+        feature_dropout=0.4,
+        precision="float32",
+    )
+    recipe = Recipe(
+        max_epochs=max_epochs,
+        batch_size=32,
+        lr=0.002,
+        lr_schedule="constant",
+        milestones=(),
+        weight_decay=0.01,
+        patience=20,
+        verbose=0,
+    )
+    return TrainedNetwork.drawn(spec, recipe, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("supervision", ["full", "weak"])
+def test_the_best_epochs_weights_are_restored(videos, supervision):
     X, y = videos
+    codes = np.unique(y, return_inverse=True)[1].reshape(y.shape)
+    target = codes if supervision == "full" else np.eye(5)[codes].mean(1)
+    criterion = FullyLoss(10.0, 0) if supervision == "full" else WeakLoss(0.0, 0)
+    train, held_out = Videos(X[:40], target[:40]), Videos(X[40:], target[40:])
+    seeds = {"dropout": 2, "order": 3}
     scores = [0.1, 0.5, 0.3, 0.2, 0.4, 0.2]
     script = iter(scores)
-    monkeypatch.setattr(base, "code_accuracy", lambda codes, reference: next(script))
-    localizer = quick(estimator, early_stopping=20, lr_schedule="constant").fit(
-        X[:40], y[:40], X_val=X[40:], y_val=y[40:]
-    )
-    assert [entry["valid_score"] for entry in localizer.history_] == scores
-    assert (localizer.n_iter_, localizer.best_epoch_, localizer.validation_score_) == (6, 2, 0.5)
-    two_epochs = quick(estimator, max_epochs=2, lr_schedule="constant").fit(X[:40], y[:40])
-    assert_array_equal(localizer.predict_proba(X), two_epochs.predict_proba(X))
+    best, two_epochs = untrained(X, supervision, 6), untrained(X, supervision, 2)
+    log = best.train(criterion, train, seeds, held_out, lambda codes: next(script))
+    assert [entry["valid_score"] for entry in log.history] == scores
+    assert (len(log.history), log.best_epoch, log.validation_score) == (6, 2, 0.5)
+    two_epochs.train(criterion, train, seeds)
+    assert_array_equal(best.probabilities(X, 32), two_epochs.probabilities(X, 32))
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -61,7 +95,7 @@ def test_training_stops_when_patience_is_over(videos):
 
 def test_internal_validation_holds_out_whole_videos_of_every_category(videos):
     categories = np.array([0] * 10 + [1] * 10 + [2])  # category 2 has a single video: it stays in training
-    train, held_out = split_rows(np.arange(21), categories, 0.2, seed=0)
+    train, held_out = hold_out(np.arange(21), categories, 0.2, seed=0)
     assert_array_equal(np.sort(np.r_[train, held_out]), np.arange(21))
     assert np.bincount(categories[held_out], minlength=3).tolist() == [2, 2, 0]
 
@@ -138,25 +172,31 @@ def test_silence_by_default(videos, capfd):
 
 
 # ----------------------------------------------------------------- interruption
-class Interrupt(Callback):
-    """Press Ctrl-C in the second epoch."""
+class InterruptedNet(nn.Module):
+    """A linear layer, during whose forward pass somebody presses Ctrl-C."""
 
-    def on_batch_end(self, net, **kwargs):
-        if len(net.history) == 2:
+    def __init__(self, n_audio_features, n_visual_features, n_classes, n_regions, *, batches_before):
+        super().__init__()
+        self.output = nn.Linear(n_audio_features, n_classes)
+        self.batches_before = batches_before
+
+    def forward(self, audio, visual):
+        if self.training:
+            self.batches_before -= 1
+        if self.batches_before < 0:
             raise KeyboardInterrupt
+        return {"logits": self.output(audio)}
 
 
-def test_ctrl_c_goes_through_and_leaves_the_earlier_fit(videos, monkeypatch):
+@pytest.mark.parametrize("options", [{}, {"early_stopping": 3, "verbose": 1}])
+def test_ctrl_c_goes_through_and_leaves_the_earlier_fit(videos, options):
     X, y = videos
-    localizer = quick().fit(X, y)
+    localizer = EventLocalizer(network=InterruptedNet, max_epochs=6, random_state=0, **options)
+    localizer.set_params(network_params={"batches_before": 100}).fit(X, y)
     before = localizer.predict_proba(X)
-    original = learning_rate_callbacks
-    monkeypatch.setattr(base, "learning_rate_callbacks", lambda *args: [*original(*args), ("ctrl-c", Interrupt())])
     with pytest.raises(KeyboardInterrupt):
-        localizer.set_params(hidden_size=16).fit(X, y)
+        localizer.set_params(network_params={"batches_before": 3}).fit(X, y)
     assert_array_equal(localizer.predict_proba(X), before)
-    with pytest.raises(KeyboardInterrupt):
-        quick(early_stopping=3, verbose=1).fit(X, y)
 
 
 def test_nothing_of_the_training_data_stays_in_the_fitted_net(videos):
@@ -169,31 +209,31 @@ def test_nothing_of_the_training_data_stays_in_the_fitted_net(videos):
 def test_features_held_on_the_device_are_those_that_are_read(videos):
     X, y = videos
     read, held = (VideoDataset(X[::2], "float32", (y[::2] == "background").astype(int)) for _ in range(2))
-    held.hold(room=10**9)
+    held.keep_on_device(10**9)
     for rows in np.array([3, 0, 3]), np.arange(30):
         (expected, targets), (got, others) = read.batch(rows), held.batch(rows)
-        pairs = zip((*expected.features(), *targets), (*got.features(), *others), strict=True)
+        pairs = zip((*expected.load(), *targets), (*got.load(), *others), strict=True)
         assert all(torch.equal(a, b) for a, b in pairs)
     batch, _ = held.batch(np.array([0]))
-    batch.features()[0].zero_()  # they are the caller's own
-    assert batch.features()[0].any()
+    batch.load()[0].zero_()  # they are the caller's own
+    assert batch.load()[0].any()
 
 
 @pytest.mark.parametrize("held", [False, True])
 @pytest.mark.parametrize("map_type", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("training", [False, True])
 def test_features_are_scaled_and_cast_on_their_way(videos, held, map_type, training, monkeypatch):
-    monkeypatch.setattr("ave_sklearn.nn.layers.BLOCK_SIZE", 7 * videos[0].shape[1])  # blocks of seven videos
+    monkeypatch.setattr("ave_sklearn.nn.blocking.BLOCK_SIZE", 7 * videos[0].shape[1])  # blocks of seven videos
     dataset = VideoDataset(videos[0], "float32")
     if held:
-        dataset.hold(room=10**9)
+        dataset.keep_on_device(10**9)
     batch, _ = dataset.batch(np.array([5, 0, *range(20)]))
-    audio, visual = batch.features()
+    audio, visual = batch.load()
     network = StandardizedNetwork(lambda *streams: streams, audio.shape[-1], visual.shape[-1], feature_dropout=0.4)
     network.set_statistics((audio.mean((0, 1)), 2.0), (visual.flatten(0, -2).mean(0), 3.0))
     network.train(training)
     set_dropout_generator(network, torch.Generator().manual_seed(0))
-    got = batch.features(network.scalings(len(batch), batch.n_visual_axes), map_type)
+    got = batch.load(network.scalings(len(batch), batch.n_visual_axes), map_type)
     set_dropout_generator(network, torch.Generator().manual_seed(0))
     expected = network(audio, visual)
     assert [x.dtype for x in got] == [torch.float32, map_type]
@@ -204,7 +244,7 @@ def test_features_are_scaled_and_cast_on_their_way(videos, held, map_type, train
 
 @pytest.mark.parametrize("maps", [False, True])
 def test_statistics_are_those_of_all_segments_and_regions(videos, maps, monkeypatch):
-    monkeypatch.setattr("ave_sklearn.nn.layers.BLOCK_SIZE", 7 * videos[0].shape[1])  # blocks of seven videos
+    monkeypatch.setattr("ave_sklearn.nn.blocking.BLOCK_SIZE", 7 * videos[0].shape[1])  # blocks of seven videos
     audio, visual = videos[0].take()
     audio = 1000 + audio  # far from 0
     if not maps:
@@ -223,14 +263,14 @@ def test_statistics_are_those_of_all_segments_and_regions(videos, maps, monkeypa
 @pytest.mark.parametrize("map_type", [torch.float32, torch.bfloat16])
 def test_memory_of_a_batch_serves_the_next_one(videos, map_type):
     batches = BatchIterator(VideoDataset(videos[0], "float32"), 25)  # 25, 25 and 10 videos
-    places = [[x.data_ptr() for x in batch.features(map_type=map_type)] for batch, _ in batches]
+    places = [[x.data_ptr() for x in batch.load(map_dtype=map_type)] for batch, _ in batches]
     assert places[0] == places[1] == places[2]
 
 
 @pytest.mark.parametrize("part", [lambda x: x, lambda x: x[3, :2], lambda x: x.flatten().numpy()])
 def test_memory_of_what_is_kept_of_a_batch_is_not_touched(videos, part):
     dataset = VideoDataset(videos[0], "float32")
-    kept = [[part(x) for x in batch.features()] for batch, _ in BatchIterator(dataset, 20)]
+    kept = [[part(x) for x in batch.load()] for batch, _ in BatchIterator(dataset, 20)]
     for batch, start in zip(kept, range(0, 60, 20), strict=True):
         for x, expected in zip(batch, videos[0].take(slice(start, start + 20)), strict=True):
             assert_array_equal(x, part(torch.from_numpy(expected)))
@@ -238,7 +278,7 @@ def test_memory_of_what_is_kept_of_a_batch_is_not_touched(videos, part):
 
 def test_features_that_do_not_fit_are_read_batch_by_batch(videos):
     dataset = VideoDataset(videos[0], "float32")
-    dataset.hold(room=videos[0].nbytes - 1)
-    assert dataset.held is None
-    dataset.hold(room=videos[0].nbytes)
-    assert dataset.held is not None
+    dataset.keep_on_device(videos[0].nbytes - 1)
+    assert dataset.on_device is None
+    dataset.keep_on_device(videos[0].nbytes)
+    assert dataset.on_device is not None

@@ -1,4 +1,4 @@
-"""The table of an event list: its columns, its rows as text, and what is said about bad ones."""
+"""Rows of an event list: read from text, checked, with the row named in every error."""
 
 import csv
 import io

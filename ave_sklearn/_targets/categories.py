@@ -1,0 +1,57 @@
+"""Category of a video: its most frequent event class."""
+
+from ave_sklearn._targets.encoding import ClassRule, encode_target
+from ave_sklearn._targets.labels import read_labels, read_target
+
+
+def video_category(y, *, background="background", classes=None, n_segments=None):
+    """Give each video one label: its most frequent event label, or background if it has no event.
+
+    Equally frequent labels: the one that sorts first, whatever the form of ``y``.
+
+    Parameters
+    ----------
+    y : array-like
+        The targets of n videos, in any of the forms that the localizers accept:
+
+        - (n_videos,): categories already, returned as they are;
+        - (n_videos, n_segments) of int, bool, str, object, or floats that are whole numbers: segment labels. A 0/1
+          integer array is always read as segment labels;
+        - (n_videos, n_segments, n_classes): one-hot segment labels;
+        - (n_videos, n_classes) of floats: proportions, rows that sum to 1; the largest is taken.
+    background : label or None, default="background"
+        The label which is no event. For one-hot targets and proportions it is found among ``classes``; if
+        it is not there, the background column is not known and counts like any other.
+    classes : array-like of shape (n_classes,), default=None
+        Labels of the columns of one-hot targets and proportions; ``arange(n_classes)`` if None.
+    n_segments : int or None, default=None
+        Segments of a video, where they are known: numbers in another number of columns are proportions then, and
+        whole numbers in as many columns are labels. None: floats of 0 and 1 whose rows sum to 1 are proportions.
+
+    Returns
+    -------
+    category : ndarray of shape (n_videos,)
+        One label a video.
+
+    Raises
+    ------
+    ValueError
+        If ``y`` has none of these forms, has no videos or no segments, or ``classes`` does not name each
+        column.
+
+    Examples
+    --------
+    >>> from ave_sklearn.model_selection import video_category
+    >>> y = [["background", "dog", "background"], ["background", "background", "background"]]
+    >>> video_category(y).tolist()
+    ['dog', 'background']
+    >>> video_category([[0.8, 0.2, 0.0], [1.0, 0.0, 0.0]], background=0).tolist()
+    [1, 0]
+    """
+    y = read_target(y)
+    if y.size == 0:
+        raise ValueError(f"y must have at least one video and one segment; got the shape {y.shape}.")
+    if y.ndim == 1:
+        return read_labels(y)
+    targets = encode_target(y, ClassRule(classes, background), n_segments)
+    return targets.classes[targets.categories()]

@@ -1,0 +1,93 @@
+"""Callbacks of the training: validation, the progress bar, the schedule of the learning rate."""
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback, GradientNormClipping, LRScheduler
+from torch.optim.lr_scheduler import MultiStepLR, OneCycleLR
+from tqdm.auto import tqdm
+
+CLIP_NORM = 1.0
+RELEASED_DECAY = 0.8
+
+
+class Validation(Callback):
+    """Score the net on validation videos after each epoch, and keep the weights of its best epoch.
+
+    Parameters
+    ----------
+    dataset : VideoDataset
+    decode : callable
+        Maps the module's outputs for a batch to class probabilities (n, T, C).
+    score : callable
+        Maps the predicted segment codes (n, T) of `dataset` to a number; higher is better. Ties go to the
+        lower validation loss.
+    patience : int
+        Epochs without a better one after which training stops.
+    """
+
+    def __init__(self, dataset, decode, score, patience):
+        self.dataset, self.decode, self.score, self.patience = dataset, decode, score, patience
+
+    def on_train_begin(self, net, **kwargs):
+        """Forget earlier trainings."""
+        self.best_, self.best_epoch_, self.best_weights_ = (-np.inf, -np.inf), 0, None
+
+    def on_epoch_end(self, net, **kwargs):
+        """Record ``valid_loss`` and ``valid_score``; stop the net when its patience is over."""
+        loss, score = self.evaluate(net)
+        net.history.record("valid_loss", loss)
+        net.history.record("valid_score", score)
+        epoch = len(net.history)
+        if (score, -loss) > self.best_:
+            self.best_, self.best_epoch_ = (score, -loss), epoch
+            self.best_weights_ = {k: v.clone() for k, v in net.module_.state_dict().items()}
+        net.stopped = epoch - self.best_epoch_ >= self.patience
+
+    def evaluate(self, net):
+        """Return loss and score on the validation videos."""
+        losses, codes = [], []
+        for batch in net.get_iterator(self.dataset, training=False):
+            outputs = net.evaluation_step(batch)
+            losses.append((net.get_loss(outputs, batch[1]).item(), len(batch[1][1])))
+            codes.append(self.decode(outputs).argmax(-1).cpu())
+        loss, size = np.array(losses).T
+        return float(np.average(loss, weights=size)), self.score(torch.cat(codes).numpy())
+
+    def on_train_end(self, net, **kwargs):
+        """Restore the best epoch's weights."""
+        net.module_.load_state_dict(self.best_weights_)
+
+
+class Progress(Callback):
+    """A bar with epoch, loss, validation score ("-" without validation) and time left."""
+
+    def on_train_begin(self, net, **kwargs):
+        """Open the bar."""
+        layout = "epoch {n_fmt}/{total_fmt} |{bar:20}| {desc} [{elapsed}<{remaining}]"
+        self.bar_ = tqdm(total=net.max_epochs, bar_format=layout)
+
+    def on_epoch_end(self, net, **kwargs):
+        """Advance the bar by an epoch."""
+        last = net.history[-1]
+        score = f"{last['valid_score']:.3f}" if "valid_score" in last else "-"
+        self.bar_.set_description_str(f"loss {last['train_loss']:.4f}, val acc {score}", refresh=False)
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):
+        """Leave the finished bar behind."""
+        self.bar_.close()
+
+
+def learning_rate_callbacks(schedule, lr, n_steps, milestones):
+    """Return the skorch callbacks of a learning-rate schedule.
+
+    "one_cycle" rises to `lr` and anneals over `n_steps` batches; "constant" stays; "released" is the authors':
+    times 0.8 after each epoch of `milestones`, gradients unclipped.
+    """
+    if schedule == "released":
+        return [("lr", LRScheduler(MultiStepLR, milestones=milestones, gamma=RELEASED_DECAY))]
+    clip = ("clip", GradientNormClipping(CLIP_NORM))
+    if schedule == "constant":
+        return [clip]
+    one_cycle = LRScheduler(OneCycleLR, max_lr=lr, total_steps=n_steps, step_every="batch")
+    return [clip, ("lr", one_cycle)]

@@ -1,0 +1,82 @@
+"""Class probabilities of each segment and of each video, read off what a network gives."""
+
+import torch
+
+from ave_sklearn.nn.gated import with_background
+
+TIE = 1e-6  # relative lead of background where event and background are equally probable
+
+
+def gated_probabilities(event_logits, category_logits, n_classes, background):
+    r"""Class probabilities whose argmax is the gated systems' decoding.
+
+    Background has :math:`1 - \sigma(e_t)` and class k :math:`\sigma(e_t)\,q_k / \max q` with
+    :math:`q = \mathrm{softmax}(c)`, divided by their sum. So the most probable class is the video's category where
+    :math:`\sigma(e_t) > 0.5`, and background elsewhere. Where c has an entry for background too, background has the
+    larger of its two values.
+
+    Parameters
+    ----------
+    event_logits : Tensor of shape (n, T)
+    category_logits : Tensor of shape (n, C - 1), or (n, C) with background
+    n_classes : int
+        C.
+    background : int
+        Code of the background class.
+
+    Returns
+    -------
+    proba : Tensor of shape (n, T, C)
+        Rows sum to 1.
+    """
+    sigma = torch.sigmoid(event_logits).unsqueeze(-1)
+    share = torch.exp(category_logits - category_logits.amax(-1, keepdim=True)).unsqueeze(1)
+    if category_logits.shape[1] < n_classes:
+        share = with_background(share, background)
+    proba = sigma * share
+    no_event = torch.where(sigma > 0.5, 1 - sigma, torch.maximum(1 - sigma, sigma * (1 + TIE)))
+    is_background = torch.arange(n_classes, device=proba.device) == background
+    proba = torch.where(is_background, torch.maximum(proba, no_event), proba)
+    return proba / proba.sum(-1, keepdim=True)
+
+
+def class_probabilities(outputs, n_classes, background):
+    """Return the probability of each class at each segment, of a network's outputs.
+
+    Parameters
+    ----------
+    outputs : dict of Tensors
+        With ``logits`` (n, T, C), whose softmax it is, or ``event_logits`` and ``category_logits``
+        (:func:`gated_probabilities`).
+    n_classes : int
+        C.
+    background : int or None
+        Code of the background class; gated systems need one.
+
+    Returns
+    -------
+    proba : Tensor of shape (n, T, C)
+    """
+    if "logits" in outputs:
+        return outputs["logits"].softmax(-1)
+    return gated_probabilities(outputs["event_logits"], outputs["category_logits"], n_classes, background)
+
+
+def video_probabilities(video_logits, n_classes, background):
+    """Return the probability of each class for a video, of a network's ``video_logits``.
+
+    Parameters
+    ----------
+    video_logits : Tensor of shape (n, C), or (n, C - 1) of a gated network
+    n_classes : int
+        C.
+    background : int or None
+        Code of the background class.
+
+    Returns
+    -------
+    proba : Tensor of shape (n, C)
+        Background is 0 where the network has no logit for it.
+    """
+    proba = video_logits.softmax(-1)
+    return proba if proba.shape[1] == n_classes else with_background(proba, background)
