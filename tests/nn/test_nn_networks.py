@@ -1,14 +1,8 @@
-"""The networks: sizes, masks, their own random numbers, and the authors' released outputs."""
+"""The networks: sizes, masks, and their own random numbers."""
 
-import zlib
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
 
-from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
-from ave_sklearn.localizers._released import FULL_NAMES, WEAK_NAMES, rename
 from ave_sklearn.nn import (
     BiLSTM,
     CPSPNet,
@@ -18,11 +12,9 @@ from ave_sklearn.nn import (
     PSPNet,
     WeakLoss,
     initialize,
-    pair_similarity_loss,
     set_dropout_generator,
 )
 
-PARITY = Path(__file__).parents[3] / "shared" / "parity"
 SETTINGS = [("paper", "full"), ("released", "full"), ("paper", "weak"), ("released", "weak")]
 
 
@@ -163,81 +155,3 @@ def test_feature_dropout_leaves_out_features_of_whole_videos(shape):
     torch.testing.assert_close(out, torch.where(out != 0, x / 0.6, 0))
     assert not torch.equal(layer(x) != 0, out != 0)
     assert layer.eval()(x) is x
-
-
-# ------------------------------------------------- the authors' released outputs
-def fill(shape, name, seed):
-    """Deterministic weights, as the README beside the expected outputs defines them."""
-    rng = np.random.RandomState((zlib.crc32(name.encode()) + seed) % 2**32)
-    x = rng.standard_normal(shape)
-    x = x / np.sqrt(shape[-1]) if len(shape) > 1 else x * 0.1
-    return torch.from_numpy(x.astype(np.float32))
-
-
-def expected_outputs(name):
-    path = PARITY / name
-    if not path.exists():
-        pytest.skip(f"the released networks' outputs are not here: {path}")
-    return np.load(path)
-
-
-def released_weights(expected):
-    names = (entry.split(":") for entry in expected["param_names"])
-    return {name: fill(tuple(map(int, shape.split(","))), name, int(expected["seed"])) for name, shape in names}
-
-
-def parity_videos(seed):
-    rng = np.random.RandomState(seed)
-    audio = abs(rng.standard_normal((3, 10, 128)))
-    visual = np.maximum(rng.standard_normal((3, 10, 7, 7, 512)), 0)
-    return torch.from_numpy(audio).float(), torch.from_numpy(visual).float()
-
-
-def released_outputs(names, supervision, tau, expected):
-    net = PSPNet(128, 512, 29, 49, supervision=supervision, variant="released", tau=tau, hidden_size=256)
-    net.load_state_dict(rename(released_weights(expected), names))
-    with torch.no_grad():
-        return net.eval()(*parity_videos(int(expected["seed"])))
-
-
-@pytest.mark.parametrize("tau", [0.0, 0.099, 0.2])
-def test_released_fully_supervised_network(tau):
-    expected = expected_outputs("released_fully_seed1.npz")
-    outputs = released_outputs(FULL_NAMES, "full", tau, expected)
-    np.testing.assert_allclose(outputs["logits"], expected[f"logits_tau{tau}"], rtol=0, atol=1e-5)
-    np.testing.assert_allclose(outputs["fused"], expected[f"fusion_tau{tau}"], rtol=0, atol=1e-5)
-    np.testing.assert_allclose(outputs["similarity"], expected[f"similarity_tau{tau}"], rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("tau", [0.0, 0.095, 0.2])
-def test_released_weakly_supervised_network(tau):
-    expected = expected_outputs("released_weakly_seed1.npz")
-    outputs = released_outputs(WEAK_NAMES, "weak", tau, expected)
-    proba = outputs["video_logits"].softmax(-1)
-    np.testing.assert_allclose(proba, expected[f"video_proba_tau{tau}"], rtol=0, atol=1e-5)
-    np.testing.assert_allclose(outputs["logits"], expected[f"segment_scores_tau{tau}"], rtol=0, atol=1e-5)
-
-
-def test_released_pair_similarity_loss():
-    expected = expected_outputs("released_fully_seed1.npz")
-    is_event = torch.from_numpy(expected["avps_target"]) > 0
-    loss = pair_similarity_loss(torch.from_numpy(expected["similarity_tau0.2"]), is_event).mean()
-    assert loss.item() == pytest.approx(float(expected["avps_loss"]), abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("estimator", "file", "key"),
-    [
-        (PSPLocalizer, "released_fully_seed1.npz", "logits_tau0.099"),
-        (WeakPSPLocalizer, "released_weakly_seed1.npz", "segment_scores_tau0.095"),
-    ],
-)
-def test_estimators_from_released_weights(estimator, file, key):
-    expected = expected_outputs(file)
-    classes = [f"event {28 - i}" for i in range(28)] + ["background"]  # not sorted: columns must move
-    localizer = estimator.from_released(released_weights(expected), classes=classes, background="background")
-    audio, visual = parity_videos(1)
-    proba = localizer.predict_proba({"audio": audio.numpy(), "visual": visual.numpy()})
-    released = torch.from_numpy(expected[key]).softmax(-1).numpy()
-    columns = [classes.index(label) for label in localizer.classes_]
-    np.testing.assert_allclose(proba, released[:, :, columns], atol=1e-5)

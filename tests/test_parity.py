@@ -1,0 +1,317 @@
+"""The networks beside the authors': outputs, losses, gradients and dropout, by the files in tests/data/parity."""
+
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
+from ave_sklearn._checkpoint import FULLY_NAMES, WEAKLY_NAMES, rename
+from ave_sklearn.nn import (
+    AVELNet,
+    CMRANNet,
+    DMRNNet,
+    Dropout,
+    FullyLoss,
+    PSPNet,
+    class_probabilities,
+    gated_cross_entropy,
+    pair_similarity_loss,
+    video_probabilities,
+)
+
+PARITY = Path(__file__).parent / "data" / "parity"
+SIZES = 128, 512, 29, 49  # of audio and visual features, classes and regions
+BACKGROUND = 28
+
+
+# ------------------------------------------------ weights and inputs, as the README beside the arrays defines them
+def fill(shape, name, seed, gain):
+    """Return an array of weights; those of layer norms lie around `gain`."""
+    rng = np.random.RandomState((zlib.crc32(name.encode()) + seed) % 2**32)
+    x = rng.standard_normal(shape)
+    x = x / np.sqrt(np.prod(shape[1:])) if len(shape) > 1 else x * 0.1
+    if len(shape) == 1 and name.endswith(".weight"):
+        x = x + gain
+    return x.astype(np.float32)
+
+
+def authors_weights(expected, gain):
+    """Return a tensor for each of the authors' parameters, float32, in their order."""
+    names = (entry.split(":") for entry in expected["param_names"])
+    seed = int(expected["seed"])
+    return {name: torch.from_numpy(fill(tuple(map(int, shape.split(","))), name, seed, gain)) for name, shape in names}
+
+
+def parity_videos(seed):
+    """Return audio (3, 10, 128) and visual (3, 10, 7, 7, 512), float32."""
+    rng = np.random.RandomState(seed)
+    audio = abs(rng.standard_normal((3, 10, 128)))
+    visual = np.maximum(rng.standard_normal((3, 10, 7, 7, 512)), 0)
+    return torch.from_numpy(audio).float(), torch.from_numpy(visual).float()
+
+
+# ---------------------------------------------------------------- the authors' layers, and what they are called here
+ENCODER_NAMES = {
+    "affine_audio": "encoder.attention.audio",
+    "affine_video": "encoder.attention.visual",
+    "affine_v": "encoder.attention.visual_key",
+    "affine_g": "encoder.attention.audio_key",
+    "affine_h": "encoder.attention.score",
+    "lstm_audio": "encoder.audio_lstm.lstm",
+    "lstm_video": "encoder.visual_lstm.lstm",
+}
+AVEL_FULLY_NAMES = {**ENCODER_NAMES, "L1": "head.hidden", "L2": "head.output"}
+AVEL_WEAKLY_NAMES = {**ENCODER_NAMES, "L1": "head.scores.hidden", "L2": "head.scores.output"}
+DMRN_NAMES = {
+    **ENCODER_NAMES,
+    "U_v.0": "fusion.visual.0",
+    "U_v.2": "fusion.visual.2",
+    "U_a.0": "fusion.audio.0",
+    "U_a.2": "fusion.audio.2",
+    "L2": "head.output",
+}
+
+
+def attention_names(theirs, norm, ours):
+    """Return the names of an attention over segments, its output layer and the norm behind it."""
+    return {theirs: f"{ours}.attention", f"{theirs}.out_proj": f"{ours}.attention.output", norm: f"{ours}.norm"}
+
+
+def layer_names(theirs, attention, ours):
+    """Return the names of a transformer layer, whose attention the authors call `attention`."""
+    return {
+        **attention_names(f"{theirs}.{attention}", f"{theirs}.norm1", f"{ours}.attention"),
+        f"{theirs}.linear1": f"{ours}.feed_forward.hidden",
+        f"{theirs}.linear2": f"{ours}.feed_forward.output",
+        f"{theirs}.norm2": f"{ours}.feed_forward.norm",
+    }
+
+
+CMRAN_NAMES = {
+    "v_fc": "adapter.0",
+    "spatial_channel_att.affine_audio_1": "attention.audio",
+    "spatial_channel_att.affine_video_1": "attention.visual",
+    "spatial_channel_att.affine_bottleneck": "attention.squeeze",
+    "spatial_channel_att.affine_v_c_att": "attention.expand",
+    "spatial_channel_att.affine_audio_2": "attention.audio_key",
+    "spatial_channel_att.affine_video_2": "attention.visual_key",
+    "spatial_channel_att.affine_v_s_att": "attention.score",
+    "audio_encoder.affine_matrix": "audio_intra.input",
+    **layer_names("audio_encoder.encoder.layers.0", "self_attn", "audio_intra.layers.0"),
+    **layer_names("audio_encoder.encoder.layers.1", "self_attn", "audio_intra.layers.1"),
+    "video_encoder.affine_matrix": "visual_intra.input",
+    **layer_names("video_encoder.encoder.layers.0", "self_attn", "visual_intra.layers.0"),
+    **layer_names("video_encoder.encoder.layers.1", "self_attn", "visual_intra.layers.1"),
+    "audio_decoder.affine_matrix": "audio_cross.query",
+    **layer_names("audio_decoder.decoder.layers.0", "multihead_attn", "audio_cross.layer"),
+    "video_decoder.affine_matrix": "visual_cross.query",
+    **layer_names("video_decoder.decoder.layers.0", "multihead_attn", "visual_cross.layer"),
+    **attention_names("AVInter.video_multihead", "AVInter.norm1", "interaction"),
+    "localize_module.classifier": "head.event",
+    "localize_module.event_classifier": "head.category",
+}
+
+
+def our_names(theirs, names):
+    """Return our names for the authors' parameter: one, or three where theirs has query, key and value in one."""
+    layer, parameter = theirs.rsplit(".", 1)
+    if not parameter.startswith("in_proj_"):
+        return [f"{names[layer]}.{parameter}"]
+    return [f"{names[layer]}.{part}.{parameter.removeprefix('in_proj_')}" for part in ("query", "key", "value")]
+
+
+# --------------------------------------------------------------------------------- our networks beside their files
+def named_as_theirs(outputs):
+    """Return a network's outputs, with those that the files name otherwise."""
+    named = dict(outputs)
+    if "logits" in outputs:
+        named["segment_logits"] = named["segment_scores"] = outputs["logits"]
+        named["segment_probabilities"] = class_probabilities(outputs, 29, BACKGROUND)
+    if "video_logits" in outputs:
+        named["video_probabilities"] = video_probabilities(outputs["video_logits"], 29, BACKGROUND)
+    return named
+
+
+def margin_loss(outputs, labels, video_labels):
+    """Multi-label soft margin of probabilities, taken for logits: of the video with weak supervision."""
+    weak = "video_logits" in outputs
+    proba = named_as_theirs(outputs)["video_probabilities" if weak else "segment_probabilities"]
+    return F.multilabel_soft_margin_loss(proba, F.one_hot(video_labels if weak else labels, 29))
+
+
+def gated_loss(outputs, labels, video_labels):
+    """The loss of this package's estimators, which is CMRAN's too with full supervision."""
+    return FullyLoss(lam=0, background=BACKGROUND)(outputs, labels, torch.ones(3))
+
+
+class Case(NamedTuple):
+    """A network of ours, the names of its layers, its loss, and the layers whose outputs are in the file."""
+
+    network: type
+    params: dict
+    names: dict
+    loss: object
+    layers: dict
+
+
+FULL, WEAK = {"supervision": "full"}, {"supervision": "weak"}
+RELEASED, POOLED = {**FULL, "variant": "released"}, {**WEAK, "variant": "released", "pooling": "max"}
+AVEL_LAYERS = {"attended_visual": "encoder.attention"}
+CMRAN_LAYERS = {"attended_visual": "attention", "visual_code": "visual_intra", "audio_code": "audio_intra"}
+CASES = {
+    "avel_fully": Case(AVELNet, RELEASED, AVEL_FULLY_NAMES, margin_loss, AVEL_LAYERS),
+    "avel_weakly": Case(AVELNet, POOLED, AVEL_WEAKLY_NAMES, margin_loss, AVEL_LAYERS),
+    "dmrn_fully": Case(DMRNNet, RELEASED, DMRN_NAMES, margin_loss, AVEL_LAYERS),
+    "cmran_fully": Case(CMRANNet, FULL, CMRAN_NAMES, gated_loss, CMRAN_LAYERS),
+    "cmran_weakly": Case(CMRANNet, WEAK, CMRAN_NAMES, margin_loss, CMRAN_LAYERS),
+}
+NO_OUTPUTS = ("seed", "param_names", "labels", "video_labels", "loss", "gradient_norm", "scaled_dropout_")  # prefixes
+
+
+def expected_outputs(name):
+    """Return the arrays of a file, a dict."""
+    with np.load(PARITY / f"{name}_seed1.npz") as arrays:
+        return dict(arrays)
+
+
+def released_network(name):
+    """Return our network in float64. Each of its parameters is one of the authors', and each of theirs has a place."""
+    case, weights = CASES[name], {}
+    for theirs, x in authors_weights(expected_outputs(name), gain=1).items():
+        ours = our_names(theirs, case.names)
+        weights.update(zip(ours, x.chunk(len(ours)), strict=True))
+    net = case.network(*SIZES, **case.params)
+    net.load_state_dict(weights)
+    return net.double().eval()
+
+
+def run(net):
+    """Return the outputs of a network for the videos in float64."""
+    return net(*(x.double() for x in parity_videos(1)))
+
+
+def assert_agree(outputs, expected):
+    """Compare `outputs` with each array in `expected`; those on the way to the final ones are float32 there."""
+    named = named_as_theirs(outputs)
+    for key, theirs in expected.items():
+        ours = named[key.removesuffix("_time_first")].detach()
+        if key.endswith("_time_first"):
+            ours = ours.transpose(0, 1).reshape(theirs.shape)
+        atol = {"float64": 1e-7, "float32": 1e-6}[theirs.dtype.name]
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=atol, err_msg=key)
+
+
+# -------------------------------------------------------------------------------------------------- AVEL, DMRN, CMRAN
+@pytest.mark.parametrize("name", CASES)
+def test_outputs_are_the_authors(name):
+    net, expected, inner = released_network(name), expected_outputs(name), {}
+
+    def keep(key):
+        return lambda layer, args, output: inner.update({key: output[0] if isinstance(output, tuple) else output})
+
+    for key, layer in CASES[name].layers.items():
+        net.get_submodule(layer).register_forward_hook(keep(key))
+    with torch.no_grad():
+        outputs = run(net)
+    wanted = {key: values for key, values in expected.items() if not key.startswith(NO_OUTPUTS)}
+    assert len(wanted) >= 3
+    assert_agree({**outputs, **inner}, wanted)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_loss_and_its_gradients_are_the_authors(name):
+    net, expected, case = released_network(name), expected_outputs(name), CASES[name]
+    loss = case.loss(run(net), *(torch.from_numpy(expected[key]) for key in ("labels", "video_labels")))
+    loss.backward()
+    gradients = {ours: parameter.grad.flatten() for ours, parameter in net.named_parameters()}
+    theirs = [entry.split(":")[0] for entry in expected["param_names"]]
+    norms = [torch.cat([gradients[ours] for ours in our_names(name, case.names)]).norm() for name in theirs]
+    np.testing.assert_allclose(loss.item(), expected["loss"], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(norms, expected["gradient_norms"], rtol=1e-7, atol=0)
+    np.testing.assert_allclose(torch.cat([*gradients.values()]).norm(), expected["gradient_norm"], rtol=1e-7, atol=0)
+
+
+def test_each_part_of_the_gated_loss_is_the_authors():
+    """Each is left alone where the other one's logits are right and certain."""
+    expected = expected_outputs("cmran_fully")
+    labels = torch.from_numpy(expected["labels"])
+    with torch.no_grad():
+        outputs = run(released_network("cmran_fully"))
+    event, category = outputs["event_logits"], outputs["category_logits"]
+    certain_event = torch.where(labels == BACKGROUND, -1e3, 1e3).double()
+    certain_category = 1e3 * F.one_hot(torch.tensor([3, 17, 27]), 28).double()
+    for logits, part in (((event, certain_category), "loss_event"), ((certain_event, category), "loss_category")):
+        loss = gated_cross_entropy(*logits, labels, BACKGROUND).mean()
+        np.testing.assert_allclose(loss, expected[part], rtol=0, atol=1e-7, err_msg=part)
+
+
+@pytest.mark.parametrize("name", ["cmran_fully", "cmran_weakly"])
+def test_dropout_acts_where_the_authors_does_and_as_strongly(name):
+    """In training mode, with every dropout of rate p replaced by multiplication with 1 - p."""
+    net, expected = released_network(name).train(), expected_outputs(name)
+    for layer in net.modules():
+        if isinstance(layer, Dropout):
+            layer.forward = lambda x, keep=1 - layer.p: keep * x
+    with torch.no_grad():
+        outputs = run(net)
+    kind = "scaled_dropout_"
+    wanted = {key.removeprefix(kind): values for key, values in expected.items() if key.startswith(kind)}
+    assert len(wanted) >= 2
+    assert_agree(outputs, wanted)
+
+
+# ---------------------------------------------------------------------------------------------------------------- PSP
+def psp_outputs(names, supervision, tau, expected):
+    net = PSPNet(*SIZES, supervision=supervision, variant="released", tau=tau, hidden_size=256)
+    net.load_state_dict(rename(authors_weights(expected, gain=0), names))
+    with torch.no_grad():
+        return run(net.double().eval())
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.099, 0.2])
+def test_released_fully_supervised_network(tau):
+    expected = expected_outputs("released_fully")
+    outputs = psp_outputs(FULLY_NAMES, "full", tau, expected)
+    np.testing.assert_allclose(outputs["logits"], expected[f"logits_tau{tau}"], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(outputs["fused"], expected[f"fusion_tau{tau}"], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(outputs["similarity"], expected[f"similarity_tau{tau}"], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.095, 0.2])
+def test_released_weakly_supervised_network(tau):
+    expected = expected_outputs("released_weakly")
+    outputs = psp_outputs(WEAKLY_NAMES, "weak", tau, expected)
+    proba = outputs["video_logits"].softmax(-1)
+    np.testing.assert_allclose(proba, expected[f"video_proba_tau{tau}"], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(outputs["logits"], expected[f"segment_scores_tau{tau}"], rtol=0, atol=1e-6)
+
+
+def test_released_pair_similarity_loss():
+    expected = expected_outputs("released_fully")
+    is_event = torch.from_numpy(expected["avps_target"]) > 0
+    loss = pair_similarity_loss(torch.from_numpy(expected["similarity_tau0.2"]), is_event).mean()
+    assert loss.item() == pytest.approx(float(expected["avps_loss"]), rel=0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "file", "key"),
+    [
+        (PSPLocalizer, "released_fully", "logits_tau0.099"),
+        (WeakPSPLocalizer, "released_weakly", "segment_scores_tau0.095"),
+    ],
+)
+def test_estimators_from_released_weights(estimator, file, key):
+    expected = expected_outputs(file)
+    classes = [f"event {28 - i}" for i in range(28)] + ["background"]  # not sorted: columns must move
+    weights = authors_weights(expected, gain=0)
+    localizer = estimator.from_released(weights, classes=classes, background="background")
+    audio, visual = parity_videos(1)
+    proba = localizer.predict_proba({"audio": audio.numpy(), "visual": visual.numpy()})
+    released = torch.from_numpy(expected[key]).softmax(-1).numpy()
+    columns = [classes.index(label) for label in localizer.classes_]
+    np.testing.assert_allclose(proba, released[:, :, columns], rtol=0, atol=1e-6)
