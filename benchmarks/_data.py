@@ -12,11 +12,12 @@ from ave_sklearn.datasets import load_av_digits, load_ave
 
 SPLITS = ("train", "validation", "test")
 N_SPEAKERS = 6
+AV_DIGITS = "AV-Digits"  # its stamp
 
 
-def default_folds(path):
-    """Return how many folds there are: the six test speakers of AV-Digits, else three seeds."""
-    return N_SPEAKERS if path is None else 3
+def default_folds(data):
+    """Return how many folds the data with the stamp `data` have: the six test speakers of AV-Digits, else 3 seeds."""
+    return N_SPEAKERS if data == AV_DIGITS else 3
 
 
 @lru_cache(maxsize=1)
@@ -48,7 +49,7 @@ def load(path, fold=None):
 def stamp(path):
     """Return what tells one benchmark's data from another's: a file's hash, or the names and sizes in a folder."""
     if path is None:
-        return "AV-Digits"
+        return AV_DIGITS
     if Path(path).is_dir():
         return [f"{file.name} {file.stat().st_size}" for file in sorted(Path(path).iterdir()) if file.is_file()]
     with open(path, "rb") as stream:

@@ -6,8 +6,8 @@ Table 5, where asked for, is PSP with one of its defaults changed at a time.
 the test speaker once; ``--data PATH`` on a file or on the AVE dataset (see ``_data.py``), one fit a seed. The epoch is
 chosen on the validation split. Each fit is kept as a line of ``fits.jsonl`` in ``--out``: run the same command again to
 go on after an interruption; rows whose settings have changed since are fitted anew (those whose code has: delete their
-lines). ``--kept`` fits nothing, and prints the rows whose fits are all there. Rows of Tables 1 to 4 have the
-estimators' default recipe.
+lines). ``--kept`` fits nothing, and prints the rows whose fits are all there; it needs no data, as the fits tell which
+they are of. Rows of Tables 1 to 4 have the estimators' default recipe.
 
 Prints, and writes into ``--out``: ``tables.md``, and ``tables.csv`` with a row for each fit. The confidence interval is
 a paired bootstrap over test videos of the difference to PSP in the same setting; the difference on the validation split
@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from _data import default_folds, load, scale_each, stamp
+from _data import AV_DIGITS, default_folds, load, scale_each, stamp
 from _fits import fit_best_epoch
 from _systems import TABLES
 from joblib import Parallel, delayed
@@ -98,21 +98,21 @@ def measure(system, path, fold, recipe):
         "key": system.key,
         "fold": fold,
         "version": ave_sklearn.__version__,
-        "settings": settings(system, path, recipe),
+        "settings": settings(system, stamp(path), recipe),
         "about": about,
         "n_segments": predicted.shape[1],
         "correct": (predicted == data[2][1]).sum(1).tolist(),
     }
 
 
-def settings(system, path, recipe):
-    """Return all that a fit depends on beside its fold and the code, a dict."""
+def settings(system, data, recipe):
+    """Return all that a fit depends on beside its fold and the code, a dict; `data` is the stamp of its data."""
     if system.network is None:
-        return {"data": stamp(path), "baseline": system.key}
+        return {"data": data, "baseline": system.key}
     network = network_class(system.network)
     params = {name: str(value) for name, value in system.estimator(**recipe).get_params(deep=False).items()}
     return {
-        "data": stamp(path),
+        "data": data,
         "network": network.__name__,
         "scale_each": system.scale_each,
         "params": {name: value for name, value in params.items() if name != "network"},
@@ -138,6 +138,12 @@ def read_fits(file):
     return records
 
 
+def kept_data(file):
+    """Return the stamp of the data that the last fit in `file` is of; that of AV-Digits where there is none."""
+    records = list(read_fits(file).values())
+    return records[-1]["settings"]["data"] if records else AV_DIGITS
+
+
 def keep_fit(file, record):
     """Add a record to `file` as a line of its own, also where the last one was cut off."""
     text = json.dumps(record)
@@ -146,13 +152,13 @@ def keep_fit(file, record):
         stream.write(f"{text}\n" if whole else f"\n{text}\n")
 
 
-def run(systems, path, folds, recipe, out, n_jobs, may_fit=True):
-    """Fit what is missing, and return a dict by (key, fold) of what :func:`result` gives.
+def run(systems, path, data, folds, recipe, file, n_jobs, may_fit=True):
+    """Fit what `file` lacks, and return a dict by (key, fold) of what :func:`result` gives.
 
-    Where it may not fit, the dict holds rows with all their folds alone.
+    The data are in `path`, and `data` is their stamp. Where it may not fit, `path` is not read, and the dict holds rows
+    with all their folds alone.
     """
-    file = out / "fits.jsonl"
-    jobs = [(system, fold, fit_id(fold, settings(system, path, recipe))) for fold in range(folds) for system in systems]
+    jobs = [(system, fold, fit_id(fold, settings(system, data, recipe))) for fold in range(folds) for system in systems]
     if may_fit:
         kept = read_fits(file)
         missing = {name: (system, fold) for system, fold, name in jobs if name not in kept}
@@ -263,9 +269,10 @@ def parse_arguments():
     """Return the command line's arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of results; holds one benchmark's")
-    parser.add_argument("--data", help="an .npz file or the AVE dataset's folder; AV-Digits without it")
+    data_help = "an .npz file or the AVE dataset's folder; without it AV-Digits, with --kept the data of the last fit"
+    parser.add_argument("--data", help=data_help)
     parser.add_argument("--tables", type=int, nargs="+", choices=TABLES, default=[1, 2, 3, 4])
-    parser.add_argument("--folds", type=positive, help="test speakers (6), or seeds with --data (3)")
+    parser.add_argument("--folds", type=positive, help="test speakers (6), or seeds of other data (3)")
     parser.add_argument("--max-epochs", type=positive, help="of every row; the estimators' defaults without it")
     parser.add_argument("--only", nargs="+", metavar="KEY", help="fit these rows only, and print no table")
     parser.add_argument("--kept", action="store_true", help="fit nothing: print the rows whose fits are all in --out")
@@ -273,7 +280,6 @@ def parse_arguments():
     args = parser.parse_args()
     if args.data is not None and not Path(args.data).exists():
         parser.error(f"--data {args.data}: no such file or folder")
-    args.folds = args.folds or default_folds(args.data)
     return args
 
 
@@ -290,15 +296,18 @@ def main():
         if unknown:
             raise SystemExit(f"--only {' '.join(sorted(unknown))}: wanted some of {' '.join(systems)}")
         systems = {key: systems[key] for key in args.only}
-    results = run(list(systems.values()), args.data, args.folds, recipe, args.out, args.n_jobs, not args.kept)
+    file = args.out / "fits.jsonl"
+    data = kept_data(file) if args.kept and args.data is None else stamp(args.data)
+    folds = args.folds or default_folds(data)
+    results = run(list(systems.values()), args.data, data, folds, recipe, file, args.n_jobs, not args.kept)
     if not results:
         raise SystemExit(f"No row has all its fits in {args.out}")
     complete = [system for system in systems.values() if (system.key, 0) in results]
-    fits = fit_table(complete, results, args.folds)
+    fits = fit_table(complete, results, folds)
     if args.only:
         print(fits.round(3).to_string(index=False))
         return
-    texts = to_tables(tables, results, args.folds, same_videos=args.data is not None)
+    texts = to_tables(tables, results, folds, same_videos=data != AV_DIGITS)
     texts.append(f"{len(fits)} fits; {fits['seconds'].sum() / 3600:.1f} hours of training, each fit on one core.")
     (args.out / "tables.md").write_text("\n\n".join(texts) + "\n", encoding="utf-8")
     fits.to_csv(args.out / "tables.csv", index=False)

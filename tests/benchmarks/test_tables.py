@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
-ESC10 = ROOT.parent / "shared" / "data" / "ave_esc10.npz"
+SHORT = ["--tables", "2", "--folds", "2", "--max-epochs", "1", "--n-jobs", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,7 @@ def launch(*options):
 
 
 def tables(folder, *options):
-    short = ["--tables", "2", "--folds", "2", "--max-epochs", "1", "--n-jobs", "2"]
-    return launch("--out", folder / "out", "--data", folder / "data.npz", *short, *options)
+    return launch("--out", folder / "out", "--data", folder / "data.npz", *SHORT, *options)
 
 
 def run(folder, *options):
@@ -127,6 +126,21 @@ def test_kept_prints_the_rows_that_are_complete_and_names_the_others(results):
     assert len(kept(results)) == len(before) and len((fewer / "fits.jsonl").read_text().splitlines()) == len(lines)
 
 
+def test_kept_without_data_is_of_those_of_the_last_fit(results):
+    expected = run(results, "--kept")
+    before = kept(results)
+    folder = results / "two"
+    folder.mkdir()
+    (folder / "fits.jsonl").write_text("\n".join(map(json.dumps, before)), encoding="utf-8")
+    assert launch("--kept", "--out", folder, *SHORT).stdout == expected
+    others = [{**r, "settings": {**r["settings"], "data": "other"}} for r in before if r["key"] == "full-psp"]
+    (folder / "fits.jsonl").write_text("\n".join(map(json.dumps, before + others)), encoding="utf-8")
+    done = launch("--kept", "--out", folder, *SHORT)
+    rows = [line for line in done.stdout.splitlines() if line.startswith(("| full", "| weak"))]
+    assert [row.split("|")[2].strip() for row in rows] == ["PSP, L_ce + lam L_avps"] and rows[0] in expected
+    assert tables(results, "--kept", "--out", folder).stdout == expected
+
+
 def test_kept_of_nothing_is_an_error(results):
     done = tables(results, "--kept", "--folds", "3")
     assert done.returncode == 1 and "No row has all its fits" in done.stderr
@@ -162,11 +176,7 @@ def test_bad_options_are_named(options, tmp_path):
     [
         ("av_digits", []),
         ("av_digits", ["--tables", "5", "--folds", "3"]),
-        pytest.param(
-            "ave_esc10",
-            ["--data", ESC10, "--tables", "4", "5", "--folds", "2"],
-            marks=pytest.mark.skipif(not ESC10.exists(), reason="needs AVE-ESC10, not part of the package"),
-        ),
+        ("ave_esc10", ["--tables", "4", "5", "--folds", "2"]),
     ],
 )
 def test_the_docs_have_the_tables_of_the_kept_fits(folder, options, tmp_path):
