@@ -1,4 +1,4 @@
-"""load_ave: miniature files in the released layout, every option, every error; and the real annotations."""
+"""load_ave: miniature files in the released layout, every option, every error; and the released annotations."""
 
 import pickle
 import sys
@@ -6,6 +6,7 @@ import time
 import tracemalloc
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -516,61 +517,108 @@ def test_unknown_visual(folder, visual):
         load_ave(folder, visual=visual)
 
 
-# The real annotations, splits and label files
+# A whole release: a miniature, and the AVE dataset's own annotations, splits and label files. These are not part of the
+# package, so tests named [AVE] may skip; the twin of each is the same test named [miniature], which always runs.
 
 
-@needs_real_files
-def test_labels_of_the_released_annotations():
-    videos = read_annotations(REAL_FILES / "Annotations.txt", 4143, 10)
-    names, labels = class_names(videos), segment_labels(videos, 10)
-    with h5py.File(REAL_FILES / "labels_closs.h5") as closs, h5py.File(REAL_FILES / "mil_labels.h5") as mil:
+class Release(NamedTuple):
+    """Files in the released layout, and what is known of them."""
+
+    folder: Path
+    n_videos: int
+    n_segments: int
+    n_classes: int
+    n_clips: int
+    without_event: list  # rows
+    splits: dict  # sizes
+    leaks: tuple  # video IDs of the training split in the test and in the validation split, and their training rows
+    n_ids: int
+    n_repeated: int  # IDs of more than one row
+
+
+MINIATURE = {
+    **{"n_videos": 10, "n_segments": T, "n_classes": 4, "n_clips": 3, "without_event": [2]},
+    **{"splits": {"train": 6, "validation": 2, "test": 2}, "leaks": (1, 1, 2), "n_ids": 8, "n_repeated": 2},
+}
+AVE = {
+    **{"n_videos": 4143, "n_segments": 10, "n_classes": 29, "n_clips": 178, "without_event": [26]},
+    **{
+        "splits": {"train": 3339, "validation": 402, "test": 402},
+        "leaks": (8, 10, 19),
+        "n_ids": 4097,
+        "n_repeated": 45,
+    },
+}
+
+
+def write_miniature(folder):
+    """Write the files that are in REAL_FILES for ten videos and three clips."""
+    write_annotations(folder)
+    for split, rows in ORDERS.items():
+        write(folder / f"{split}_order.h5", np.array(rows), "order")
+    for name in ("labels_closs.h5", "mil_labels.h5"):
+        write(folder / name, LABEL_FILES[name])
+    write(folder / "audio_feature_noisy.h5", AUDIO[:3] + 100)
+    write(folder / "labels_noisy.h5", one_hot(["background"] * 3))
+
+
+@pytest.fixture(params=["miniature", pytest.param("AVE", marks=needs_real_files)])
+def release(request, tmp_path):
+    """A release whose features are only their row number."""
+    if request.param == "miniature":
+        write_miniature(tmp_path)
+        release = Release(tmp_path, **MINIATURE)
+    else:
+        for file in REAL_FILES.iterdir():
+            (tmp_path / file.name).symlink_to(file)
+        release = Release(tmp_path, **AVE)
+    rows = np.arange(float(release.n_videos))[:, None, None] * np.ones((release.n_segments, 1))
+    write(tmp_path / "audio_feature.h5", rows)
+    write(tmp_path / "visual_feature.h5", rows[..., None, None])
+    write(tmp_path / "visual_feature_noisy.h5", np.zeros((release.n_clips, release.n_segments, 1, 1, 1)))
+    return release
+
+
+def test_labels_of_the_annotations_are_those_of_the_label_files(release):
+    videos = read_annotations(release.folder / "Annotations.txt", release.n_videos, release.n_segments)
+    names, labels = class_names(videos), segment_labels(videos, release.n_segments)
+    with h5py.File(release.folder / "labels_closs.h5") as closs, h5py.File(release.folder / "mil_labels.h5") as mil:
         np.testing.assert_array_equal(labels != "background", closs["avadataset"][:] == 1)
         categories = names[mil["avadataset"][:].argmax(axis=1)]
     np.testing.assert_array_equal(videos["category"], categories)
-    assert len(names) == 29 and names[-1] == "background"
-    assert list(np.flatnonzero((labels == "background").all(axis=1))) == [26]
-    assert check_label_files(REAL_FILES, videos, 10) == []
-    assert check_background_labels(REAL_FILES, 178, names) == []
+    assert len(names) == release.n_classes and names[-1] == "background"
+    assert list(np.flatnonzero((labels == "background").all(axis=1))) == release.without_event
+    assert check_label_files(release.folder, videos, release.n_segments) == []
+    assert check_background_labels(release.folder, release.n_clips, names) == []
 
 
-@pytest.fixture
-def released(tmp_path):
-    """The released annotations and splits, with features that are only their row number."""
-    for file in REAL_FILES.iterdir():
-        (tmp_path / file.name).symlink_to(file)
-    rows = np.arange(4143.0)[:, None, None] * np.ones((10, 1))
-    write(tmp_path / "audio_feature.h5", rows)
-    write(tmp_path / "visual_feature.h5", rows[..., None, None])
-    write(tmp_path / "visual_feature_noisy.h5", np.zeros((178, 10, 1, 1, 1)))
-    return tmp_path
-
-
-@needs_real_files
-def test_leaks_of_the_released_splits(released):
-    message = r"8 are in the test split and 10 are in the validation split too \(19 rows"
+def test_splits_of_a_release_and_their_leaks(release):
+    in_test, in_validation, n_rows = release.leaks
+    message = rf"{in_test} are in the test split and {in_validation} are in the validation split too \({n_rows} rows"
     with pytest.warns(UserWarning, match=message) as caught:
-        ave = load_ave(released)
+        ave = load_ave(release.folder)
     assert len(caught) == 1
-    assert len(ave.data) == 3339 and len(load_ave(released, drop_leaks=True).data) == 3320
-    orders = read_orders(released, 4143)
-    assert {split: len(rows) for split, rows in orders.items()} == {"train": 3339, "validation": 402, "test": 402}
+    assert len(ave.data) == release.splits["train"]
+    assert len(load_ave(release.folder, drop_leaks=True).data) == release.splits["train"] - n_rows
+    orders = read_orders(release.folder, release.n_videos)
+    assert {split: len(rows) for split, rows in orders.items()} == release.splits
     np.testing.assert_array_equal(ave.data.audio[:, 0, 0], orders["train"])
-    np.testing.assert_array_equal(load_ave(released, split="test").data.audio[:, 3, 0], orders["test"])
+    np.testing.assert_array_equal(load_ave(release.folder, split="test").data.audio[:, 3, 0], orders["test"])
 
 
-@needs_real_files
-def test_every_video_of_the_release(released):
-    frame = load(released, split="all").frame
-    assert (frame["split"] != "").all() and frame["video_id"].nunique() == 4097
+def test_every_video_of_a_release(release):
+    frame = load(release.folder, split="all").frame
+    assert (frame["split"] != "").all() and frame["video_id"].nunique() == release.n_ids
     rows = frame.groupby("video_id")
-    assert (rows.size() > 1).sum() == 45
+    assert (rows.size() > 1).sum() == release.n_repeated
     assert (rows["category"].nunique() == rows.size()).all() and (rows[["start", "end"]].nunique() == 1).all(axis=None)
 
 
-@needs_real_files
-def test_background_clips_of_the_release(released):
-    write(released / "audio_feature.h5", np.zeros((4143, 10, 128)))
-    ave = load_ave(released, background_videos=True, drop_leaks=True)
-    assert len(ave.data) == len(ave.target) == 3320 + 178
-    with h5py.File(REAL_FILES / "audio_feature_noisy.h5") as clips:
-        np.testing.assert_array_equal(ave.data[3320:].audio, clips["avadataset"][:])
+def test_background_clips_of_a_release(release):
+    with h5py.File(release.folder / "audio_feature_noisy.h5") as file:
+        clips = file["avadataset"][:]
+    write(release.folder / "audio_feature.h5", np.zeros((release.n_videos, *clips.shape[1:])))
+    ave = load_ave(release.folder, background_videos=True, drop_leaks=True)
+    n_videos = release.splits["train"] - release.leaks[-1]
+    assert len(ave.data) == len(ave.target) == n_videos + release.n_clips
+    np.testing.assert_array_equal(ave.data[n_videos:].audio, clips)
