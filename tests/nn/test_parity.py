@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
-from ave_sklearn._checkpoint import FULLY_NAMES, WEAKLY_NAMES, rename
+from ave_sklearn.localizers._released import FULL_NAMES, WEAK_NAMES, rename
 from ave_sklearn.nn import (
     AVELNet,
     CMRANNet,
@@ -24,7 +24,7 @@ from ave_sklearn.nn import (
     video_probabilities,
 )
 
-PARITY = Path(__file__).parent / "data" / "parity"
+PARITY = Path(__file__).parents[1] / "data" / "parity"
 SIZES = 128, 512, 29, 49  # of audio and visual features, classes and regions
 BACKGROUND = 28
 
@@ -65,8 +65,8 @@ ENCODER_NAMES = {
     "lstm_audio": "encoder.audio_lstm.lstm",
     "lstm_video": "encoder.visual_lstm.lstm",
 }
-AVEL_FULLY_NAMES = {**ENCODER_NAMES, "L1": "head.hidden", "L2": "head.output"}
-AVEL_WEAKLY_NAMES = {**ENCODER_NAMES, "L1": "head.scores.hidden", "L2": "head.scores.output"}
+AVEL_FULL_NAMES = {**ENCODER_NAMES, "L1": "head.hidden", "L2": "head.output"}
+AVEL_WEAK_NAMES = {**ENCODER_NAMES, "L1": "head.scores.hidden", "L2": "head.scores.output"}
 DMRN_NAMES = {
     **ENCODER_NAMES,
     "U_v.0": "fusion.visual.0",
@@ -164,8 +164,8 @@ RELEASED, POOLED = {**FULL, "variant": "released"}, {**WEAK, "variant": "release
 AVEL_LAYERS = {"attended_visual": "encoder.attention"}
 CMRAN_LAYERS = {"attended_visual": "attention", "visual_code": "visual_intra", "audio_code": "audio_intra"}
 CASES = {
-    "avel_fully": Case(AVELNet, RELEASED, AVEL_FULLY_NAMES, margin_loss, AVEL_LAYERS),
-    "avel_weakly": Case(AVELNet, POOLED, AVEL_WEAKLY_NAMES, margin_loss, AVEL_LAYERS),
+    "avel_fully": Case(AVELNet, RELEASED, AVEL_FULL_NAMES, margin_loss, AVEL_LAYERS),
+    "avel_weakly": Case(AVELNet, POOLED, AVEL_WEAK_NAMES, margin_loss, AVEL_LAYERS),
     "dmrn_fully": Case(DMRNNet, RELEASED, DMRN_NAMES, margin_loss, AVEL_LAYERS),
     "cmran_fully": Case(CMRANNet, FULL, CMRAN_NAMES, gated_loss, CMRAN_LAYERS),
     "cmran_weakly": Case(CMRANNet, WEAK, CMRAN_NAMES, margin_loss, CMRAN_LAYERS),
@@ -276,7 +276,7 @@ def psp_outputs(names, supervision, tau, expected):
 @pytest.mark.parametrize("tau", [0.0, 0.099, 0.2])
 def test_released_fully_supervised_network(tau):
     expected = expected_outputs("released_fully")
-    outputs = psp_outputs(FULLY_NAMES, "full", tau, expected)
+    outputs = psp_outputs(FULL_NAMES, "full", tau, expected)
     np.testing.assert_allclose(outputs["logits"], expected[f"logits_tau{tau}"], rtol=0, atol=1e-6)
     np.testing.assert_allclose(outputs["fused"], expected[f"fusion_tau{tau}"], rtol=0, atol=1e-6)
     np.testing.assert_allclose(outputs["similarity"], expected[f"similarity_tau{tau}"], rtol=0, atol=1e-6)
@@ -285,7 +285,7 @@ def test_released_fully_supervised_network(tau):
 @pytest.mark.parametrize("tau", [0.0, 0.095, 0.2])
 def test_released_weakly_supervised_network(tau):
     expected = expected_outputs("released_weakly")
-    outputs = psp_outputs(WEAKLY_NAMES, "weak", tau, expected)
+    outputs = psp_outputs(WEAK_NAMES, "weak", tau, expected)
     proba = outputs["video_logits"].softmax(-1)
     np.testing.assert_allclose(proba, expected[f"video_proba_tau{tau}"], rtol=0, atol=1e-6)
     np.testing.assert_allclose(outputs["logits"], expected[f"segment_scores_tau{tau}"], rtol=0, atol=1e-6)
