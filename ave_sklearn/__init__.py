@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from ave_sklearn._version import __version__
 
 if TYPE_CHECKING:
+    from ave_sklearn import datasets, extraction, localizers, metrics, model_selection, nn
     from ave_sklearn._features.container import AVFeatures
     from ave_sklearn.localizers import EventLocalizer, PSPLocalizer, WeakEventLocalizer, WeakPSPLocalizer
 
-_HOME = {
+_SUBMODULES = ("datasets", "extraction", "localizers", "metrics", "model_selection", "nn")
+_PLACES = {
     "AVFeatures": "_features.container",
     "EventLocalizer": "localizers",
     "PSPLocalizer": "localizers",
@@ -27,15 +29,23 @@ __all__ = [
     "WeakEventLocalizer",
     "WeakPSPLocalizer",
     "__version__",
+    "datasets",
+    "extraction",
+    "localizers",
+    "metrics",
+    "model_selection",
+    "nn",
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     """Import what is asked for, so that ``ave-sklearn --help`` need not wait for torch."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    if name in _SUBMODULES:
+        return import_module(f"{__name__}.{name}")
+    if name in _PLACES:
+        return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
-    return sorted({*globals(), *__all__})
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -201,7 +201,7 @@ def test_bad_parameters_are_named(pooled, params, message):
 
 
 def test_dam_has_no_weak_form(pooled):
-    with pytest.raises(ValueError, match="network 'dam' has no weakly supervised form"):
+    with pytest.raises(ValueError, match="network 'dam' has no form for weak supervision"):
         WeakEventLocalizer(network="dam").fit(*pooled)
 
 

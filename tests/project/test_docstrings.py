@@ -59,4 +59,5 @@ def test_fitted_attributes_are_documented(name, pooled):
     documented = {name.strip() for entry in ClassDoc(estimator)["Attributes"] for name in entry.name.split(",")}
     public = {name for name in vars(fitted) if name.endswith("_") and not name.startswith("_")}
     assert public <= documented
-    assert documented - public == {"feature_names_in_"}
+    assert documented - public == {"feature_names_in_", "net_"}
+    assert fitted.net_.module_ is not None  # a property
