@@ -1,4 +1,4 @@
-"""``python -m ave_sklearn`` is the command line ``ave-sklearn``."""
+"""The command line ``ave-sklearn``, as ``python -m ave_sklearn``."""
 
 from ave_sklearn.cli import run
 

@@ -1,4 +1,4 @@
-"""How the benchmarks fit: to the last epoch, the weights of the best one by the validation videos."""
+"""Fits of the benchmarks: to the last epoch, with the weights of the best one by the validation videos."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What the speed benchmarks compare with: a plain loop over the unfused network, and its matrix products alone."""
+"""Yardsticks of the speed benchmarks: a plain loop over the unfused network, and its matrix products alone."""
 
 import argparse
 import json

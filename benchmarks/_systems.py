@@ -5,23 +5,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ave_sklearn import EventLocalizer, WeakEventLocalizer
+from ave_sklearn._systems import SYSTEMS
 from ave_sklearn.nn import AVELNet, PSPNet
 from ave_sklearn.nn.propagation import PROPAGATED_GAIN
 
 ESTIMATORS = {"full": EventLocalizer, "weak": WeakEventLocalizer}
-NAMES = {
-    "avel": "AVEL",
-    "dmrn": "AVEL, DMRN fusion",
-    "avsdn": "AVSDN",
-    "cman": "CMAN",
-    "dam": "DAM",
-    "avrb": "AVRB",
-    "avin": "AVIN",
-    "avt": "AVT",
-    "cmran": "CMRAN",
-    "cpsp": "CPSP",
-    "psp": "PSP",
-}
+NAMES = {name: SYSTEMS[name].title for name in sorted(SYSTEMS, key="psp".__eq__)}  # the paper's own comes last
 BASELINES = {
     "majority": "majority class",
     "oracle": "right category, every second an event",
@@ -58,7 +47,7 @@ class System:
     key : str
         Names its results.
     label : str
-    setting : {"full", "weak"}
+    supervision : {"full", "weak"}
     network : str, class or None
         None is the baseline `key`.
     params : dict
@@ -73,7 +62,7 @@ class System:
 
     key: str
     label: str
-    setting: str
+    supervision: str
     network: object = None
     params: dict = field(default_factory=dict)
     estimator_params: dict = field(default_factory=dict)
@@ -83,24 +72,24 @@ class System:
     def estimator(self, **recipe):
         """Return the estimator, with the parameters `recipe` for all rows."""
         own = {"network": self.network, "network_params": self.params or None, **self.estimator_params}
-        return ESTIMATORS[self.setting](**{**recipe, **own})
+        return ESTIMATORS[self.supervision](**{**recipe, **own})
 
 
-def psp(setting, label, paper=None, recipe=None, **params):
+def psp(supervision, label, paper=None, recipe=None, **params):
     """Return a variant of PSP by parameters of the estimator, `recipe`, and of the network; its key holds them."""
     differs = {**params, **(recipe or {})}
-    key = "-".join([setting, "psp", *(f"{name}={value}" for name, value in differs.items())])
-    return System(key, label, setting, "psp", params, recipe or {}, paper)
+    key = "-".join([supervision, "psp", *(f"{name}={value}" for name, value in differs.items())])
+    return System(key, label, supervision, "psp", params, recipe or {}, paper)
 
 
-def system(setting, network, paper=None):
+def system(supervision, network, paper=None):
     """Return a system of Table 4."""
-    return System(f"{setting}-{network}", NAMES[network], setting, network, paper=paper)
+    return System(f"{supervision}-{network}", NAMES[network], supervision, network, paper=paper)
 
 
 def both(label, papers, **params):
-    """Return a variant of PSP in both settings."""
-    return [psp(setting, label, paper, **params) for setting, paper in zip(ESTIMATORS, papers, strict=True)]
+    """Return a variant of PSP with both kinds of supervision."""
+    return [psp(supervision, label, paper, **params) for supervision, paper in zip(ESTIMATORS, papers, strict=True)]
 
 
 def table_1():
@@ -142,11 +131,11 @@ def table_4():
     weak = {"avel": 66.7, "avsdn": 67.3, "cman": 70.4, "avrb": 68.9, "avin": 69.4, "avt": 70.2}
     full, weak = {**full, "cmran": 77.4, "psp": 77.8}, {**weak, "cmran": 72.9, "psp": 73.5}
     rows = []
-    for setting, papers in (("full", full), ("weak", weak)):
-        rows += [System(key, label, setting) for key, label in BASELINES.items() if setting == "full"]
-        rows.append(System(f"{setting}-bilstm", "BiLSTM, no attention", setting, BiLSTMNet))
-        names = [name for name in NAMES if (setting, name) != ("weak", "dam")]
-        rows += [system(setting, name, papers.get(name)) for name in names]
+    for supervision, papers in (("full", full), ("weak", weak)):
+        rows += [System(key, label, supervision) for key, label in BASELINES.items() if supervision == "full"]
+        rows.append(System(f"{supervision}-bilstm", "BiLSTM, no attention", supervision, BiLSTMNet))
+        names = [name for name in NAMES if supervision in SYSTEMS[name].supervisions]
+        rows += [system(supervision, name, papers.get(name)) for name in names]
     return rows
 
 
@@ -183,12 +172,14 @@ RECIPE_CHANGES = {
 def table_5():
     """Return PSP with one default changed at a time."""
     rows = []
-    for setting, changes in RECIPE_CHANGES.items():
-        rows.append(psp(setting, "PSP"))
-        rows += [psp(setting, described(change), **change) for change in NETWORK_CHANGES[setting]]
-        rows += [psp(setting, described(change), recipe=change) for change in changes]
-        rows.append(System(f"{setting}-psp-xavier", "W2 from Xavier's rule", setting, XavierPSPNet))
-        rows.append(System(f"{setting}-psp-scaled", "each feature by its own scale", setting, "psp", scale_each=True))
+    for supervision, changes in RECIPE_CHANGES.items():
+        rows.append(psp(supervision, "PSP"))
+        rows += [psp(supervision, described(change), **change) for change in NETWORK_CHANGES[supervision]]
+        rows += [psp(supervision, described(change), recipe=change) for change in changes]
+        rows.append(System(f"{supervision}-psp-xavier", "W2 from Xavier's rule", supervision, XavierPSPNet))
+        rows.append(
+            System(f"{supervision}-psp-scaled", "each feature by its own scale", supervision, "psp", scale_each=True)
+        )
     return rows
 
 

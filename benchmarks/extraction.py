@@ -1,4 +1,4 @@
-"""How fast videos become features: seconds of video a second, and memory, for n_jobs and both precisions.
+"""Speed of the extraction: seconds of video a second, and memory, for n_jobs and both precisions.
 
 Writes videos of 640 x 360 pixels (H.264 or MPEG-4, 25 frames a second, noise and a moving square; AAC), extracts them
 with VGG-19 and VGGish of random weights, which cost what trained ones cost, and prints a table. Each row is a process

@@ -1,4 +1,4 @@
-"""Where the seconds of a training epoch go.
+"""Profile of a training epoch: where its seconds go.
 
 ``OMP_NUM_THREADS=2 python benchmarks/profile_epoch.py`` prints, for the features of ``bench_fit.py`` and each
 precision, the share of each part of an epoch, as PyTorch's profiler sees it.

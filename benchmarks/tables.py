@@ -10,8 +10,8 @@ lines). ``--kept`` fits nothing, and prints the rows whose fits are all there; i
 they are of. Rows of Tables 1 to 4 have the estimators' default recipe.
 
 Prints, and writes into ``--out``: ``tables.md``, and ``tables.csv`` with a row for each fit. The confidence interval is
-a paired bootstrap over test videos of the difference to PSP in the same setting; the difference on the validation split
-is given with its standard error over folds.
+a paired bootstrap over test videos of the difference to PSP with the same supervision; the difference on the validation
+split is given with its standard error over folds.
 """
 
 import argparse
@@ -35,8 +35,8 @@ from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 import ave_sklearn
-from ave_sklearn._targets.events import video_category
 from ave_sklearn.localizers._networks import network_class
+from ave_sklearn.model_selection import video_category
 
 BACKGROUND = "background"
 CAPTIONS = {
@@ -204,13 +204,13 @@ def with_error(difference):
 def table_row(system, results, folds, same_videos):
     """Return a row of a table, as strings."""
     accuracy = np.array([results[system.key, fold][0].mean() for fold in range(folds)])
-    psp = f"{system.setting}-psp"
+    psp = f"{system.supervision}-psp"
     scores, ours = (video_scores(results, key, folds, same_videos) for key in (system.key, psp))
     low, high = interval(scores - ours)
     about, psp_about = (pd.DataFrame([results[key, fold][1] for fold in range(folds)]) for key in (system.key, psp))
     mean = about.mean()
     return {
-        "setting": system.setting,
+        "supervision": system.supervision,
         "method": system.label,
         "accuracy": f"{100 * accuracy.mean():.1f}" + (f" ± {100 * accuracy.std(ddof=1):.1f}" if folds > 1 else ""),
         "minus PSP [95 %]": f"{100 * (scores - ours).mean():+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]",
@@ -234,10 +234,10 @@ def to_markdown(number, rows):
 
 def to_tables(tables, results, folds, same_videos):
     """Return the tables of the rows that can be compared with PSP, a list of Markdown."""
-    comparable = {system.setting for system in psp_rows() if (system.key, 0) in results}
+    comparable = {system.supervision for system in psp_rows() if (system.key, 0) in results}
     texts = []
     for number, systems in tables.items():
-        systems = [s for s in systems if (s.key, 0) in results and s.setting in comparable]
+        systems = [s for s in systems if (s.key, 0) in results and s.supervision in comparable]
         if systems:
             texts.append(to_markdown(number, [table_row(system, results, folds, same_videos) for system in systems]))
     return texts
@@ -254,7 +254,9 @@ def fit_table(systems, results, folds):
     for system in systems:
         for fold in range(folds):
             scores, about = results[system.key, fold]
-            rows.append({"key": system.key, "setting": system.setting, "fold": fold, "test": scores.mean(), **about})
+            rows.append(
+                {"key": system.key, "supervision": system.supervision, "fold": fold, "test": scores.mean(), **about}
+            )
     return pd.DataFrame(rows)
 
 

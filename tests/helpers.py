@@ -1,4 +1,4 @@
-"""What tests of several files share: slow loops of the networks, videos written to files, a small classifier."""
+"""Helpers of several test files: slow loops of the networks, videos written to files, a small classifier."""
 
 from fractions import Fraction
 
@@ -13,7 +13,7 @@ from ave_sklearn.nn import Dropout, Positions, initialize, set_dropout_generator
 
 TOLERANCE = {"atol": 1e-12, "rtol": 0}
 
-# ------------------------------------------------- videos, networks and their settings
+# ------------------------------------------------- videos, networks and their parameters
 N, T, D_A, D_V, C, SIZE, N_REGIONS = 3, 5, 4, 7, 9, (2, 3), 6
 
 WEAK = [{"supervision": "weak", "pooling": p, "weighting": w} for p in ("mean", "max") for w in (False, True)]

@@ -7,6 +7,7 @@ import signal
 import sys
 import warnings
 
+from ave_sklearn._systems import SYSTEMS
 from ave_sklearn._version import __version__
 
 INTERRUPTED = 130
@@ -105,7 +106,7 @@ def _add_fit(commands):
     _add_annotated(command)
     command.add_argument("-o", "--output", metavar="MODEL", required=True, help="file for the model: model.joblib")
     command.add_argument("--weak", action="store_true", help="learn from what each video holds, not from when")
-    text = "another system than PSP: avel, dmrn, avsdn, cman, dam, avrb, avin, avt, cmran or cpsp"
+    text = f"another system than PSP: {', '.join(name for name in SYSTEMS if name != 'psp')}"
     command.add_argument("--network", metavar="NAME", help=text)
     text = "parameter of the estimator, such as --set max_epochs=100; may be repeated"
     command.add_argument("--set", metavar="NAME=VALUE", type=_setting, action="append", default=[], help=text)

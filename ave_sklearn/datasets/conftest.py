@@ -1,4 +1,4 @@
-"""Skip the doctest of what is not installed."""
+"""Fixture that skips the doctest of what is not installed."""
 
 import importlib.util
 

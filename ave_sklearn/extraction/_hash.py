@@ -1,4 +1,4 @@
-"""What tells one network from another, for a cache."""
+"""Hash of a network, which tells it from another in a cache."""
 
 import inspect
 import pickle

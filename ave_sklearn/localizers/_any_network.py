@@ -1,4 +1,4 @@
-r"""Every network of the paper's comparison, and your own, as estimators."""
+"""Estimators of any network: those of the paper's comparison, by name, and the user's own."""
 
 from numbers import Real
 
@@ -26,10 +26,12 @@ class EventLocalizer(BaseLocalizer):
         * "avsdn": Lin et al. 2019;
         * "cman": Xuan et al. 2020;
         * "dam": Wu et al. 2019;
-        * "avrb", "avin": Ramaswamy 2020;
+        * "avrb": Ramaswamy and Das 2020;
+        * "avin": Ramaswamy 2020;
         * "avt": Lin and Wang 2020;
         * "cmran": Xu et al. 2020;
-        * "psp": the paper; "cpsp": Zhou et al. 2022;
+        * "psp": Zhou et al. 2021, the paper;
+        * "cpsp": Zhou et al. 2022;
         * a ``torch.nn.Module`` class that follows the contract in :mod:`ave_sklearn.nn`, whose classes' docstrings say
           where each system comes from, and what of it is a reconstruction.
 

@@ -1,4 +1,4 @@
-r"""The paper's two systems as estimators.
+r"""Estimators of the paper's two systems, PSP with full and with weak supervision.
 
 References
 ----------

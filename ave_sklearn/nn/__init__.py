@@ -18,8 +18,8 @@ The contract that every network follows, and a network of your own for :class:`~
 
 Optional: a method ``extra_loss(outputs, target, background)``, a loss of shape (n,) or () that is added to the
 estimator's, where `target` holds codes (n, T) or proportions (n, C) and `background` is the code of that class or None;
-the class attributes ``pair_loss_weight``, what ``lam="auto"`` means, and ``supervisions``, the settings that it can be
-trained in.
+the class attributes ``pair_loss_weight``, what ``lam="auto"`` means, and ``supervisions``, the kinds of supervision
+that it can be trained with.
 """
 
 from typing import Any

@@ -1,9 +1,16 @@
-"""Attention over the regions of many pictures, block by block, so that what lies between its layers stays in the cache.
+"""Attention over the regions of many pictures, block by block, with a backward pass of its own.
 
 What :class:`ave_sklearn.nn.AVGA` computes, for 490 regions of 512 features a video of the AVE dataset, is most of the
-work of the networks that attend to regions. Layer by layer it goes through memory a dozen times; here a block of
-pictures goes through all layers before the next one does. For the backward pass only the hidden units are kept, and the
-small layers behind them; in blocks too, because many equal pieces of memory are found again where a large one is not.
+work of the networks that attend to regions. What must hold here, however odd it makes the code:
+
+* A block of pictures goes through all layers before the next one does, so that what lies between the layers stays in
+  the cache. Layer by layer, it would go through memory a dozen times.
+* For the backward pass only the hidden units after the ReLU, the tanh units and the attention are kept. Autograd would
+  keep each step's input, several times as much.
+* They are kept in blocks too: many equal pieces of memory are found again after a step, where a large one is not.
+* Under autocast the products with weights, and the sum over regions, are in its type. Softmax, tanh and the sums of
+  gradients over blocks are in the weights' own type: in bfloat16 they would lose what they add.
+* A GPU takes all pictures as one block: it has no cache to stay in, and small products leave it idle.
 """
 
 import torch
@@ -91,21 +98,27 @@ class RegionAttention(torch.autograd.Function):
         d_regions = torch.empty_like(regions) if ctx.needs_input_grad[1] else None
         d_key, d_u, d_b, d_p, d_w = map(torch.zeros_like, (key, u, b, p, w))
         u, p, d_pooled = u.to(ctx.dtype), p.to(ctx.dtype), d_pooled.to(ctx.dtype)
-        d_hidden = torch.empty_like(kept[0])  # of one block after the other
+        d_hidden = torch.empty_like(kept[0])  # memory for one block after the other
         for block, h, t in zip(picture_blocks(regions, len(u)), kept[::2], kept[1::2], strict=True):
-            x, alpha = regions[block].to(ctx.dtype), attention[block]
+            x, alpha = regions[block].to(ctx.dtype), attention[block]  # (m, N, d), (m, N)
+            # v = sum alpha x: the gradient of alpha, through v and through the attention that is returned
             d_alpha = torch.bmm(d_pooled[block].unsqueeze(1), x.transpose(1, 2)).squeeze(1) + d_attention[block]
+            # alpha = softmax(score): the gradient less its mean under alpha
             d_score = alpha * (d_alpha - (alpha * d_alpha).sum(1, keepdim=True))
+            # score = t w
             d_w += d_score.flatten() @ t.flatten(0, 1)
+            # t = tanh(h P' + k), whose slope is 1 - t^2: the gradient of what is in the brackets
             d_t = (1 - t * t) * d_score.unsqueeze(2) * w[0]
+            # k is the same for all regions, or for all tanh units: the sum over them
             d_key[block] = d_t.sum(1 if key.shape[1] == 1 else 2, keepdim=True)
-            d_t = d_t.flatten(0, 1).to(ctx.dtype)
+            d_t = d_t.flatten(0, 1).to(ctx.dtype)  # (m N, k)
             add_product(d_p, d_t.t(), h)
-            d_h = torch.mm(d_t, p, out=d_hidden[: len(d_t)])
-            torch.ops.aten.threshold_backward.grad_input(d_h, h, 0, grad_input=d_h)  # of the ReLU
+            d_h = torch.mm(d_t, p, out=d_hidden[: len(d_t)])  # (m N, h)
+            # h = ReLU(x U' + b): 0 where h is, in place
+            torch.ops.aten.threshold_backward.grad_input(d_h, h, 0, grad_input=d_h)
             d_b += d_h.sum(0)
             add_product(d_u, d_h.t(), x.flatten(0, 1))
-            if d_regions is not None:
+            if d_regions is not None:  # through the hidden units, and through the sum that v is
                 d_regions[block] = (d_h @ u).view_as(x) + alpha.unsqueeze(2) * d_pooled[block].unsqueeze(1)
         return None, d_regions, d_key, d_u, d_b, d_p, d_w
 

@@ -83,12 +83,12 @@ def test_the_means_and_differences_are_those_of_the_kept_fits(results):
     assert f"| {difference.mean():+.1f} ± {abs(difference[0] - difference[1]) / 2:.1f} |" in line
 
 
-def test_rows_of_changed_defaults_differ_from_psp_in_one_setting(results):
+def test_rows_of_changed_defaults_differ_from_psp_in_one_parameter(results):
     keys = ["full-psp", "full-psp-lam=100", "weak-psp", "weak-psp-xavier", "weak-psp-scaled"]
     run(results, "--tables", "5", "--folds", "1", "--only", *keys)
     records = {record["key"]: record["settings"] for record in kept(results)}
     settings = [{**records[key], **records[key]["params"], "params": None, "defaults": None} for key in keys]
-    own = settings[:1] * 2 + settings[2:3] * 3  # PSP in the same setting
+    own = settings[:1] * 2 + settings[2:3] * 3  # PSP with the same supervision
     changed = [dict(row.items() - default.items()) for row, default in zip(settings, own, strict=True)]
     assert changed == [{}, {"lam": "100"}, {}, {"network": "XavierPSPNet"}, {"scale_each": True}]
 

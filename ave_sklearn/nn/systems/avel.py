@@ -49,12 +49,12 @@ class AVELNet(nn.Module):
     -----
     Written from a description of the authors' code, layer by layer; the paper's attention from its equation. The
     number of trainable parameters is that of the authors' networks, 1,335,246 at the AVE dataset's sizes in both
-    variants and both settings. With ``variant="released"``, and ``pooling="max"`` for weak supervision, the tests
-    compare outputs, the authors' loss and its gradient norms with theirs, for weights and videos made from a seed: they
-    agree to 1e-7 in float64.
+    variants and with both kinds of supervision. With ``variant="released"``, and ``pooling="max"`` for weak
+    supervision, the tests compare outputs, the authors' loss and its gradient norms with theirs, for weights and videos
+    made from a seed: they agree to 1e-7 in float64.
 
     Training departs from theirs: here the estimators' losses are cross-entropy of the segments and Eq. 11 of PSP. The
-    authors' code has a multi-label soft margin loss on the softmax's probabilities in both settings, and the paper
+    authors' code has a multi-label soft margin loss on the softmax's probabilities with both, and the paper
     says cross-entropy.
 
     References

@@ -1,4 +1,4 @@
-"""AVT: a transformer over the regions of each segment, asked by its audio."""
+"""AVT: a transformer over the regions of each segment, with the audio as its query."""
 
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,4 @@
-"""CMAN: where to look, when to listen, and which modality to believe, each an attention."""
+"""CMAN: three attentions, over regions, over segments and over the two modalities."""
 
 import torch
 import torch.nn.functional as F

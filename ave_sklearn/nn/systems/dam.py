@@ -1,4 +1,4 @@
-"""DAM: each modality's segments are matched with the other modality's view of the whole video."""
+"""DAM: dual attention matching, of one modality's segments with the other modality's whole video."""
 
 import torch
 import torch.nn.functional as F
