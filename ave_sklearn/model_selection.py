@@ -16,6 +16,8 @@ from sklearn.utils import check_consistent_length
 
 from ave_sklearn._random import own_random_state
 from ave_sklearn._targets.categories import video_category
+from ave_sklearn._targets.encoding import is_proportions
+from ave_sklearn._targets.labels import label_kind, read_target
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.metrics._scorers import find_attribute
 
@@ -94,7 +96,7 @@ class VideoStratifiedKFold(BaseCrossValidator):
         Parameters
         ----------
         X : AVFeatures or array-like of n_videos videos, or None
-            Only its length is looked at. A plain dict has the wrong one: use `AVFeatures`.
+            Its length and its number of segments are looked at. A plain dict has the wrong length: use `AVFeatures`.
         y : array-like
             The videos' targets in any form that `video_category` reads.
         groups : array-like of shape (n_videos,), default=None
@@ -127,12 +129,13 @@ class VideoStratifiedKFold(BaseCrossValidator):
         if y is None:
             raise ValueError("y must be given: VideoStratifiedKFold stratifies on each video's category.")
         check_consistent_length(X, y, groups)
-        category = video_category(y, background=self.background)
+        n_segments = _n_segments(X)
+        category = video_category(y, background=self.background, n_segments=n_segments)
         if self.n_splits > len(category):
             raise ValueError(
                 f"n_splits={self.n_splits} must not be greater than the number of videos, {len(category)}."
             )
-        _warn_of_unmeant_background(y, self.background)
+        _warn_of_unmeant_background(read_target(y), n_segments, self.background)
         return np.unique(category, return_inverse=True)[1]
 
     def _deal(self, codes):
@@ -276,12 +279,22 @@ def _warn_of_rare_categories(codes, n_splits):
         )
 
 
-def _warn_of_unmeant_background(y, background):
+def _n_segments(X):
+    """Return how many segments the videos of `X` have, where its form tells, else None."""
+    if hasattr(X, "n_segments"):
+        return X.n_segments
+    return X.shape[1] if np.ndim(X) == 3 else None
+
+
+def _warn_of_unmeant_background(y, n_segments, background):
     """Warn if segment labels are numbers but the background label is text."""
-    y = np.asarray(y)
-    are_numbers = y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "biu"
-    if are_numbers and isinstance(background, str):
+    are_labels = y.ndim == 2 and y.shape[1] > 1 and not is_proportions(y, n_segments)
+    if are_labels and label_kind(y) == "numbers" and isinstance(background, str):
         warn_user(
             f"background={background!r} is text, but y holds numbers, so no segment counts as background: "
             "give VideoStratifiedKFold the number that means background, or None if none does."
         )
+
+
+def __dir__():
+    return __all__
