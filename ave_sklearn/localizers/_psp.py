@@ -111,7 +111,8 @@ class PSPLocalizer(BaseLocalizer):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only after a fit on a DataFrame.
     net_ : skorch.NeuralNet
-        The trained net; ``net_.module_`` is the torch module.
+        The trained net; ``net_.module_`` is the torch module, called once a batch with features that are standardised
+        already: forward hooks on it fire.
     history_ : list of dict
         An entry an epoch: train_loss, dur (seconds) and, with early stopping, valid_loss and valid_score.
     n_iter_ : int
@@ -297,7 +298,8 @@ class WeakPSPLocalizer(WeakLocalizer):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only after a fit on a DataFrame.
     net_ : skorch.NeuralNet
-        The trained net; ``net_.module_`` is the torch module.
+        The trained net; ``net_.module_`` is the torch module, called once a batch with features that are standardised
+        already: forward hooks on it fire.
     history_ : list of dict
         An entry an epoch: train_loss, dur (seconds) and, with early stopping, valid_loss and valid_score.
     n_iter_ : int

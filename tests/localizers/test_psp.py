@@ -218,6 +218,24 @@ def test_video_probabilities_are_the_mean_of_the_weighted_scores(videos):
     assert_allclose(localizer.predict_video_proba(X), mean / mean.sum(1, keepdims=True), atol=1e-5)
 
 
+@pytest.mark.parametrize("params", [{}, {"standardize": False, "feature_dropout": 0.0}])
+def test_forward_hooks_fire_on_the_torch_module_and_see_what_the_network_sees(videos, params):
+    X, y = videos
+    localizer = quick(PSPLocalizer, **params).fit(X, y)
+    seen = []
+    handle = localizer.net_.module_.register_forward_hook(
+        lambda module, inputs, outputs: seen.append((inputs, outputs))
+    )
+    proba = localizer.predict_proba(X)
+    handle.remove()
+    localizer.predict(X)
+    (((audio, visual), outputs),) = seen  # one batch, and none after the hook is gone
+    assert_array_equal(outputs["logits"].softmax(-1).numpy(), proba)
+    expected = X.audio if params else (X.audio - X.audio.mean((0, 1))) / np.sqrt(X.audio.var((0, 1)).mean())
+    assert_allclose(audio.numpy(), expected, atol=1e-5)
+    assert visual.shape == X.visual.shape
+
+
 def test_predicted_events_are_the_runs_of_predicted_labels(videos):
     X, y = videos
     localizer = quick(PSPLocalizer, max_epochs=10).fit(X, y)

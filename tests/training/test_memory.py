@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ave_sklearn import AVFeatures, PSPLocalizer
+from ave_sklearn import PSPLocalizer
+from ave_sklearn.nn import blocking
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and /proc are Linux's")
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -120,10 +121,9 @@ def test_predictions_keep_what_they_return_alone(tmp_path):
 
 @pytest.mark.parametrize("in_block, size", [(40, 40), (1000, 56), (3, 7)])
 def test_batch_size_of_prediction_can_be_lowered_after_the_fit(videos, in_block, size, monkeypatch):
-    monkeypatch.setattr("ave_sklearn._training.batches.rows_in_block", lambda row_size: in_block)
+    monkeypatch.setattr(blocking, "BLOCK_SIZE", in_block * videos[0].shape[1])
     localizer = PSPLocalizer(max_epochs=1, hidden_size=8, random_state=0).fit(*videos)
     sizes = []
-    take = AVFeatures.take
-    monkeypatch.setattr(AVFeatures, "take", lambda X, rows, **kw: sizes.append(len(rows)) or take(X, rows, **kw))
+    localizer.net_.module_.register_forward_hook(lambda module, inputs, outputs: sizes.append(len(inputs[0])))
     localizer.set_params(batch_size=7).predict(videos[0])
     assert sizes == [min(size, 60 - start) for start in range(0, 60, size)]
