@@ -130,11 +130,11 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         spec = self._make_spec(layout_of(X), targets, supervision.name, seeds["weights"])
         supervision.warn(targets, spec.n_segments, self.background)
         warn_of_pruning(spec.network, spec.params, spec.n_segments)
-        rows, held_out, reference = self._split(spec, X, targets, np.flatnonzero(weight), seeds["split"], X_val, y_val)
+        rows, held_out, score = self._split(spec, X, targets, np.flatnonzero(weight), seeds["split"], X_val, y_val)
         model = TrainedNetwork.drawn(spec, self._make_recipe(supervision.milestones), device)
         criterion = supervision.criterion(targets.background, self.label_smoothing, model.extra_loss)
         train = Videos(X[rows], targets.values[rows], weight[rows])
-        log = model.train(criterion, train, seeds, held_out, reference and validation_score(reference))
+        log = model.train(criterion, train, seeds, held_out, score)
         self._set_fitted(model, targets, log)
 
     def _replace_fit(self, fitted):
@@ -201,19 +201,20 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         )
 
     def _split(self, spec, X, targets, rows, seed, X_val, y_val):
-        """Return the training rows, and the validation videos with what their score compares with, or None twice."""
+        """Return the training rows, and the validation videos with the score of predicted codes, or None twice."""
         if self.early_stopping is False:
             return rows, None, None
         if X_val is None:
             rows, held_out = hold_out(rows, targets.categories(), self.validation_fraction, seed)
             reference = targets.take(held_out)
-            return rows, Videos(X[held_out], reference.values), reference
+            return rows, Videos(X[held_out], reference.values), validation_score(reference)
         X_val = validate_features(self, X_val, reset=False)
         check_same_layout(self, X_val, spec, "X_val")
         y_val, supervision = validate_target(self, y_val, X_val), self._make_supervision()
         rule = self._class_rule(known=targets.classes)
         encoded = supervision.encode(y_val, X_val.n_segments, rule)
-        return rows, Videos(X_val, encoded.values), supervision.reference(y_val, X_val.n_segments, rule)
+        reference = supervision.reference(y_val, X_val.n_segments, rule)
+        return rows, Videos(X_val, encoded.values), validation_score(reference)
 
     # -------------------------------------------------------------- predict
     def _validate(self, X):
