@@ -23,7 +23,7 @@ def fit(X, y, precision, batch_size, max_epochs=2):
 
 def outputs_of(net, features):
     """Return what the network of a fitted estimator gives for features that are there already."""
-    with torch.autocast("cpu", net.product_type, enabled=net.product_type is not None):
+    with torch.autocast("cpu", net.autocast_dtype, enabled=net.autocast_dtype is not None):
         outputs = net.module_(*features)
     return {name: value.float() for name, value in outputs.items()}
 
