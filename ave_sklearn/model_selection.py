@@ -1,6 +1,9 @@
 """Cross-validation of event localizers: folds stratified by category, out-of-fold probabilities."""
 
+from __future__ import annotations
+
 import numbers
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -20,6 +23,15 @@ from ave_sklearn._targets.encoding import is_proportions
 from ave_sklearn._targets.labels import label_kind, read_target
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.metrics._scorers import find_attribute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from ave_sklearn._features.container import AVFeatures
+    from ave_sklearn._typing import Label, RandomStateLike
 
 __all__ = ["VideoStratifiedKFold", "cross_val_predict_proba", "video_category"]
 
@@ -68,14 +80,21 @@ class VideoStratifiedKFold(BaseCrossValidator):
 
     __metadata_request__split = {"groups": True}
 
-    def __init__(self, n_splits=5, *, shuffle=True, random_state=None, background="background"):
+    def __init__(
+        self,
+        n_splits: int = 5,
+        *,
+        shuffle: bool = True,
+        random_state: RandomStateLike = None,
+        background: Label | None = "background",
+    ) -> None:
         StratifiedKFold(n_splits, shuffle=shuffle, random_state=random_state)  # raises on bad values
         self.n_splits = n_splits
         self.shuffle = shuffle
         self.random_state = random_state
         self.background = background
 
-    def get_n_splits(self, X=None, y=None, groups=None):
+    def get_n_splits(self, X: object = None, y: object = None, groups: object = None) -> int:
         """Return the number of folds.
 
         Parameters
@@ -90,7 +109,9 @@ class VideoStratifiedKFold(BaseCrossValidator):
         """
         return self.n_splits
 
-    def split(self, X, y=None, groups=None):
+    def split(
+        self, X: AVFeatures | ArrayLike | None, y: ArrayLike | None = None, groups: ArrayLike | None = None
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
         """Generate the row numbers of training and test videos, fold by fold.
 
         Parameters
@@ -166,7 +187,17 @@ class VideoStratifiedKFold(BaseCrossValidator):
         return own_random_state(self.random_state)
 
 
-def cross_val_predict_proba(estimator, X, y, *, groups=None, cv=None, n_jobs=None, params=None, verbose=0):
+def cross_val_predict_proba(
+    estimator: BaseEstimator,
+    X: AVFeatures | ArrayLike,
+    y: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    cv: int | BaseCrossValidator | Iterable[tuple[ArrayLike, ArrayLike]] | None = None,
+    n_jobs: int | None = None,
+    params: dict[str, Any] | None = None,
+    verbose: int = 0,
+) -> NDArray[np.floating[Any]]:
     """Predict each video's probabilities by a clone that was not trained on it.
 
     scikit-learn's ``cross_val_predict(method="predict_proba")`` is not for segment labels: it encodes each

@@ -1,6 +1,9 @@
 """Audio and visual features of videos as one container that scikit-learn can split and slice."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
@@ -9,6 +12,14 @@ from ave_sklearn._features.files import check_from_files, write_npy
 from ave_sklearn._features.hdf5 import open_hdf5
 from ave_sklearn._features.npy import open_npy
 from ave_sklearn._features.rows import JoinedRows, StoredRows, row_positions, whole_index
+
+if TYPE_CHECKING:
+    from types import EllipsisType
+    from typing import Any, Literal, Self
+
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from ave_sklearn._typing import PathLike, Rows
 
 
 class AVFeatures:
@@ -58,7 +69,7 @@ class AVFeatures:
 
     ndim = 2
 
-    def __init__(self, audio, visual):
+    def __init__(self, audio: ArrayLike, visual: ArrayLike) -> None:
         audio, visual = as_feature_array("audio", audio), as_feature_array("visual", visual)
         check_pair(audio, visual)
         index = whole_index(len(audio))
@@ -67,7 +78,7 @@ class AVFeatures:
         self.check_files()
 
     @classmethod
-    def from_array(cls, X, n_audio_features):
+    def from_array(cls, X: ArrayLike, n_audio_features: int) -> Self:
         """Split a joined array into its audio and its visual columns, without copying it.
 
         Parameters
@@ -98,7 +109,9 @@ class AVFeatures:
         return cls(X[..., :n_audio_features], X[..., n_audio_features:])
 
     @classmethod
-    def from_hdf5(cls, audio, visual, *, audio_key=None, visual_key=None):
+    def from_hdf5(
+        cls, audio: PathLike, visual: PathLike, *, audio_key: str | None = None, visual_key: str | None = None
+    ) -> Self:
         """Take features from HDF5 files without reading them.
 
         A dataset that lies in its file in one piece, uncompressed, is memory-mapped. One that is chunked or
@@ -137,7 +150,7 @@ class AVFeatures:
         return cls(*check_from_files((audio, visual), arrays))
 
     @classmethod
-    def from_npy(cls, audio, visual):
+    def from_npy(cls, audio: PathLike, visual: PathLike) -> Self:
         """Memory-map features that lie in two .npy files.
 
         Parameters
@@ -164,7 +177,7 @@ class AVFeatures:
         return cls(*check_from_files((audio, visual), (open_npy(audio), open_npy(visual))))
 
     @property
-    def audio(self):
+    def audio(self) -> NDArray[Any]:
         """Audio features, ndarray of shape (n_videos, n_segments, n_audio_features).
 
         The array given, a view of it when the videos are a slice of all, else a copy. Features that are
@@ -173,7 +186,7 @@ class AVFeatures:
         return self._audio.array
 
     @property
-    def visual(self):
+    def visual(self) -> NDArray[Any]:
         """Visual features, ndarray of shape (n_videos, n_segments[, height, width], n_visual_features).
 
         The array given, a view of it when the videos are a slice of all, else a copy. Features that are
@@ -182,47 +195,47 @@ class AVFeatures:
         return self._visual.array
 
     @property
-    def n_videos(self):
+    def n_videos(self) -> int:
         """Number of videos."""
         return self._audio.shape[0]
 
     @property
-    def n_segments(self):
+    def n_segments(self) -> int:
         """Number of segments of each video."""
         return self._audio.shape[1]
 
     @property
-    def n_audio_features(self):
+    def n_audio_features(self) -> int:
         """Number of audio features of a segment."""
         return self._audio.shape[2]
 
     @property
-    def n_visual_features(self):
+    def n_visual_features(self) -> int:
         """Number of visual features of a segment, or of one region of it."""
         return self._visual.shape[-1]
 
     @property
-    def map_size(self):
+    def map_size(self) -> tuple[int, int] | None:
         """Height and width of the visual maps in regions, or None for pooled features."""
         return self._visual.shape[2:-1] or None
 
     @property
-    def n_regions(self):
+    def n_regions(self) -> int | None:
         """Number of regions of a visual map, height * width, or None for pooled features."""
         return None if self.map_size is None else math.prod(self.map_size)
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """Shape of ``np.asarray(X)``: (n_videos, n_segments * features of a segment)."""
         return self.n_videos, self.n_segments * self._n_columns
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype[Any]:
         """Type of ``np.asarray(X)``: the one that holds both audio and visual features."""
         return np.result_type(self._audio.base.dtype, self._visual.base.dtype)
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Bytes of the features of these videos, in memory or in files."""
         return self._audio.nbytes + self._visual.nbytes
 
@@ -230,10 +243,14 @@ class AVFeatures:
     def _n_columns(self):
         return self.n_audio_features + math.prod(self._visual.shape[2:])
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.n_videos
 
-    def __getitem__(self, key):
+    @overload
+    def __getitem__(self, key: Literal["audio", "visual"]) -> NDArray[Any]: ...
+    @overload
+    def __getitem__(self, key: Rows | tuple[Rows, EllipsisType]) -> Self: ...
+    def __getitem__(self, key: str | Rows | tuple[Rows, EllipsisType]) -> Self | NDArray[Any]:
         """Choose videos, lazily, or one of the two arrays.
 
         Parameters
@@ -276,7 +293,12 @@ class AVFeatures:
         view._visual = StoredRows("visual", self._visual.base, visual_index)
         return view
 
-    def take(self, rows=None, dtype=None, out=None):
+    def take(
+        self,
+        rows: Rows | None = None,
+        dtype: DTypeLike | None = None,
+        out: tuple[NDArray[Any], NDArray[Any]] | None = None,
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Read the features of some videos into contiguous arrays.
 
         Parameters
@@ -307,7 +329,7 @@ class AVFeatures:
         audio, visual = out
         return _fill(view._audio, audio), _fill(view._visual, visual)
 
-    def to_npy(self, audio, visual, *, dtype=None):
+    def to_npy(self, audio: PathLike, visual: PathLike, *, dtype: DTypeLike | None = None) -> Self:
         """Write the features into two .npy files, block by block.
 
         The files get their names when both are finished: a write that fails or is interrupted leaves what
@@ -350,7 +372,7 @@ class AVFeatures:
         write_npy((audio, visual), (self._audio, self._visual), dtype)
         return type(self).from_npy(audio, visual)
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         """Flatten: for each segment its audio features, then its visual ones.
 
         Parameters
@@ -370,7 +392,7 @@ class AVFeatures:
         self._visual.copy_to(joined[..., self.n_audio_features :])
         return joined.reshape(self.shape)
 
-    def check_files(self):
+    def check_files(self) -> None:
         """Check that the files of the features still hold all of them.
 
         Reading beyond the end of a truncated memory-mapped file kills the process: check before each pass.
@@ -383,7 +405,7 @@ class AVFeatures:
         self._audio.check_file()
         self._visual.check_file()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         parts = [f"n_videos={self.n_videos}", f"n_segments={self.n_segments}"]
         for stored in (self._audio, self._visual):
             parts.append(f"{stored.name}={stored.shape[2:]} {stored.base.dtype}")

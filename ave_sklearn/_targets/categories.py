@@ -1,10 +1,27 @@
 """Category of a video: its most frequent event class."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ave_sklearn._targets.encoding import ClassRule, encode_target
 from ave_sklearn._targets.labels import read_labels, read_target
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def video_category(y, *, background="background", classes=None, n_segments=None):
+    from numpy.typing import ArrayLike, NDArray
+
+    from ave_sklearn._typing import Label
+
+
+def video_category(
+    y: ArrayLike,
+    *,
+    background: Label | None = "background",
+    classes: ArrayLike | None = None,
+    n_segments: int | None = None,
+) -> NDArray[Any]:
     """Give each video one label: its most frequent event label, or background if it has no event.
 
     Equally frequent labels: the one that sorts first, whatever the form of ``y``.

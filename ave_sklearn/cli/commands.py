@@ -1,14 +1,21 @@
 """The command line ``ave-sklearn``: features from videos, a model from annotations, events from a model."""
 
+from __future__ import annotations
+
 import argparse
 import ast
 import os
 import signal
 import sys
 import warnings
+from typing import TYPE_CHECKING
 
 from ave_sklearn._systems import SYSTEMS
 from ave_sklearn._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
 
 INTERRUPTED = 130
 DESCRIPTION = "Find out which seconds of a video hold an event that is both seen and heard, and which event it is."
@@ -17,7 +24,7 @@ ANNOTATIONS_HELP = "event list: columns filename, onset, offset (seconds), event
 MODEL_HELP = "model file of 'ave-sklearn fit'; loading it runs code that it may hold, so trust where it comes from"
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Parameters
@@ -49,7 +56,7 @@ def main(argv=None):
     return 0
 
 
-def run():
+def run() -> NoReturn:
     """Run the command line as a program of its own.
 
     A request to terminate is taken as Ctrl-C, so that temporary files are removed. The process then ends at once:

@@ -1,6 +1,9 @@
 """The AVE dataset, from the files of features and annotations that its authors released."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import pandas as pd
@@ -23,19 +26,59 @@ from ave_sklearn.datasets._ave_files import (
 from ave_sklearn.datasets._ave_labels import check_background_labels, check_label_files, class_names, segment_labels
 from ave_sklearn.datasets._text import read_text
 
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from numpy.typing import NDArray
+
+    from ave_sklearn._typing import PathLike
+
 __all__ = ["load_ave"]
 
 
+@overload
 def load_ave(
-    data_home,
+    data_home: PathLike,
     *,
-    split="train",
-    visual="map",
-    return_X_y=False,
-    as_frame=False,
-    background_videos=False,
-    drop_leaks=False,
-):
+    split: Literal["train", "validation", "val", "test", "all"] = "train",
+    visual: Literal["map", "mean"] = "map",
+    return_X_y: Literal[False] = False,
+    as_frame: bool = False,
+    background_videos: bool = False,
+    drop_leaks: bool = False,
+) -> Bunch: ...
+@overload
+def load_ave(
+    data_home: PathLike,
+    *,
+    split: Literal["train", "validation", "val", "test", "all"] = "train",
+    visual: Literal["map", "mean"] = "map",
+    return_X_y: Literal[True],
+    as_frame: Literal[False] = False,
+    background_videos: bool = False,
+    drop_leaks: bool = False,
+) -> tuple[AVFeatures, NDArray[np.str_]]: ...
+@overload
+def load_ave(
+    data_home: PathLike,
+    *,
+    split: Literal["train", "validation", "val", "test", "all"] = "train",
+    visual: Literal["map", "mean"] = "map",
+    return_X_y: Literal[True],
+    as_frame: Literal[True],
+    background_videos: bool = False,
+    drop_leaks: bool = False,
+) -> tuple[AVFeatures, pd.DataFrame]: ...
+def load_ave(
+    data_home: PathLike,
+    *,
+    split: Literal["train", "validation", "val", "test", "all"] = "train",
+    visual: Literal["map", "mean"] = "map",
+    return_X_y: bool = False,
+    as_frame: bool = False,
+    background_videos: bool = False,
+    drop_leaks: bool = False,
+) -> Bunch | tuple[AVFeatures, NDArray[np.str_] | pd.DataFrame]:
     """Load AVE, the Audio-Visual Event dataset [1]_, from the files that its authors released.
 
     4143 videos of 10 seconds, each annotated with one of 28 events and the span of whole seconds in which it

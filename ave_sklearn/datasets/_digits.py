@@ -1,5 +1,9 @@
 """AV-Digits: audio-visual events made of real speech and real handwriting."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, overload
+
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
@@ -14,10 +18,42 @@ from ave_sklearn.datasets._digits_recipe import (
 )
 from ave_sklearn.datasets._text import read_text
 
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from numpy.typing import NDArray
+
+    from ave_sklearn._typing import RandomStateLike
+
 __all__ = ["load_av_digits"]
 
 
-def load_av_digits(*, subset="train", test_speaker=1, val_speaker=5, random_state=0, return_X_y=False):
+@overload
+def load_av_digits(
+    *,
+    subset: Literal["train", "validation", "test", "all"] = "train",
+    test_speaker: int | str = 1,
+    val_speaker: int | str = 5,
+    random_state: RandomStateLike = 0,
+    return_X_y: Literal[False] = False,
+) -> Bunch: ...
+@overload
+def load_av_digits(
+    *,
+    subset: Literal["train", "validation", "test", "all"] = "train",
+    test_speaker: int | str = 1,
+    val_speaker: int | str = 5,
+    random_state: RandomStateLike = 0,
+    return_X_y: Literal[True],
+) -> tuple[AVFeatures, NDArray[np.str_]]: ...
+def load_av_digits(
+    *,
+    subset: Literal["train", "validation", "test", "all"] = "train",
+    test_speaker: int | str = 1,
+    val_speaker: int | str = 5,
+    random_state: RandomStateLike = 0,
+    return_X_y: bool = False,
+) -> Bunch | tuple[AVFeatures, NDArray[np.str_]]:
     """Load AV-Digits, an event localization benchmark of real speech and handwriting.
 
     Each video is about one digit. A second is labelled with that digit if it is both heard (a real

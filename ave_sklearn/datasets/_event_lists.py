@@ -1,7 +1,10 @@
 """Event lists: read from files, turned into segment labels and back."""
 
+from __future__ import annotations
+
 import numbers
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,12 +15,19 @@ from ave_sklearn._targets.labels import as_array, is_background, read_labels
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.datasets._event_rows import check_frame, read_table
 
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from ave_sklearn._typing import Label, PathLike
+
 __all__ = ["read_events", "to_events", "to_segments"]
 
 TOLERANCE = 1e-9  # of a segment: what the rounding of seconds may add to an overlap or take from it
 
 
-def read_events(file):
+def read_events(file: PathLike) -> pd.DataFrame:
     r"""Read an event list: a row an event, with the columns that sed_eval and the DCASE challenges use.
 
     The first line names the columns ``filename`` (or ``video``), ``onset``, ``offset`` (seconds),
@@ -66,15 +76,15 @@ def read_events(file):
 
 
 def to_segments(
-    events,
-    videos,
+    events: pd.DataFrame,
+    videos: ArrayLike,
     *,
-    n_segments,
-    segment_duration=1.0,
-    background="background",
-    min_overlap=0.5,
-    unknown="raise",
-):
+    n_segments: int,
+    segment_duration: float = 1.0,
+    background: Label = "background",
+    min_overlap: float = 0.5,
+    unknown: Literal["raise", "ignore"] = "raise",
+) -> NDArray[Any]:
     r"""Label the segments of videos by the events that they hold.
 
     Segment :math:`t` of a video lasts from :math:`t d` to :math:`(t + 1) d` seconds, where :math:`d` is
@@ -143,7 +153,14 @@ def to_segments(
     return labels[y]
 
 
-def to_events(y, videos=None, *, background="background", segment_duration=1.0, scores=None):
+def to_events(
+    y: ArrayLike,
+    videos: ArrayLike | None = None,
+    *,
+    background: Label | None = "background",
+    segment_duration: float = 1.0,
+    scores: ArrayLike | None = None,
+) -> pd.DataFrame:
     """List the events of segment labels: each maximal run of one label that is not background.
 
     Parameters

@@ -4,14 +4,24 @@
 seen in each segment, whether it gives a sign of itself, and where. Labels and features are made of the scene.
 """
 
+from __future__ import annotations
+
 import math
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._random import own_generator
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from numpy.typing import NDArray
+
+    from ave_sklearn._typing import RandomStateLike
 
 __all__ = ["make_av_events"]
 
@@ -20,21 +30,53 @@ N_EXTRAS = 3  # objects that belong to no class: enough for a full cast even wit
 P_MOVE = 0.3  # the objects change their regions, each second
 
 
+@overload
 def make_av_events(
-    n_videos=200,
-    n_segments=10,
+    n_videos: int = 200,
+    n_segments: int = 10,
     *,
-    n_classes=5,
-    n_audio_features=16,
-    n_visual_features=16,
-    map_size=None,
-    class_sep=3.0,
-    whole_fraction=0.3,
-    unpaired_fraction=0.8,
-    missing_fraction=0.3,
-    return_scene=False,
-    random_state=None,
-):
+    n_classes: int = 5,
+    n_audio_features: int = 16,
+    n_visual_features: int = 16,
+    map_size: tuple[int, int] | None = None,
+    class_sep: float = 3.0,
+    whole_fraction: float = 0.3,
+    unpaired_fraction: float = 0.8,
+    missing_fraction: float = 0.3,
+    return_scene: Literal[False] = False,
+    random_state: RandomStateLike = None,
+) -> tuple[AVFeatures, NDArray[np.str_]]: ...
+@overload
+def make_av_events(
+    n_videos: int = 200,
+    n_segments: int = 10,
+    *,
+    n_classes: int = 5,
+    n_audio_features: int = 16,
+    n_visual_features: int = 16,
+    map_size: tuple[int, int] | None = None,
+    class_sep: float = 3.0,
+    whole_fraction: float = 0.3,
+    unpaired_fraction: float = 0.8,
+    missing_fraction: float = 0.3,
+    return_scene: Literal[True],
+    random_state: RandomStateLike = None,
+) -> tuple[AVFeatures, NDArray[np.str_], Bunch]: ...
+def make_av_events(
+    n_videos: int = 200,
+    n_segments: int = 10,
+    *,
+    n_classes: int = 5,
+    n_audio_features: int = 16,
+    n_visual_features: int = 16,
+    map_size: tuple[int, int] | None = None,
+    class_sep: float = 3.0,
+    whole_fraction: float = 0.3,
+    unpaired_fraction: float = 0.8,
+    missing_fraction: float = 0.3,
+    return_scene: bool = False,
+    random_state: RandomStateLike = None,
+) -> tuple[AVFeatures, NDArray[np.str_]] | tuple[AVFeatures, NDArray[np.str_], Bunch]:
     r"""Generate videos with audio-visual events to localize.
 
     Each video is about one object, whose class is one of the events. A segment is labelled with that class

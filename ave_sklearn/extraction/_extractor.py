@@ -1,8 +1,11 @@
 """The transformer from video files to features."""
 
+from __future__ import annotations
+
 import os
 from itertools import chain
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import joblib
 import numpy as np
@@ -19,6 +22,12 @@ from ave_sklearn.extraction._media import ExtractionError, file_stamp, import_av
 from ave_sklearn.extraction._recipe import Network, Recipe, cache_key, extract
 from ave_sklearn.extraction._report import check_clips, probe_all, refuse, tell
 from ave_sklearn.extraction._weights import find_weights, load_pca_params, warn_random
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Literal, Self
+
+    from ave_sklearn._typing import PathLike
 
 __all__ = ["VideoFeatureExtractor"]
 
@@ -132,23 +141,23 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
     def __init__(
         self,
         *,
-        visual="vgg19",
-        audio="vggish",
-        n_segments=10,
-        frames_per_segment=16,
-        image_size=224,
-        preprocessing="imagenet",
-        pca_params=None,
-        weights="pretrained",
-        weights_dir=None,
-        batch_size=8,
-        precision="float32",
-        device="auto",
-        n_jobs=None,
-        memory=None,
-        on_error="raise",
-        verbose=0,
-    ):
+        visual: Literal["vgg19"] | Callable[[torch.Tensor], torch.Tensor] = "vgg19",
+        audio: Literal["vggish"] | Callable[[torch.Tensor], torch.Tensor] = "vggish",
+        n_segments: int = 10,
+        frames_per_segment: int = 16,
+        image_size: int = 224,
+        preprocessing: Literal["imagenet", "caffe"] | Callable[[torch.Tensor], torch.Tensor] = "imagenet",
+        pca_params: PathLike | None = None,
+        weights: Literal["pretrained", "random"] = "pretrained",
+        weights_dir: PathLike | None = None,
+        batch_size: int = 8,
+        precision: Literal["float32", "bfloat16"] = "float32",
+        device: str | torch.device = "auto",
+        n_jobs: int | None = None,
+        memory: PathLike | joblib.Memory | None = None,
+        on_error: Literal["raise", "skip"] = "raise",
+        verbose: int = 0,
+    ) -> None:
         self.visual = visual
         self.audio = audio
         self.n_segments = n_segments
@@ -178,7 +187,7 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
     def __sklearn_is_fitted__(self):
         return True
 
-    def fit(self, X, y=None):
+    def fit(self, X: Iterable[PathLike | tuple[PathLike, float]], y: object = None) -> Self:
         """Check the parameters; there is nothing to learn.
 
         Parameters
@@ -196,7 +205,7 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         check_clips(X)
         return self
 
-    def transform(self, X):
+    def transform(self, X: Iterable[PathLike | tuple[PathLike, float]]) -> AVFeatures:
         """Extract the features of videos into memory.
 
         Parameters
@@ -223,7 +232,9 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         audio, visual = (list(rows) for rows in zip(*self._extracted(check_clips(X)), strict=True))
         return AVFeatures(np.stack(audio), np.stack(visual))
 
-    def transform_to(self, X, audio, visual):
+    def transform_to(
+        self, X: Iterable[PathLike | tuple[PathLike, float]], audio: PathLike, visual: PathLike
+    ) -> AVFeatures:
         """Extract the features of videos into two ``.npy`` files, a video at a time.
 
         Parameters

@@ -1,6 +1,13 @@
 """The log-mel front end of VGGish, in NumPy, and the resampling before it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 SAMPLE_RATE = 16000  # Hz
 WINDOW, HOP, N_FFT = 400, 160, 512  # samples
@@ -14,7 +21,7 @@ def mel(frequency):
     return 1127.0 * np.log1p(np.asarray(frequency) / 700.0)
 
 
-def mel_filterbank():
+def mel_filterbank() -> NDArray[np.float64]:
     """Return the triangles that turn a magnitude spectrum into mel bands.
 
     Triangles are linear in mel, not in Hz, and each rises to 1: none is divided by its width. The bin at 0 Hz is in
@@ -37,7 +44,7 @@ def mel_filterbank():
     return weights
 
 
-def log_mel_spectrogram(waveform):
+def log_mel_spectrogram(waveform: ArrayLike) -> NDArray[np.float64]:
     """Return ln(mel bands of the magnitude spectrum + 0.01) of each 10 ms.
 
     Parameters

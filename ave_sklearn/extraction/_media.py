@@ -20,11 +20,11 @@ class ExtractionError(ValueError):
         The file.
     """
 
-    def __init__(self, reason, path=None):
+    def __init__(self, reason: str, path: str | None = None) -> None:
         super().__init__(reason, path)
         self.reason, self.path = reason, path
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.reason if self.path is None else f"{self.path}: {self.reason}"
 
 

@@ -1,9 +1,12 @@
 """Report on videos: those that can be used, those that cannot, and what is said about both."""
 
+from __future__ import annotations
+
 import math
 import os
 from collections import Counter
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,6 +14,11 @@ from ave_sklearn._checks import check_positive_integer
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.extraction._log_mel import SAMPLE_RATE
 from ave_sklearn.extraction._media import END_TOLERANCE, ExtractionError, check_length, probe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ave_sklearn._typing import PathLike
 
 MOST_LINES = 10  # of a warning
 HEADER_TOLERANCE = 0.05  # seconds that a file may end before its header says so
@@ -57,7 +65,7 @@ def _as_clip(video):
     return os.fspath(path), float(start)
 
 
-def cut_clips(videos, n_segments=10):
+def cut_clips(videos: Iterable[PathLike], n_segments: int = 10) -> list[tuple[str, float]]:
     """Cut videos into clips of equal length, one after the other, for `VideoFeatureExtractor.transform`.
 
     The last clip of a video that is no whole number of clips long overlaps the one before it. Of the last second of a

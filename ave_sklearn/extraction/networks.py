@@ -1,8 +1,17 @@
 """The two networks of AVE's features, with the weight names of their public torch versions."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["VGG19", "VGGish", "pca_quantize"]
 
@@ -32,11 +41,11 @@ class VGG19(nn.Module):
     K. Simonyan and A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR 2015.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.features = _convolutions(3, VGG19_BLOCKS)
 
-    def forward(self, pictures):
+    def forward(self, pictures: Tensor) -> Tensor:
         """Return the maps of pool5.
 
         Parameters
@@ -63,14 +72,14 @@ class VGGish(nn.Module):
     S. Hershey et al., "CNN Architectures for Large-Scale Audio Classification", ICASSP 2017.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.features = _convolutions(1, VGGISH_BLOCKS)
         widths = (512 * 6 * 4, 4096, 4096, 128)
         layers = [[nn.Linear(a, b), nn.ReLU(inplace=True)] for a, b in zip(widths, widths[1:], strict=False)]
         self.embeddings = nn.Sequential(*(layer for pair in layers for layer in pair))
 
-    def forward(self, examples):
+    def forward(self, examples: Tensor) -> Tensor:
         """Return the embeddings.
 
         Parameters
@@ -87,7 +96,9 @@ class VGGish(nn.Module):
         return self.embeddings(maps.permute(0, 2, 3, 1).flatten(1))  # channels last, as the first weights had it
 
 
-def pca_quantize(embeddings, eigen_vectors, means):
+def pca_quantize(
+    embeddings: ArrayLike, eigen_vectors: NDArray[np.floating[Any]], means: ArrayLike
+) -> NDArray[np.float32]:
     r"""Apply AudioSet's last step to VGGish embeddings: PCA with whitening, and 8 bits.
 
     :math:`\mathrm{round}\bigl(\tfrac{255}{4} (\mathrm{clip}(E (x - m), -2, 2) + 2)\bigr)`

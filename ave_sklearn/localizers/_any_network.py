@@ -1,11 +1,22 @@
 """Estimators of any network: those of the paper's comparison, by name, and the user's own."""
 
+from __future__ import annotations
+
 from numbers import Real
+from typing import TYPE_CHECKING
 
 from ave_sklearn._sklearn import Interval, StrOptions
 from ave_sklearn.localizers._base import BaseLocalizer, WeakLocalizer
 from ave_sklearn.localizers._networks import pair_loss_weight
 from ave_sklearn.localizers._supervision import FullSupervision
+
+if TYPE_CHECKING:
+    from typing import Any, Literal
+
+    import torch
+    from numpy.typing import ArrayLike
+
+    from ave_sklearn._typing import Label, RandomStateLike
 
 NETWORK_CONSTRAINTS: dict = {
     "network": "no_validation",  # checked in fit, with an error that lists the names
@@ -90,27 +101,27 @@ class EventLocalizer(BaseLocalizer):
     def __init__(
         self,
         *,
-        network="psp",
-        network_params=None,
-        lam="auto",
-        standardize=True,
-        feature_dropout=0.4,
-        max_epochs=40,
-        batch_size=32,
-        lr=0.002,
-        lr_schedule="one_cycle",
-        weight_decay=0.01,
-        label_smoothing=0.05,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_audio_features=None,
-        background="background",
-        classes=None,
-        precision="float32",
-        device="auto",
-        random_state=None,
-        verbose=0,
-    ):
+        network: str | type[torch.nn.Module] = "psp",
+        network_params: dict[str, Any] | None = None,
+        lam: float | Literal["auto"] = "auto",
+        standardize: bool = True,
+        feature_dropout: float = 0.4,
+        max_epochs: int = 40,
+        batch_size: int = 32,
+        lr: float = 0.002,
+        lr_schedule: Literal["one_cycle", "constant", "released"] = "one_cycle",
+        weight_decay: float = 0.01,
+        label_smoothing: float = 0.05,
+        early_stopping: bool | int = False,
+        validation_fraction: float = 0.1,
+        n_audio_features: int | None = None,
+        background: Label | None = "background",
+        classes: ArrayLike | None = None,
+        precision: Literal["auto", "bfloat16", "float32", "float64"] = "float32",
+        device: str | torch.device = "auto",
+        random_state: RandomStateLike = None,
+        verbose: int = 0,
+    ) -> None:
         self._store(locals())
 
     def _choose_network(self):
@@ -176,27 +187,27 @@ class WeakEventLocalizer(WeakLocalizer):
     def __init__(
         self,
         *,
-        network="psp",
-        network_params=None,
-        target="proportion",
-        standardize=True,
-        feature_dropout=0.2,
-        max_epochs=40,
-        batch_size=32,
-        lr=0.002,
-        lr_schedule="one_cycle",
-        weight_decay=0.01,
-        label_smoothing=0.05,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_audio_features=None,
-        background="background",
-        classes=None,
-        precision="float32",
-        device="auto",
-        random_state=None,
-        verbose=0,
-    ):
+        network: str | type[torch.nn.Module] = "psp",
+        network_params: dict[str, Any] | None = None,
+        target: Literal["proportion", "category"] = "proportion",
+        standardize: bool = True,
+        feature_dropout: float = 0.2,
+        max_epochs: int = 40,
+        batch_size: int = 32,
+        lr: float = 0.002,
+        lr_schedule: Literal["one_cycle", "constant", "released"] = "one_cycle",
+        weight_decay: float = 0.01,
+        label_smoothing: float = 0.05,
+        early_stopping: bool | int = False,
+        validation_fraction: float = 0.1,
+        n_audio_features: int | None = None,
+        background: Label | None = "background",
+        classes: ArrayLike | None = None,
+        precision: Literal["auto", "bfloat16", "float32", "float64"] = "float32",
+        device: str | torch.device = "auto",
+        random_state: RandomStateLike = None,
+        verbose: int = 0,
+    ) -> None:
         self._store(locals())
 
     def _choose_network(self):

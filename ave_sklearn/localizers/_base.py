@@ -1,7 +1,10 @@
 """Base class of the localizers: fit, predict, score, persistence."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,6 +28,15 @@ from ave_sklearn.localizers._inputs import (
 )
 from ave_sklearn.localizers._networks import check_network, warn_of_pruning
 from ave_sklearn.localizers._supervision import WeakSupervision, code_accuracy, validation_score
+
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+    from skorch import NeuralNet
+
+    from ave_sklearn._typing import Features
 
 FORMAT_VERSION = 4
 
@@ -82,12 +94,20 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         return tags
 
     @property
-    def net_(self):
+    def net_(self) -> NeuralNet:
         """The trained skorch.NeuralNet."""
         return self._model_.net
 
     # ------------------------------------------------------------------ fit
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
+    def fit(
+        self,
+        X: Features,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Features | None = None,
+        y_val: ArrayLike | None = None,
+    ) -> Self:
         """Train the network; an earlier fit stays as it is until the training has succeeded.
 
         Parameters
@@ -224,7 +244,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         check_same_layout(self, X, self._model_.spec)
         return X
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Features) -> NDArray[np.floating[Any]]:
         """Return the probability of each class at each segment.
 
         Parameters
@@ -240,7 +260,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         proba = self._model_.probabilities(X, self.batch_size)
         return proba[:, 0] if self._one_label_ else proba
 
-    def predict(self, X):
+    def predict(self, X: Features) -> NDArray[Any]:
         """Return the most probable label of each segment.
 
         Parameters
@@ -256,7 +276,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         codes, _ = self._model_.codes(X, self.batch_size)
         return self.classes_[codes[:, 0] if self._one_label_ else codes]
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Features, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the segment accuracy, the paper's metric.
 
         Parameters
@@ -279,7 +299,9 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         weight = None if sample_weight is None else check_weights(sample_weight, X)
         return code_accuracy(np.searchsorted(reference.classes, self.classes_)[codes], reference, weight)
 
-    def predict_events(self, X, *, segment_duration=1.0, videos=None):
+    def predict_events(
+        self, X: Features, *, segment_duration: float = 1.0, videos: ArrayLike | None = None
+    ) -> pd.DataFrame:
         """Return the predicted events: runs of segments with the same label other than background.
 
         Parameters
@@ -307,13 +329,13 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         )
 
     # ------------------------------------------------ what the network shows
-    def embed(self, X):
+    def embed(self, X: Features) -> NDArray[np.floating[Any]]:
         """Return the fused features of each segment, ndarray of shape (n, T, d) (Eq. 4)."""
         X = self._validate(X)
         (fused,) = self._model_.outputs(X, self.batch_size, "fused")
         return fused
 
-    def attention(self, X):
+    def attention(self, X: Features) -> NDArray[np.floating[Any]]:
         """Return where the network looks: ndarray of shape (n, T, H, W), each map summing to 1.
 
         Raises
@@ -332,7 +354,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         (attention,) = self._model_.outputs(X, self.batch_size, "attention")
         return attention
 
-    def propagation(self, X):
+    def propagation(self, X: Features) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
         """Return the connections that PSP keeps (Eq. 2).
 
         Parameters
@@ -396,7 +418,7 @@ class WeakLocalizer(BaseLocalizer):
     def _make_supervision(self):
         return WeakSupervision(self.target)
 
-    def predict_video_proba(self, X):
+    def predict_video_proba(self, X: Features) -> NDArray[np.floating[Any]]:
         """Return the probability of each class for the whole video, the prediction o of Eq. 5.
 
         Parameters

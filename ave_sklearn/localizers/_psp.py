@@ -6,7 +6,10 @@ J. Zhou, L. Zheng, Y. Zhong, S. Hao and M. Wang, "Positive sample propagation al
 CVPR 2021.
 """
 
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +17,15 @@ from ave_sklearn._sklearn import Interval, Options, StrOptions
 from ave_sklearn.localizers._base import BaseLocalizer, WeakLocalizer
 from ave_sklearn.localizers._released import FULL_NAMES, RELEASED_PARAMS, WEAK_NAMES, read_released
 from ave_sklearn.localizers._supervision import FullSupervision
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Literal, Self
+
+    import torch
+    from numpy.typing import ArrayLike
+
+    from ave_sklearn._typing import Label, PathLike, RandomStateLike, Variant
 
 NETWORK_CONSTRAINTS: dict = {
     "tau": [None, Interval(Real, 0, 1, closed="both"), Options(Real, {-np.inf})],
@@ -164,30 +176,30 @@ class PSPLocalizer(BaseLocalizer):
     def __init__(
         self,
         *,
-        tau=0.095,
-        lam=10.0,
-        variant="paper",
-        self_attention=False,
-        hidden_size=128,
-        dropout=0.0,
-        standardize=True,
-        feature_dropout=0.4,
-        max_epochs=40,
-        batch_size=32,
-        lr=0.002,
-        lr_schedule="one_cycle",
-        weight_decay=0.01,
-        label_smoothing=0.05,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_audio_features=None,
-        background="background",
-        classes=None,
-        precision="float32",
-        device="auto",
-        random_state=None,
-        verbose=0,
-    ):
+        tau: float | None = 0.095,
+        lam: float = 10.0,
+        variant: Variant = "paper",
+        self_attention: bool = False,
+        hidden_size: int = 128,
+        dropout: float = 0.0,
+        standardize: bool = True,
+        feature_dropout: float = 0.4,
+        max_epochs: int = 40,
+        batch_size: int = 32,
+        lr: float = 0.002,
+        lr_schedule: Literal["one_cycle", "constant", "released"] = "one_cycle",
+        weight_decay: float = 0.01,
+        label_smoothing: float = 0.05,
+        early_stopping: bool | int = False,
+        validation_fraction: float = 0.1,
+        n_audio_features: int | None = None,
+        background: Label | None = "background",
+        classes: ArrayLike | None = None,
+        precision: Literal["auto", "bfloat16", "float32", "float64"] = "float32",
+        device: str | torch.device = "auto",
+        random_state: RandomStateLike = None,
+        verbose: int = 0,
+    ) -> None:
         self._store(locals())
 
     def _choose_network(self):
@@ -197,7 +209,15 @@ class PSPLocalizer(BaseLocalizer):
         return FullSupervision(self.lam)
 
     @classmethod
-    def from_released(cls, checkpoint, *, classes, background, tau=0.099, device="auto"):
+    def from_released(
+        cls,
+        checkpoint: PathLike | Mapping[str, torch.Tensor],
+        *,
+        classes: ArrayLike,
+        background: Label,
+        tau: float | None = 0.099,
+        device: str | torch.device = "auto",
+    ) -> Self:
         """Return an estimator fitted with the authors' weights (their file ``PSP_fully.pt``).
 
         Parameters
@@ -348,31 +368,31 @@ class WeakPSPLocalizer(WeakLocalizer):
     def __init__(
         self,
         *,
-        tau=0.095,
-        weighting=True,
-        target="proportion",
-        variant="paper",
-        self_attention=False,
-        hidden_size=128,
-        dropout=0.2,
-        standardize=True,
-        feature_dropout=0.2,
-        max_epochs=40,
-        batch_size=32,
-        lr=0.002,
-        lr_schedule="one_cycle",
-        weight_decay=0.01,
-        label_smoothing=0.05,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_audio_features=None,
-        background="background",
-        classes=None,
-        precision="float32",
-        device="auto",
-        random_state=None,
-        verbose=0,
-    ):
+        tau: float | None = 0.095,
+        weighting: bool = True,
+        target: Literal["proportion", "category"] = "proportion",
+        variant: Variant = "paper",
+        self_attention: bool = False,
+        hidden_size: int = 128,
+        dropout: float = 0.2,
+        standardize: bool = True,
+        feature_dropout: float = 0.2,
+        max_epochs: int = 40,
+        batch_size: int = 32,
+        lr: float = 0.002,
+        lr_schedule: Literal["one_cycle", "constant", "released"] = "one_cycle",
+        weight_decay: float = 0.01,
+        label_smoothing: float = 0.05,
+        early_stopping: bool | int = False,
+        validation_fraction: float = 0.1,
+        n_audio_features: int | None = None,
+        background: Label | None = "background",
+        classes: ArrayLike | None = None,
+        precision: Literal["auto", "bfloat16", "float32", "float64"] = "float32",
+        device: str | torch.device = "auto",
+        random_state: RandomStateLike = None,
+        verbose: int = 0,
+    ) -> None:
         self._store(locals())
 
     def _choose_network(self):
@@ -380,7 +400,15 @@ class WeakPSPLocalizer(WeakLocalizer):
         return "psp", {**params, "weighting": bool(self.weighting)}
 
     @classmethod
-    def from_released(cls, checkpoint, *, classes, background, tau=0.095, device="auto"):
+    def from_released(
+        cls,
+        checkpoint: PathLike | Mapping[str, torch.Tensor],
+        *,
+        classes: ArrayLike,
+        background: Label,
+        tau: float | None = 0.095,
+        device: str | torch.device = "auto",
+    ) -> Self:
         """Return an estimator fitted with the authors' weights (their file ``PSP_weakly.pt``).
 
         Parameters

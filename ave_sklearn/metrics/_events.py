@@ -1,6 +1,9 @@
 """Metrics over events: runs of one label, each of which counts once."""
 
+from __future__ import annotations
+
 import numbers
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,18 +15,25 @@ from ave_sklearn._targets.events import find_runs
 from ave_sklearn._targets.labels import is_background, read_label_pair, read_segment_labels
 from ave_sklearn.metrics._segments import name_rows
 
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from numpy.typing import ArrayLike
+
+    from ave_sklearn._typing import Label
+
 
 def event_f1_score(
-    y_true,
-    y_pred,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     *,
-    background="background",
-    collar=None,
-    iou=None,
-    average="micro",
-    segment_duration=1.0,
-    zero_division=0.0,
-):
+    background: Label | None = "background",
+    collar: float | None = None,
+    iou: float | None = None,
+    average: Literal["micro", "macro"] = "micro",
+    segment_duration: float = 1.0,
+    zero_division: float = 0.0,
+) -> float:
     r"""F1 of events: runs of one label, found again at about the right time.
 
     A true and a predicted event may be paired if they have the same video and label and
@@ -96,15 +106,15 @@ def event_f1_score(
 
 
 def event_report(
-    y_true,
-    y_pred,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
     *,
-    background="background",
-    collar=None,
-    iou=None,
-    segment_duration=1.0,
-    zero_division=0.0,
-):
+    background: Label | None = "background",
+    collar: float | None = None,
+    iou: float | None = None,
+    segment_duration: float = 1.0,
+    zero_division: float = 0.0,
+) -> pd.DataFrame:
     """Precision, recall and F1 of each label's events, as a DataFrame.
 
     Events are paired as `event_f1_score` describes. Precision is the number of pairs divided by that of

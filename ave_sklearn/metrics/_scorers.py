@@ -1,11 +1,22 @@
 """The metrics as scorers: objects that score a fitted estimator, for scikit-learn's ``scoring=``."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from sklearn.base import BaseEstimator
 from sklearn.metrics import make_scorer
 from sklearn.utils.metadata_routing import UNUSED
 
 from ave_sklearn.metrics._events import event_f1_score
 from ave_sklearn.metrics._segments import segment_accuracy_score, segment_log_loss
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from numpy.typing import ArrayLike
+
+    from ave_sklearn._typing import Features
 
 
 class EventF1Scorer(BaseEstimator):
@@ -35,17 +46,24 @@ class EventF1Scorer(BaseEstimator):
 
     __metadata_request__score = {"estimator": UNUSED}
 
-    def __init__(self, *, collar=None, iou=None, average="micro", segment_duration=1.0):
+    def __init__(
+        self,
+        *,
+        collar: float | None = None,
+        iou: float | None = None,
+        average: Literal["micro", "macro"] = "micro",
+        segment_duration: float = 1.0,
+    ) -> None:
         self.collar = collar
         self.iou = iou
         self.average = average
         self.segment_duration = segment_duration
 
-    def __call__(self, estimator, X, y):
+    def __call__(self, estimator: BaseEstimator, X: Features, y: ArrayLike) -> float:
         """Return the same as `score`."""
         return self.score(estimator, X, y)
 
-    def score(self, estimator, X, y):
+    def score(self, estimator: BaseEstimator, X: Features, y: ArrayLike) -> float:
         """Return the F1 of the events that the estimator predicts.
 
         Parameters
@@ -95,11 +113,15 @@ class SegmentLogLossScorer(BaseEstimator):
 
     __metadata_request__score = {"estimator": UNUSED}
 
-    def __call__(self, estimator, X, y, sample_weight=None):
+    def __call__(
+        self, estimator: BaseEstimator, X: Features, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Return the same as `score`."""
         return self.score(estimator, X, y, sample_weight=sample_weight)
 
-    def score(self, estimator, X, y, sample_weight=None):
+    def score(
+        self, estimator: BaseEstimator, X: Features, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Return minus the log loss of the estimator's probabilities.
 
         Parameters

@@ -1,13 +1,20 @@
 """Metrics over segments: each second of each video counts for itself."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_fscore_support
 
 from ave_sklearn._targets.labels import TOLERANCE, as_array, check_not_empty, label_kind, read_label_pair, read_labels
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
-def segment_accuracy_score(y_true, y_pred, *, sample_weight=None):
+
+def segment_accuracy_score(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
     r"""Share of segments whose label is right, the metric of the paper.
 
     .. math:: \frac{\sum_i w_i \frac{1}{T} \sum_t [\hat y_{it} = y_{it}]}{\sum_i w_i}
@@ -46,7 +53,9 @@ def segment_accuracy_score(y_true, y_pred, *, sample_weight=None):
     return float(np.average(correct.mean(axis=1), weights=weight))
 
 
-def segment_classification_report(y_true, y_pred, *, labels=None, sample_weight=None):
+def segment_classification_report(
+    y_true: ArrayLike, y_pred: ArrayLike, *, labels: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+) -> pd.DataFrame:
     r"""Precision, recall and F1 of each class over all segments, as a DataFrame.
 
     For a class with TP segments right, FP wrongly given and FN missed: precision TP / (TP + FP), recall
@@ -101,7 +110,9 @@ def segment_classification_report(y_true, y_pred, *, labels=None, sample_weight=
     return name_rows(pd.concat([report, summary]), labels, ["accuracy", "macro avg"])
 
 
-def segment_log_loss(y_true, y_proba, *, labels, sample_weight=None):
+def segment_log_loss(
+    y_true: ArrayLike, y_proba: ArrayLike, *, labels: ArrayLike, sample_weight: ArrayLike | None = None
+) -> float:
     r"""Mean over the segments of :math:`-\log p` of the true label.
 
     .. math:: -\frac{1}{\sum_i w_i} \sum_i w_i \frac{1}{T} \sum_t \log p_{it, y_{it}}

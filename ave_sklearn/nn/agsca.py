@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn.layers import linear
 
@@ -40,7 +40,9 @@ class AGSCA(nn.Module):
     .. [1] H. Xu et al., "Cross-modal relation-aware networks for audio-visual event localization", ACM MM 2020.
     """
 
-    def __init__(self, n_audio_features, n_visual_features, hidden_size=512, attention_size=256):
+    def __init__(
+        self, n_audio_features: int, n_visual_features: int, hidden_size: int = 512, attention_size: int = 256
+    ) -> None:
         super().__init__()
         biased = {"bias": True, "init": "torch"}
         self.audio = linear(n_audio_features, hidden_size, **biased)
@@ -51,12 +53,12 @@ class AGSCA(nn.Module):
         self.visual_key = linear(n_visual_features, attention_size, **biased)
         self.score = linear(attention_size, 1, **biased)
 
-    def channels(self, audio, regions):
+    def channels(self, audio: Tensor, regions: Tensor) -> Tensor:
         """Return the attention to each channel (n, T, n_visual_features), in (0, 1)."""
         shared = F.relu(self.audio(audio)) * F.relu(self.visual(regions)).mean(2)  # (n, T, hidden_size)
         return torch.sigmoid(self.expand(F.relu(self.squeeze(shared))))
 
-    def forward(self, audio, regions):
+    def forward(self, audio: Tensor, regions: Tensor) -> tuple[Tensor, Tensor]:
         """Attend to the channels and regions of each segment.
 
         Parameters

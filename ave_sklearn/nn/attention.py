@@ -1,11 +1,18 @@
 """Attention over the regions of a segment's picture, and over the segments of a video."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn.layers import Dropout, linear
 from ave_sklearn.nn.region_attention import region_attention
+
+if TYPE_CHECKING:
+    from ave_sklearn._typing import Init
 
 
 class AVGA(nn.Module):
@@ -40,8 +47,14 @@ class AVGA(nn.Module):
     """
 
     def __init__(
-        self, n_audio_features, n_visual_features, hidden_size=512, attention_size=49, n_regions=None, init="xavier"
-    ):
+        self,
+        n_audio_features: int,
+        n_visual_features: int,
+        hidden_size: int = 512,
+        attention_size: int = 49,
+        n_regions: int | None = None,
+        init: Init = "xavier",
+    ) -> None:
         super().__init__()
         self.transposed = n_regions is not None
         self.audio = linear(n_audio_features, hidden_size, bias=True, init=init)
@@ -50,7 +63,7 @@ class AVGA(nn.Module):
         self.audio_key = linear(hidden_size, n_regions if self.transposed else attention_size, init=init)
         self.score = linear(attention_size, 1, init=init)
 
-    def forward(self, audio, regions):
+    def forward(self, audio: Tensor, regions: Tensor) -> tuple[Tensor, Tensor]:
         """Attend to the regions of each segment.
 
         Parameters
@@ -70,7 +83,7 @@ class AVGA(nn.Module):
         return pooled.unflatten(0, audio.shape[:2]), attention.unflatten(0, audio.shape[:2])
 
 
-def attend(attention, audio, visual):
+def attend(attention: nn.Module | None, audio: Tensor, visual: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """Reduce visual maps to one vector a segment.
 
     Parameters
@@ -116,14 +129,16 @@ class MultiHeadAttention(nn.Module):
     .. [1] A. Vaswani et al., "Attention is all you need", NIPS 2017.
     """
 
-    def __init__(self, n_features, n_heads=1, dropout=0.0, project=True, init="xavier"):
+    def __init__(
+        self, n_features: int, n_heads: int = 1, dropout: float = 0.0, project: bool = True, init: Init = "xavier"
+    ) -> None:
         super().__init__()
         self.query, self.key, self.value = (linear(n_features, n_features, bias=True, init=init) for _ in range(3))
         self.output = linear(n_features, n_features, bias=True, init=init) if project else nn.Identity()
         self.n_heads = n_heads
         self.dropout = Dropout(dropout)
 
-    def forward(self, query, memory, mask=None):
+    def forward(self, query: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
         """Attend from each query to the memory.
 
         Parameters
@@ -163,12 +178,12 @@ class SelfAttention(nn.Module):
     .. [1] A. Vaswani et al., "Attention is all you need", NIPS 2017.
     """
 
-    def __init__(self, n_features):
+    def __init__(self, n_features: int) -> None:
         super().__init__()
         self.query, self.key, self.value = (linear(n_features, n_features) for _ in range(3))
         self.norm = nn.LayerNorm(n_features)
 
-    def forward(self, x, mask=None):
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the attended `x`, of the same shape (n, T, d); `mask` (n, T) hides invalid segments."""
         hidden = None if mask is None else mask[:, None, :]
         y = F.scaled_dot_product_attention(self.query(x), self.key(x), self.value(x), attn_mask=hidden)

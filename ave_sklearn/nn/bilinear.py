@@ -1,7 +1,7 @@
 """Bilinear fusion of two modalities in a factorised form."""
 
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_share, check_size
 from ave_sklearn.nn.layers import Dropout, linear
@@ -39,7 +39,7 @@ class BilinearFusion(nn.Module):
        answering", ICCV 2017.
     """
 
-    def __init__(self, size, n_factors=5, dropout=0.1):
+    def __init__(self, size: int, n_factors: int = 5, dropout: float = 0.1) -> None:
         super().__init__()
         check_size("n_factors", n_factors)
         check_share("dropout", dropout)
@@ -48,7 +48,7 @@ class BilinearFusion(nn.Module):
         self.dropout = Dropout(dropout)
         self.n_factors = n_factors
 
-    def forward(self, audio, visual):
+    def forward(self, audio: Tensor, visual: Tensor) -> Tensor:
         """Fuse the two modalities.
 
         Parameters

@@ -1,16 +1,25 @@
 """The two contrastive losses of CPSP, each with a gradient."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn.gated import event_counts, without_background
 from ave_sklearn.nn.layers import masked_mean
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 EPS = 1e-12
 
 
-def segment_contrastive_loss(fused, is_event, *, temperature=0.6, mask=None):
+def segment_contrastive_loss(
+    fused: Tensor, is_event: Tensor, *, temperature: float = 0.6, mask: Tensor | None = None
+) -> Tensor:
     r"""Event against background segments within a video: CPSP's "event-aware" loss [1]_.
 
     With the cosine :math:`s_{ij}` of two segments' fused features, :math:`p_{ij} = \exp(s_{ij} / \theta)`, event
@@ -50,7 +59,15 @@ def segment_contrastive_loss(fused, is_event, *, temperature=0.6, mask=None):
     return masked_mean(F.softplus(negative - positive), event) * background.any(1)
 
 
-def video_contrastive_loss(fused, category, has_event, *, margin=0.2, n_negatives=3, mask=None):
+def video_contrastive_loss(
+    fused: Tensor,
+    category: Tensor,
+    has_event: Tensor,
+    *,
+    margin: float = 0.2,
+    n_negatives: int = 3,
+    mask: Tensor | None = None,
+) -> Tensor:
     r"""Videos of one category closer than videos of others: CPSP's "category-aware" loss [1]_.
 
     A video's vector is the time mean of its normalised fused features. For each video,
@@ -109,12 +126,16 @@ class ContrastiveLoss(nn.Module):
         See these functions.
     """
 
-    def __init__(self, segment_weight, video_weight, temperature, margin, n_negatives):
+    def __init__(
+        self, segment_weight: float, video_weight: float, temperature: float, margin: float, n_negatives: int
+    ) -> None:
         super().__init__()
         self.segment_weight, self.video_weight = segment_weight, video_weight
         self.temperature, self.margin, self.n_negatives = temperature, margin, n_negatives
 
-    def forward(self, outputs, target, background, mask=None):
+    def forward(
+        self, outputs: Mapping[str, Tensor], target: Tensor, background: int, mask: Tensor | None = None
+    ) -> Tensor:
         """Return the loss of each video (n,) for segment codes (n, T) or video proportions (n, C)."""
         fused, of_videos = outputs["fused"], target.is_floating_point()
         if of_videos:

@@ -1,13 +1,21 @@
 """Class probabilities of each segment and of each video, read off what a network gives."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
+from torch import Tensor
 
 from ave_sklearn.nn.gated import with_background
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TIE = 1e-6  # relative lead of background where event and background are equally probable
 
 
-def gated_probabilities(event_logits, category_logits, n_classes, background):
+def gated_probabilities(event_logits: Tensor, category_logits: Tensor, n_classes: int, background: int) -> Tensor:
     r"""Class probabilities whose argmax is the gated systems' decoding.
 
     Background has :math:`1 - \sigma(e_t)` and class k :math:`\sigma(e_t)\,q_k / \max q` with
@@ -40,7 +48,7 @@ def gated_probabilities(event_logits, category_logits, n_classes, background):
     return proba / proba.sum(-1, keepdim=True)
 
 
-def class_probabilities(outputs, n_classes, background):
+def class_probabilities(outputs: Mapping[str, Tensor], n_classes: int, background: int | None) -> Tensor:
     """Return the probability of each class at each segment, of a network's outputs.
 
     Parameters
@@ -62,7 +70,7 @@ def class_probabilities(outputs, n_classes, background):
     return gated_probabilities(outputs["event_logits"], outputs["category_logits"], n_classes, background)
 
 
-def video_probabilities(video_logits, n_classes, background):
+def video_probabilities(video_logits: Tensor, n_classes: int, background: int | None) -> Tensor:
     """Return the probability of each class for a video, of a network's ``video_logits``.
 
     Parameters

@@ -1,6 +1,6 @@
 """Temporal encoders: of one modality, and of both behind an attention over regions."""
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ave_sklearn.nn.attention import AVGA, SelfAttention, attend
@@ -18,11 +18,11 @@ class BiLSTM(nn.Module):
         Length d_l of a segment's output, both directions together: even.
     """
 
-    def __init__(self, n_features, hidden_size):
+    def __init__(self, n_features: int, hidden_size: int) -> None:
         super().__init__()
         self.lstm = nn.LSTM(n_features, hidden_size // 2, batch_first=True, bidirectional=True)
 
-    def forward(self, x, mask=None):
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Encode `x` of shape (n, T, n_features) to (n, T, hidden_size).
 
         With `mask` (n, T), true on the first segments of each video and false on its padding, a video's codes
@@ -30,7 +30,9 @@ class BiLSTM(nn.Module):
         """
         return self.run(x, mask)[0]
 
-    def run(self, x, mask=None, state=None):
+    def run(
+        self, x: Tensor, mask: Tensor | None = None, state: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Return the codes of :meth:`forward`, and the state that each video ends in.
 
         States are (h, c), each of shape (2, n, hidden_size / 2), forwards then backwards; `state` is that to start
@@ -64,16 +66,16 @@ class Encoder(nn.Module):
 
     def __init__(
         self,
-        n_audio_features,
-        n_visual_features,
-        hidden_size,
+        n_audio_features: int,
+        n_visual_features: int,
+        hidden_size: int,
         *,
-        attention,
-        audio_input=None,
-        visual_input=None,
-        self_attention=False,
-        dropout=0.0,
-    ):
+        attention: nn.Module | None,
+        audio_input: nn.Module | None = None,
+        visual_input: nn.Module | None = None,
+        self_attention: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         self.audio_input = audio_input or nn.Identity()
         self.visual_input = visual_input or nn.Identity()
@@ -84,7 +86,9 @@ class Encoder(nn.Module):
         self.visual_lstm = BiLSTM(n_visual_features, hidden_size)
         self.dropout = Dropout(dropout)
 
-    def forward(self, audio, visual, mask=None):
+    def forward(
+        self, audio: Tensor, visual: Tensor, mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Return encoded audio and visual features (n, T, d_l), and the dict of :func:`attend`."""
         a = self.audio_input(audio)
         v, extras = attend(self.attention, a, visual)

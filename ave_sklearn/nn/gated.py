@@ -4,11 +4,18 @@ Such a network gives, for each segment, the logit e of an event, and for the who
 name one category a video at most.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn.layers import linear, masked_max, masked_mean
+
+if TYPE_CHECKING:
+    from ave_sklearn._typing import Init, Pooling
 
 
 class GatedHead(nn.Module):
@@ -32,14 +39,16 @@ class GatedHead(nn.Module):
         See :func:`ave_sklearn.nn.initialize`.
     """
 
-    def __init__(self, size, n_categories, *, pooling="mean", weak=False, init="xavier"):
+    def __init__(
+        self, size: int, n_categories: int, *, pooling: Pooling = "mean", weak: bool = False, init: Init = "xavier"
+    ) -> None:
         super().__init__()
         self.event = linear(size, 1, bias=True, init=init)
         self.category = linear(size, n_categories, bias=True, init=init)
         self.pool = {"mean": masked_mean, "max": masked_max}[pooling]
         self.weak = weak
 
-    def forward(self, fused, mask=None):
+    def forward(self, fused: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Return ``event_logits`` (n, T), ``category_logits`` (n, K) and, when weak, ``video_logits`` (n, K)."""
         event = self.event(fused).squeeze(-1)
         category = self.category(self.pool(fused, mask))
@@ -76,7 +85,15 @@ def event_counts(target, n_classes, background, mask=None):
     return without_background(F.one_hot(target, n_classes).sum(1), background)
 
 
-def gated_cross_entropy(event_logits, category_logits, target, background, *, label_smoothing=0.0, mask=None):
+def gated_cross_entropy(
+    event_logits: Tensor,
+    category_logits: Tensor,
+    target: Tensor,
+    background: int,
+    *,
+    label_smoothing: float = 0.0,
+    mask: Tensor | None = None,
+) -> Tensor:
     """Binary cross-entropy of event or not, mean over segments, plus cross-entropy of the video's category.
 
     Parameters

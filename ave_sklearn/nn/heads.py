@@ -1,11 +1,20 @@
 """Fusion of the two modalities and the classifiers on top of it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_choice, check_flag
 from ave_sklearn.nn.layers import Dropout, linear, masked_max, masked_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ave_sklearn._typing import Pooling, Supervision
 
 
 class Fusion(nn.Module):
@@ -27,7 +36,13 @@ class Fusion(nn.Module):
         Between projection and layer norm; the released fully supervised network has ReLU.
     """
 
-    def __init__(self, size, dropout=0.0, project=True, activation=None):
+    def __init__(
+        self,
+        size: int,
+        dropout: float = 0.0,
+        project: bool = True,
+        activation: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
         super().__init__()
         self.w3_v = linear(size, size) if project else nn.Identity()
         self.w3_a = linear(size, size) if project else nn.Identity()
@@ -35,7 +50,7 @@ class Fusion(nn.Module):
         self.dropout = Dropout(dropout if project else 0.0)
         self.norm = nn.LayerNorm(size, eps=1e-6)
 
-    def forward(self, v, a):
+    def forward(self, v: Tensor, a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the fused features (n, T, d_l), and both normalised summands."""
         v, a = (self.norm(self.dropout(self.activation(layer(x)))) for layer, x in ((self.w3_v, v), (self.w3_a, a)))
         return (v + a) / 2, v, a
@@ -60,14 +75,22 @@ class SegmentHead(nn.Module):
         Of the layers; PSP has none.
     """
 
-    def __init__(self, size, n_classes, hidden_size=64, dropout=0.0, activation=None, bias=False):
+    def __init__(
+        self,
+        size: int,
+        n_classes: int,
+        hidden_size: int | None = 64,
+        dropout: float = 0.0,
+        activation: Callable[[Tensor], Tensor] | None = None,
+        bias: bool = False,
+    ) -> None:
         super().__init__()
         self.hidden = None if hidden_size is None else linear(size, hidden_size, bias=bias)
         self.output = linear(hidden_size or size, n_classes, bias=bias)
         self.dropout = Dropout(dropout)
         self.activation = activation or F.relu
 
-    def forward(self, fused, mask=None):
+    def forward(self, fused: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Return ``{"logits": (n, T, C)}`` for `fused` of shape (n, T, d_l)."""
         x = self.dropout(fused)
         if self.hidden is not None:
@@ -97,7 +120,14 @@ class VideoHead(nn.Module):
         Over time.
     """
 
-    def __init__(self, scores, n_classes, weighting=True, activation=None, pooling="mean"):
+    def __init__(
+        self,
+        scores: SegmentHead,
+        n_classes: int,
+        weighting: bool = True,
+        activation: Callable[[Tensor], Tensor] | None = None,
+        pooling: Pooling = "mean",
+    ) -> None:
         super().__init__()
         check_flag("weighting", weighting)
         check_choice("pooling", pooling, ["mean", "max"])
@@ -106,7 +136,7 @@ class VideoHead(nn.Module):
         self.activation = activation or nn.Identity()
         self.pool = {"mean": masked_mean, "max": masked_max}[pooling]
 
-    def forward(self, fused, mask=None):
+    def forward(self, fused: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Return ``logits`` (n, T, C), the weighted segment scores, and ``video_logits`` (n, C), their pool."""
         scores = self.scores(fused)["logits"]
         if self.weighting is not None:
@@ -114,7 +144,16 @@ class VideoHead(nn.Module):
         return {"logits": scores, "video_logits": self.pool(scores, mask)}
 
 
-def flat_head(size, n_classes, supervision, *, hidden_size=64, dropout=0.0, weighting=False, pooling="mean"):
+def flat_head(
+    size: int,
+    n_classes: int,
+    supervision: Supervision,
+    *,
+    hidden_size: int | None = 64,
+    dropout: float = 0.0,
+    weighting: bool = False,
+    pooling: Pooling = "mean",
+) -> SegmentHead | VideoHead:
     """Return the classifier that the systems without a gate share: linear, ReLU, linear, with biases.
 
     Parameters

@@ -5,7 +5,7 @@ from torch import nn
 
 
 @torch.no_grad()
-def initialize(module, generator):
+def initialize(module: nn.Module, generator: torch.Generator) -> None:
     """Draw every weight of `module` anew from `generator`, in the order of ``module.modules()``.
 
     Linear weights by Xavier's uniform rule [1]_ (or as :func:`linear` was told), linear biases and

@@ -4,7 +4,7 @@ Dropout masks are drawn from generators that are handed to the layers, never fro
 """
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn.initialize import initialize_linear
 
@@ -30,30 +30,30 @@ class Dropout(nn.Module):
         Probability of zeroing an element in training mode; the others are scaled by 1 / (1 - p).
     """
 
-    def __init__(self, p):
+    def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
-        self.generator = None
+        self.generator: torch.Generator | None = None
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """Return `x` with a share `p` of its elements zeroed in training mode, else `x` itself."""
         return x if not self.training or self.p == 0 else x * self.mask(x)
 
-    def mask(self, x):
+    def mask(self, x: Tensor) -> Tensor:
         """Return what `x` is multiplied by in training: 0, or 1 / (1 - p)."""
         keep = x.new_empty(self.mask_shape(x)).bernoulli_(1 - self.p, generator=self.generator)
         return keep.div_(1 - self.p)
 
-    def mask_shape(self, x):
+    def mask_shape(self, x: Tensor) -> tuple[int, ...]:
         """Return the shape of the mask for `x`."""
         return x.shape
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         """Show the probability, as :class:`torch.nn.Dropout` does."""
         return f"p={self.p}"
 
 
-def set_dropout_generator(module, generator):
+def set_dropout_generator(module: nn.Module, generator: torch.Generator | None) -> None:
     """Let every :class:`Dropout` in `module` draw from `generator`.
 
     Parameters
@@ -76,20 +76,20 @@ class Positions(nn.Module):
         Shape of the last two axes.
     """
 
-    def __init__(self, n_positions, n_features):
+    def __init__(self, n_positions: int, n_features: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(n_positions, n_features))
 
-    def reset(self):
+    def reset(self) -> None:
         """Start at 0."""
         self.weight.zero_()
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """Return `x`, a Tensor of shape (..., n_positions, n_features), with the vectors added."""
         return x + self.weight
 
 
-def masked_mean(x, mask=None):
+def masked_mean(x: Tensor, mask: Tensor | None = None) -> Tensor:
     """Mean over the segments of each video.
 
     Parameters
@@ -109,7 +109,7 @@ def masked_mean(x, mask=None):
     return (x * weight).sum(1) / weight.sum(1).clamp_min(1)
 
 
-def masked_max(x, mask=None):
+def masked_max(x: Tensor, mask: Tensor | None = None) -> Tensor:
     """Maximum over the segments of each video.
 
     Parameters

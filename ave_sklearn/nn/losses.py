@@ -1,16 +1,26 @@
 """The objective functions of Sec. 4.5, each a value per video, and the criteria that average them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn.gated import gated_cross_entropy, without_background
 from ave_sklearn.nn.layers import masked_mean
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
 EPS = 1e-8
 
 
-def segment_cross_entropy(logits, target, *, label_smoothing=0.0, mask=None):
+def segment_cross_entropy(
+    logits: Tensor, target: Tensor, *, label_smoothing: float = 0.0, mask: Tensor | None = None
+) -> Tensor:
     r"""Cross-entropy of each video, mean over its segments (Eq. 7 without its factor 1/C).
 
     Eq. 7 also divides by the number of classes; that factor would only make the meaning of `lam` in Eq. 10
@@ -34,7 +44,7 @@ def segment_cross_entropy(logits, target, *, label_smoothing=0.0, mask=None):
     return masked_mean(loss, mask)
 
 
-def pair_similarity_loss(similarity, is_event, *, mask=None):
+def pair_similarity_loss(similarity: Tensor, is_event: Tensor, *, mask: Tensor | None = None) -> Tensor:
     r"""Audio-visual pair similarity loss L_avps of each video (Eq. 8-9).
 
     .. math:: S = \frac{\mathrm{ReLU}(s)}{\sum_t \mathrm{ReLU}(s_t)}, \quad G = \frac{g}{\sum_t g_t}, \quad
@@ -63,7 +73,7 @@ def pair_similarity_loss(similarity, is_event, *, mask=None):
     return masked_mean(error.square(), mask) * is_event.any(1)
 
 
-def video_binary_cross_entropy(video_logits, proportions, *, label_smoothing=0.0):
+def video_binary_cross_entropy(video_logits: Tensor, proportions: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
     r"""Binary cross-entropy between a video's class probabilities and its target, mean over classes (Eq. 11).
 
     Parameters
@@ -114,11 +124,19 @@ class FullyLoss(nn.Module):
         too where there is one.
     """
 
-    def __init__(self, lam=100.0, background=None, label_smoothing=0.0, extra=None):
+    def __init__(
+        self,
+        lam: float = 100.0,
+        background: int | None = None,
+        label_smoothing: float = 0.0,
+        extra: Callable[..., Tensor] | None = None,
+    ) -> None:
         super().__init__()
         self.lam, self.background, self.label_smoothing, self.extra = lam, background, label_smoothing, extra
 
-    def forward(self, outputs, target, weight, mask=None):
+    def forward(
+        self, outputs: Mapping[str, Tensor], target: Tensor, weight: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
         """Return the loss of network `outputs` for `target` (n, T) and video weights `weight` (n,)."""
         loss = self.cross_entropy(outputs, target, label_smoothing=self.label_smoothing, mask=mask)
         if self.needs_similarity and target.shape[1] > 1:
@@ -129,11 +147,11 @@ class FullyLoss(nn.Module):
         return weighted_mean(loss, weight)
 
     @property
-    def needs_similarity(self):
+    def needs_similarity(self) -> bool:
         """Whether the loss has the term L_avps."""
         return bool(self.lam) and self.background is not None
 
-    def cross_entropy(self, outputs, target, **options):
+    def cross_entropy(self, outputs: Mapping[str, Tensor], target: Tensor, **options: Any) -> Tensor:
         """Return the classification loss of each video (n,)."""
         if "logits" in outputs:
             return segment_cross_entropy(outputs["logits"], target, **options)
@@ -156,11 +174,13 @@ class WeakLoss(nn.Module):
         See :class:`FullyLoss`.
     """
 
-    def __init__(self, label_smoothing=0.0, background=None, extra=None):
+    def __init__(
+        self, label_smoothing: float = 0.0, background: int | None = None, extra: Callable[..., Tensor] | None = None
+    ) -> None:
         super().__init__()
         self.label_smoothing, self.background, self.extra = label_smoothing, background, extra
 
-    def forward(self, outputs, target, weight):
+    def forward(self, outputs: Mapping[str, Tensor], target: Tensor, weight: Tensor) -> Tensor:
         """Return the loss of network `outputs` for `target` (n, C) and video weights `weight` (n,)."""
         logits = outputs["video_logits"]
         if logits.shape[1] < target.shape[1]:

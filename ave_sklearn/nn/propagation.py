@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn.layers import Dropout, linear
 
@@ -10,7 +10,7 @@ EPS = 1e-8
 PROPAGATED_GAIN = 0.1  # initial size of what is propagated: training starts from each segment's own features
 
 
-def all_pair_similarity(v, a):
+def all_pair_similarity(v: Tensor, a: Tensor) -> Tensor:
     r"""Similarity of every visual with every audio segment (Eq. 1): :math:`\beta^{va} = v a^\top / \sqrt{d_l}`.
 
     Parameters
@@ -26,7 +26,9 @@ def all_pair_similarity(v, a):
     return v @ a.transpose(1, 2) / v.shape[-1] ** 0.5
 
 
-def prune(beta, tau, *, strict=False, renormalize=True, mask=None):
+def prune(
+    beta: Tensor, tau: float, *, strict: bool = False, renormalize: bool = True, mask: Tensor | None = None
+) -> Tensor:
     r"""Cut negative and weak connections (Eq. 2 and the text around it).
 
     ReLU, division of each row by its sum, :math:`\gamma = \beta\,\mathbb{I}(\beta \geq \tau)`, division of each
@@ -59,7 +61,7 @@ def prune(beta, tau, *, strict=False, renormalize=True, mask=None):
     return F.normalize(share * kept, p=1, dim=-1, eps=EPS) if renormalize else share * kept
 
 
-def propagate(gamma, source, target):
+def propagate(gamma: Tensor, source: Tensor, target: Tensor) -> Tensor:
     r"""Aggregate `source` along the kept connections and add it to `target` (Eq. 3).
 
     Parameters
@@ -96,7 +98,9 @@ class PSP(nn.Module):
         See :func:`prune`.
     """
 
-    def __init__(self, size, tau, dropout=0.0, released=False, renormalize=True):
+    def __init__(
+        self, size: int, tau: float | None, dropout: float = 0.0, released: bool = False, renormalize: bool = True
+    ) -> None:
         super().__init__()
         self.tau, self.released, self.renormalize = tau, released, renormalize
         gain = 1.0 if released else PROPAGATED_GAIN
@@ -105,18 +109,18 @@ class PSP(nn.Module):
             self.w2_v, self.w2_a = linear(size, size, gain=gain), linear(size, size, gain=gain)
         self.dropout = Dropout(dropout)
 
-    def project(self, layer, x):
+    def project(self, layer: nn.Module, x: Tensor) -> Tensor:
         """Apply one of the four projections."""
         y = layer(x)
         return self.dropout(F.relu(y) if self.released else y)
 
-    def connections(self, v, a, mask=None):
+    def connections(self, v: Tensor, a: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return gamma_va and gamma_av, each (n, T, T), of encoded features `v` and `a` (n, T, d_l)."""
         beta = all_pair_similarity(self.project(self.w1_v, v), self.project(self.w1_a, a))
         rule = {"strict": self.released, "renormalize": self.renormalize, "mask": mask}
         return prune(beta, self.tau, **rule), prune(beta.transpose(1, 2), self.tau, **rule)
 
-    def forward(self, v, a, mask=None):
+    def forward(self, v: Tensor, a: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Return v_psp and a_psp of shape (n, T, d_l), and a dict with gamma_va and gamma_av (n, T, T)."""
         if self.tau is None:
             return v, a, {}

@@ -1,11 +1,16 @@
 """Standardisation of features, and dropout of features of whole videos, in front of any network."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn.layers import Dropout
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 class FeatureDropout(Dropout):
@@ -19,7 +24,7 @@ class FeatureDropout(Dropout):
         See :class:`Dropout`.
     """
 
-    def mask_shape(self, x):
+    def mask_shape(self, x: Tensor) -> tuple[int, ...]:
         """Return the shape of the mask for `x`: 1 on all axes but the first and the last."""
         return len(x), *[1] * (x.ndim - 2), x.shape[-1]
 
@@ -33,17 +38,17 @@ class Standardize(nn.Module):
         Length of the last axis.
     """
 
-    def __init__(self, n_features):
+    def __init__(self, n_features: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(()))
 
-    def reset(self):
+    def reset(self) -> None:
         """Start as identity."""
         self.mean.zero_()
         self.scale.fill_(1)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """Return `x`, a Tensor of shape (..., n_features), centred and scaled."""
         return (x - self.mean) / self.scale
 
@@ -79,7 +84,9 @@ class StandardizedNetwork(nn.Module):
         Share of the features that are hidden in training.
     """
 
-    def __init__(self, network, n_audio_features, n_visual_features, feature_dropout=0.0):
+    def __init__(
+        self, network: nn.Module, n_audio_features: int, n_visual_features: int, feature_dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.audio_scaling = Standardize(n_audio_features)
         self.visual_scaling = Standardize(n_visual_features)
@@ -87,13 +94,15 @@ class StandardizedNetwork(nn.Module):
         self.network = network
 
     @torch.no_grad()
-    def set_statistics(self, audio, visual):
+    def set_statistics(self, audio: tuple[ArrayLike, float], visual: tuple[ArrayLike, float]) -> None:
         """Fill the buffers of both layers, each with its mean, an ndarray (d,), and its scale."""
         for layer, (mean, scale) in ((self.audio_scaling, audio), (self.visual_scaling, visual)):
             layer.mean.copy_(torch.as_tensor(mean))
             layer.scale.copy_(torch.as_tensor(scale))
 
-    def forward(self, audio, visual, mask=None, *, standardized=False):
+    def forward(
+        self, audio: Tensor, visual: Tensor, mask: Tensor | None = None, *, standardized: bool = False
+    ) -> dict[str, Tensor]:
         """Return the network's outputs for the standardised features; in training, those that dropout leaves.
 
         `standardized` says that both have happened already, by :meth:`scalings`.
@@ -103,7 +112,7 @@ class StandardizedNetwork(nn.Module):
         return self.network(audio, visual) if mask is None else self.network(audio, visual, mask)
 
     @torch.no_grad()
-    def scalings(self, n_videos, n_visual_axes):
+    def scalings(self, n_videos: int, n_visual_axes: int) -> list[Scaling]:
         """Return what :meth:`forward` does to the features in front of the network, as a pair of :class:`Scaling`.
 
         Whoever reads the features of `n_videos` videos, of 3 axes and of `n_visual_axes`, can do it on the way.

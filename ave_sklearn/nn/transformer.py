@@ -1,10 +1,17 @@
 """Transformer layers with the norm behind each residual ("post-norm"), as torch's own by default."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn.attention import MultiHeadAttention
 from ave_sklearn.nn.layers import Dropout, linear
+
+if TYPE_CHECKING:
+    from ave_sklearn._typing import Init
 
 
 class AttentionBlock(nn.Module):
@@ -26,13 +33,13 @@ class AttentionBlock(nn.Module):
     .. [1] A. Vaswani et al., "Attention is all you need", NIPS 2017.
     """
 
-    def __init__(self, n_features, n_heads=1, dropout=0.0, project=True):
+    def __init__(self, n_features: int, n_heads: int = 1, dropout: float = 0.0, project: bool = True) -> None:
         super().__init__()
         self.attention = MultiHeadAttention(n_features, n_heads, dropout, project)
         self.norm = nn.LayerNorm(n_features)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x, memory, mask=None):
+    def forward(self, x: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the updated `x`, see :meth:`MultiHeadAttention.forward` for the shapes."""
         return self.norm(x + self.dropout(self.attention(x, memory, mask)))
 
@@ -52,14 +59,14 @@ class FeedForward(nn.Module):
         See :func:`ave_sklearn.nn.initialize`.
     """
 
-    def __init__(self, n_features, hidden_size, dropout=0.0, init="xavier"):
+    def __init__(self, n_features: int, hidden_size: int, dropout: float = 0.0, init: Init = "xavier") -> None:
         super().__init__()
         self.hidden = linear(n_features, hidden_size, bias=True, init=init)
         self.output = linear(hidden_size, n_features, bias=True, init=init)
         self.norm = nn.LayerNorm(n_features)
         self.dropout = Dropout(dropout)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """Return the updated `x`, of the same shape (..., d)."""
         hidden = self.dropout(F.relu(self.hidden(x)))
         return self.norm(x + self.dropout(self.output(hidden)))
@@ -84,12 +91,14 @@ class TransformerEncoderLayer(nn.Module):
         Of the feed-forward layer; attention has Xavier's rule.
     """
 
-    def __init__(self, n_features, n_heads, feedforward_size, dropout=0.0, init="xavier"):
+    def __init__(
+        self, n_features: int, n_heads: int, feedforward_size: int, dropout: float = 0.0, init: Init = "xavier"
+    ) -> None:
         super().__init__()
         self.attention = AttentionBlock(n_features, n_heads, dropout)
         self.feed_forward = FeedForward(n_features, feedforward_size, dropout, init)
 
-    def forward(self, x, memory, mask=None):
+    def forward(self, x: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
         """Update a sequence.
 
         Parameters
@@ -116,10 +125,12 @@ class TransformerDecoderLayer(TransformerEncoderLayer):
         See :class:`TransformerEncoderLayer`.
     """
 
-    def __init__(self, n_features, n_heads, feedforward_size, dropout=0.0, init="xavier"):
+    def __init__(
+        self, n_features: int, n_heads: int, feedforward_size: int, dropout: float = 0.0, init: Init = "xavier"
+    ) -> None:
         super().__init__(n_features, n_heads, feedforward_size, dropout, init)
         self.self_attention = AttentionBlock(n_features, n_heads, dropout)
 
-    def forward(self, x, memory, mask=None):
+    def forward(self, x: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the updated `x`; see :meth:`TransformerEncoderLayer.forward`, `mask` is of the memory alone."""
         return super().forward(self.self_attention(x, x), memory, mask)

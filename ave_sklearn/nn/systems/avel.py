@@ -1,12 +1,19 @@
 """AVEL: audio-guided attention, an LSTM for each modality, and both side by side."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_choice, check_share, check_size
 from ave_sklearn.nn.encoders import attended_encoder
 from ave_sklearn.nn.heads import flat_head
+
+if TYPE_CHECKING:
+    from ave_sklearn._typing import Pooling, Supervision, Variant
 
 
 def avel_encoder(d_a, d_v, n_regions, variant, hidden_size, dropout, init="xavier"):
@@ -64,23 +71,23 @@ class AVELNet(nn.Module):
 
     def __init__(
         self,
-        n_audio_features,
-        n_visual_features,
-        n_classes,
-        n_regions=None,
+        n_audio_features: int,
+        n_visual_features: int,
+        n_classes: int,
+        n_regions: int | None = None,
         *,
-        supervision="full",
-        variant="paper",
-        hidden_size=256,
-        dropout=0.0,
-        weighting=False,
-        pooling="mean",
-    ):
+        supervision: Supervision = "full",
+        variant: Variant = "paper",
+        hidden_size: int = 256,
+        dropout: float = 0.0,
+        weighting: bool = False,
+        pooling: Pooling = "mean",
+    ) -> None:
         super().__init__()
         self.encoder = avel_encoder(n_audio_features, n_visual_features, n_regions, variant, hidden_size, dropout)
         self.head = flat_head(2 * hidden_size, n_classes, supervision, weighting=weighting, pooling=pooling)
 
-    def forward(self, audio, visual, mask=None):
+    def forward(self, audio: Tensor, visual: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Classify every segment.
 
         Parameters

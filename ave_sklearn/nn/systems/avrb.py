@@ -1,14 +1,21 @@
 """AVRB: bilinear audio-visual residual fusion and attention over segments."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_size
 from ave_sklearn.nn.bilinear import BilinearFusion
 from ave_sklearn.nn.encoders import attended_encoder
 from ave_sklearn.nn.heads import flat_head
 from ave_sklearn.nn.layers import linear
+
+if TYPE_CHECKING:
+    from ave_sklearn._typing import Pooling, Supervision
 
 
 class SegmentAttention(nn.Module):
@@ -82,18 +89,18 @@ class AVRBNet(nn.Module):
 
     def __init__(
         self,
-        n_audio_features,
-        n_visual_features,
-        n_classes,
-        n_regions=None,
+        n_audio_features: int,
+        n_visual_features: int,
+        n_classes: int,
+        n_regions: int | None = None,
         *,
-        supervision="full",
-        hidden_size=256,
-        n_factors=5,
-        dropout=0.1,
-        weighting=False,
-        pooling="mean",
-    ):
+        supervision: Supervision = "full",
+        hidden_size: int = 256,
+        n_factors: int = 5,
+        dropout: float = 0.1,
+        weighting: bool = False,
+        pooling: Pooling = "mean",
+    ) -> None:
         super().__init__()
         check_size("hidden_size", hidden_size, even=True)
         self.encoder = attended_encoder(n_audio_features, n_visual_features, n_regions, hidden_size)
@@ -103,7 +110,7 @@ class AVRBNet(nn.Module):
         self.segment_attention = SegmentAttention(hidden_size)
         self.head = flat_head(hidden_size, n_classes, supervision, weighting=weighting, pooling=pooling)
 
-    def forward(self, audio, visual, mask=None):
+    def forward(self, audio: Tensor, visual: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Classify every segment.
 
         Parameters

@@ -1,8 +1,12 @@
 """AVSDN: a sequence-to-sequence network, whose decoder starts from the fused summary of both modalities."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_choice, check_share, check_size
 from ave_sklearn.nn.attention import AVGA, attend
@@ -10,6 +14,11 @@ from ave_sklearn.nn.encoders import BiLSTM
 from ave_sklearn.nn.heads import flat_head
 from ave_sklearn.nn.layers import Dropout
 from ave_sklearn.nn.systems.dmrn import ResidualFusion
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from ave_sklearn._typing import Pooling, Supervision
 
 
 class AVSDNNet(nn.Module):
@@ -60,18 +69,18 @@ class AVSDNNet(nn.Module):
 
     def __init__(
         self,
-        n_audio_features,
-        n_visual_features,
-        n_classes,
-        n_regions=None,
+        n_audio_features: int,
+        n_visual_features: int,
+        n_classes: int,
+        n_regions: int | None = None,
         *,
-        supervision="full",
-        attention="avga",
-        hidden_size=256,
-        dropout=0.0,
-        weighting=False,
-        pooling="mean",
-    ):
+        supervision: Supervision = "full",
+        attention: Literal["avga", "mean"] = "avga",
+        hidden_size: int = 256,
+        dropout: float = 0.0,
+        weighting: bool = False,
+        pooling: Pooling = "mean",
+    ) -> None:
         super().__init__()
         check_choice("attention", attention, ["avga", "mean"])
         check_size("hidden_size", hidden_size, even=True)
@@ -85,7 +94,7 @@ class AVSDNNet(nn.Module):
         self.dropout = Dropout(dropout)
         self.head = flat_head(hidden_size, n_classes, supervision, weighting=weighting, pooling=pooling)
 
-    def forward(self, audio, visual, mask=None):
+    def forward(self, audio: Tensor, visual: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Classify every segment.
 
         Parameters
@@ -107,13 +116,13 @@ class AVSDNNet(nn.Module):
         fused = self.dropout(F.relu(codes))
         return {**self.head(fused, mask), **attention, "fused": fused}
 
-    def pool_regions(self, audio, visual):
+    def pool_regions(self, audio: Tensor, visual: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return visual features (n, T, d_v) and the dict of :func:`attend`, empty without attention."""
         if self.average:
             return visual.flatten(2, -2).mean(2), {}
         return attend(self.attention, audio, visual)
 
-    def summarize(self, audio, visual, mask=None):
+    def summarize(self, audio: Tensor, visual: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the state (h, c) that the decoder starts from: both encoders' final states, fused."""
         final_a, final_v = self.audio_lstm.run(audio, mask)[1], self.visual_lstm.run(visual, mask)[1]
         fused = [self.fusion(F.relu(v), F.relu(a)) for v, a in zip(final_v, final_a, strict=True)]  # of h, then of c

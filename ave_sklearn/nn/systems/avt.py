@@ -1,14 +1,21 @@
 """AVT: a transformer over the regions of each segment, with the audio as its query."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_share, check_size
 from ave_sklearn.nn.encoders import BiLSTM
 from ave_sklearn.nn.heads import flat_head
 from ave_sklearn.nn.layers import Positions, linear
 from ave_sklearn.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
+
+if TYPE_CHECKING:
+    from ave_sklearn._typing import Pooling, Supervision
 
 
 def with_neighbours(x, mask=None):
@@ -99,19 +106,19 @@ class AVTNet(nn.Module):
 
     def __init__(
         self,
-        n_audio_features,
-        n_visual_features,
-        n_classes,
-        n_regions=None,
+        n_audio_features: int,
+        n_visual_features: int,
+        n_classes: int,
+        n_regions: int | None = None,
         *,
-        supervision="full",
-        hidden_size=256,
-        n_heads=4,
-        feedforward_size=1024,
-        dropout=0.1,
-        weighting=False,
-        pooling="mean",
-    ):
+        supervision: Supervision = "full",
+        hidden_size: int = 256,
+        n_heads: int = 4,
+        feedforward_size: int = 1024,
+        dropout: float = 0.1,
+        weighting: bool = False,
+        pooling: Pooling = "mean",
+    ) -> None:
         super().__init__()
         check_size("n_heads", n_heads)
         check_size("hidden_size", hidden_size, even=True, divisor=n_heads)
@@ -129,7 +136,7 @@ class AVTNet(nn.Module):
         self.visual_lstm = BiLSTM(hidden_size, hidden_size)
         self.head = flat_head(2 * hidden_size, n_classes, supervision, weighting=weighting, pooling=pooling)
 
-    def forward(self, audio, visual, mask=None):
+    def forward(self, audio: Tensor, visual: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Classify every segment.
 
         Parameters
@@ -157,7 +164,7 @@ class AVTNet(nn.Module):
             outputs["attention"] = weights.unflatten(-1, visual.shape[2:-1])
         return {**self.head(fused, mask), **outputs}
 
-    def encode(self, regions, mask=None):
+    def encode(self, regions: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the regions (n, T, N, d) in the light of their segment's others and of its neighbours."""
         x = self.positions(F.relu(self.visual(with_neighbours(regions, mask))))
         return self.encoder(x, x)

@@ -1,14 +1,21 @@
 """CMAN: three attentions, over regions, over segments and over the two modalities."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_share, check_size
 from ave_sklearn.nn.attention import attend
 from ave_sklearn.nn.heads import flat_head
 from ave_sklearn.nn.layers import Dropout, linear
 from ave_sklearn.nn.transformer import AttentionBlock
+
+if TYPE_CHECKING:
+    from ave_sklearn._typing import Pooling, Supervision
 
 
 class CosineAttention(nn.Module):
@@ -159,17 +166,17 @@ class CMANNet(nn.Module):
 
     def __init__(
         self,
-        n_audio_features,
-        n_visual_features,
-        n_classes,
-        n_regions=None,
+        n_audio_features: int,
+        n_visual_features: int,
+        n_classes: int,
+        n_regions: int | None = None,
         *,
-        supervision="full",
-        hidden_size=256,
-        dropout=0.0,
-        weighting=False,
-        pooling="mean",
-    ):
+        supervision: Supervision = "full",
+        hidden_size: int = 256,
+        dropout: float = 0.0,
+        weighting: bool = False,
+        pooling: Pooling = "mean",
+    ) -> None:
         super().__init__()
         check_size("hidden_size", hidden_size)
         check_share("dropout", dropout)
@@ -182,7 +189,7 @@ class CMANNet(nn.Module):
         pooled = {"weighting": weighting, "pooling": pooling}
         self.head = flat_head(2 * hidden_size, n_classes, supervision, dropout=dropout, **pooled)
 
-    def forward(self, audio, visual, mask=None):
+    def forward(self, audio: Tensor, visual: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Return a dict: ``logits`` (n, T, C), ``fused`` (n, T, 2 d), ``similarity`` (n, T).
 
         With maps there is ``attention`` (n, T, H, W), with weak supervision ``video_logits`` (n, C). See

@@ -1,8 +1,12 @@
 """CMRAN: relations within each modality, across them and between both, with a gated head."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_choice, check_share, check_size
 from ave_sklearn.nn.agsca import AGSCA
@@ -10,6 +14,9 @@ from ave_sklearn.nn.attention import attend
 from ave_sklearn.nn.gated import GatedHead, count_events
 from ave_sklearn.nn.layers import Dropout, linear
 from ave_sklearn.nn.transformer import AttentionBlock, TransformerEncoderLayer
+
+if TYPE_CHECKING:
+    from ave_sklearn._typing import Supervision
 
 
 def join(first, second, mask=None):
@@ -96,19 +103,19 @@ class CMRANNet(nn.Module):
 
     def __init__(
         self,
-        n_audio_features,
-        n_visual_features,
-        n_classes,
-        n_regions=None,
+        n_audio_features: int,
+        n_visual_features: int,
+        n_classes: int,
+        n_regions: int | None = None,
         *,
-        supervision="full",
-        hidden_size=256,
-        n_heads=4,
-        feedforward_size=2048,
-        n_layers=2,
-        dropout=0.1,
-        adapter_dropout=0.2,
-    ):
+        supervision: Supervision = "full",
+        hidden_size: int = 256,
+        n_heads: int = 4,
+        feedforward_size: int = 2048,
+        n_layers: int = 2,
+        dropout: float = 0.1,
+        adapter_dropout: float = 0.2,
+    ) -> None:
         super().__init__()
         check_choice("supervision", supervision, ["full", "weak"])
         weak = supervision == "weak"
@@ -131,7 +138,7 @@ class CMRANNet(nn.Module):
         n_categories = n_classes if weak else count_events(n_classes)
         self.head = GatedHead(hidden_size, n_categories, pooling="max", weak=weak, init="torch")
 
-    def forward(self, audio, visual, mask=None):
+    def forward(self, audio: Tensor, visual: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Classify every video, and every segment as event or background.
 
         Parameters
@@ -155,7 +162,7 @@ class CMRANNet(nn.Module):
         similarity = F.cosine_similarity(q_v, q_a, dim=-1)
         return {**self.head(fused, mask), **attention, "fused": fused, "similarity": similarity}
 
-    def look(self, audio, visual):
+    def look(self, audio: Tensor, visual: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return each segment's visual feature (n, T, d_v), and ``attention`` where there are maps."""
         adapted = self.adapter(visual)
         if self.pooled:

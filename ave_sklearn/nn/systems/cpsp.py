@@ -1,9 +1,18 @@
 """CPSP: positive sample propagation with a gated head and two contrastive losses."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
 from ave_sklearn.nn._checks import check_size, check_weight
 from ave_sklearn.nn.contrastive import ContrastiveLoss
 from ave_sklearn.nn.gated import GatedHead, count_events
 from ave_sklearn.nn.systems.psp import PSPTrunk, choose_dropout
+
+if TYPE_CHECKING:
+    from ave_sklearn._typing import Supervision, Variant
 
 
 class CPSPNet(PSPTrunk):
@@ -45,23 +54,23 @@ class CPSPNet(PSPTrunk):
 
     def __init__(
         self,
-        n_audio_features,
-        n_visual_features,
-        n_classes,
-        n_regions=None,
+        n_audio_features: int,
+        n_visual_features: int,
+        n_classes: int,
+        n_regions: int | None = None,
         *,
-        supervision="full",
-        variant="paper",
-        tau=0.095,
-        hidden_size=128,
-        dropout=None,
-        self_attention=False,
-        segment_contrast=0.01,
-        video_contrast=1.0,
-        temperature=0.6,
-        margin=None,
-        n_negatives=None,
-    ):
+        supervision: Supervision = "full",
+        variant: Variant = "paper",
+        tau: float | None = 0.095,
+        hidden_size: int = 128,
+        dropout: float | None = None,
+        self_attention: bool = False,
+        segment_contrast: float = 0.01,
+        video_contrast: float = 1.0,
+        temperature: float = 0.6,
+        margin: float | None = None,
+        n_negatives: int | None = None,
+    ) -> None:
         super().__init__(
             n_audio_features,
             n_visual_features,
@@ -83,7 +92,7 @@ class CPSPNet(PSPTrunk):
         self.head = GatedHead(hidden_size, count_events(n_classes, 2 if weak else 1), weak=weak)
         self.extra_loss = ContrastiveLoss(segment_contrast, video_contrast, temperature, margin, n_negatives)
 
-    def forward(self, audio, visual, mask=None):
+    def forward(self, audio: Tensor, visual: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Return a dict: ``event_logits`` (n, T), ``category_logits`` (n, C - 1), and what :class:`PSPNet` has.
 
         See :meth:`PSPNet.forward` for the arguments; with weak supervision there is ``video_logits`` (n, C - 1).

@@ -1,8 +1,12 @@
 """DAM: dual attention matching, of one modality's segments with the other modality's whole video."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_share, check_size
 from ave_sklearn.nn.attention import AVGA, attend
@@ -10,6 +14,9 @@ from ave_sklearn.nn.gated import count_events
 from ave_sklearn.nn.heads import SegmentHead
 from ave_sklearn.nn.layers import Dropout, linear, masked_mean
 from ave_sklearn.nn.transformer import AttentionBlock
+
+if TYPE_CHECKING:
+    from typing import Literal
 
 
 class GlobalFeature(nn.Module):
@@ -83,16 +90,16 @@ class DAMNet(nn.Module):
 
     def __init__(
         self,
-        n_audio_features,
-        n_visual_features,
-        n_classes,
-        n_regions=None,
+        n_audio_features: int,
+        n_visual_features: int,
+        n_classes: int,
+        n_regions: int | None = None,
         *,
-        supervision="full",
-        hidden_size=256,
-        dropout=0.0,
-        scaled=True,
-    ):
+        supervision: Literal["full"] = "full",
+        hidden_size: int = 256,
+        dropout: float = 0.0,
+        scaled: bool = True,
+    ) -> None:
         super().__init__()
         if supervision != "full":
             raise ValueError(f"DAM has no weakly supervised form; supervision is {supervision!r}, wanted 'full'.")
@@ -106,7 +113,7 @@ class DAMNet(nn.Module):
         self.dropout = Dropout(dropout)
         self.divisor = hidden_size**0.5 if scaled else 1.0
 
-    def forward(self, audio, visual, mask=None):
+    def forward(self, audio: Tensor, visual: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Return a dict: ``event_logits`` (n, T), ``category_logits`` (n, C - 1), ``fused`` (n, T, 2 d).
 
         ``fused`` is both modalities' segment features, concatenated, and ``similarity`` (n, T) their cosine. With
@@ -125,6 +132,6 @@ class DAMNet(nn.Module):
             **attention,
         }
 
-    def match(self, phi, f):
+    def match(self, phi: Tensor, f: Tensor) -> Tensor:
         """Return the dot products (n, T) of a modality's global feature (n, d) with the other's segments (n, T, d)."""
         return torch.einsum("bd,btd->bt", phi, f) / self.divisor

@@ -1,13 +1,20 @@
 """DMRN: AVEL with the two modalities fused by residual blocks."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_size
 from ave_sklearn.nn.heads import flat_head
 from ave_sklearn.nn.layers import linear
 from ave_sklearn.nn.systems.avel import avel_encoder
+
+if TYPE_CHECKING:
+    from ave_sklearn._typing import Pooling, Supervision, Variant
 
 
 class ResidualFusion(nn.Module):
@@ -33,14 +40,14 @@ class ResidualFusion(nn.Module):
     .. [1] Y. Tian et al., "Audio-visual event localization in unconstrained videos", ECCV 2018.
     """
 
-    def __init__(self, size):
+    def __init__(self, size: int) -> None:
         super().__init__()
         self.visual, self.audio = (
             nn.Sequential(linear(size, size, bias=True, init="torch"), nn.Tanh(), linear(size, size, True, "torch"))
             for _ in range(2)
         )
 
-    def forward(self, v, a):
+    def forward(self, v: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
         """Return v' and a' for `v` and `a`, all of the same shape (..., size)."""
         common = (self.visual(v) + self.audio(a)) / 2
         return torch.tanh(a + common), torch.tanh(v + common)
@@ -89,19 +96,19 @@ class DMRNNet(nn.Module):
 
     def __init__(
         self,
-        n_audio_features,
-        n_visual_features,
-        n_classes,
-        n_regions=None,
+        n_audio_features: int,
+        n_visual_features: int,
+        n_classes: int,
+        n_regions: int | None = None,
         *,
-        supervision="full",
-        variant="paper",
-        hidden_size=256,
-        n_blocks=1,
-        dropout=0.0,
-        weighting=False,
-        pooling="mean",
-    ):
+        supervision: Supervision = "full",
+        variant: Variant = "paper",
+        hidden_size: int = 256,
+        n_blocks: int = 1,
+        dropout: float = 0.0,
+        weighting: bool = False,
+        pooling: Pooling = "mean",
+    ) -> None:
         super().__init__()
         check_size("n_blocks", n_blocks)
         self.n_blocks = n_blocks
@@ -111,7 +118,7 @@ class DMRNNet(nn.Module):
         pooled = {"weighting": weighting, "pooling": pooling}
         self.head = flat_head(hidden_size, n_classes, supervision, hidden_size=None, **pooled)
 
-    def forward(self, audio, visual, mask=None):
+    def forward(self, audio: Tensor, visual: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Classify every segment.
 
         Parameters

@@ -1,9 +1,12 @@
 """The paper's two networks, as its equations say and as its authors released them."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_choice, check_flag, check_share, check_size
 from ave_sklearn.nn.attention import AVGA
@@ -11,6 +14,9 @@ from ave_sklearn.nn.encoders import Encoder, attended_encoder
 from ave_sklearn.nn.heads import Fusion, SegmentHead, VideoHead
 from ave_sklearn.nn.layers import linear
 from ave_sklearn.nn.propagation import PSP
+
+if TYPE_CHECKING:
+    from ave_sklearn._typing import Supervision, Variant
 
 DROPOUT = {"full": 0.0, "weak": 0.2}  # what dropout=None is
 RELEASED_WIDTH = 128  # of each modality in front of its LSTM in the released networks
@@ -60,17 +66,17 @@ class PSPTrunk(nn.Module):
 
     def __init__(
         self,
-        n_audio_features,
-        n_visual_features,
-        n_regions=None,
+        n_audio_features: int,
+        n_visual_features: int,
+        n_regions: int | None = None,
         *,
-        variant="paper",
-        tau=0.095,
-        hidden_size=128,
-        dropout=0.0,
-        self_attention=False,
-        weak_release=False,
-    ):
+        variant: Variant = "paper",
+        tau: float | None = 0.095,
+        hidden_size: int = 128,
+        dropout: float = 0.0,
+        self_attention: bool = False,
+        weak_release: bool = False,
+    ) -> None:
         super().__init__()
         check_choice("variant", variant, ["paper", "released"])
         check_tau(tau)
@@ -88,7 +94,7 @@ class PSPTrunk(nn.Module):
         activation = F.relu if self.released and not weak else None
         self.fusion = Fusion(hidden_size, dropout, project=not weak, activation=activation)
 
-    def forward(self, audio, visual, mask=None):
+    def forward(self, audio: Tensor, visual: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Return ``fused`` (n, T, d_l), ``similarity`` (n, T) and what :class:`PSPNet` lists beside its logits."""
         a, v, attention = self.encoder(audio, visual, mask)
         v, a, gamma = self.psp(v, a, mask)
@@ -148,19 +154,19 @@ class PSPNet(PSPTrunk):
 
     def __init__(
         self,
-        n_audio_features,
-        n_visual_features,
-        n_classes,
-        n_regions=None,
+        n_audio_features: int,
+        n_visual_features: int,
+        n_classes: int,
+        n_regions: int | None = None,
         *,
-        supervision="full",
-        variant="paper",
-        tau=0.095,
-        hidden_size=128,
-        dropout=None,
-        self_attention=False,
-        weighting=True,
-    ):
+        supervision: Supervision = "full",
+        variant: Variant = "paper",
+        tau: float | None = 0.095,
+        hidden_size: int = 128,
+        dropout: float | None = None,
+        self_attention: bool = False,
+        weighting: bool = True,
+    ) -> None:
         weak, dropout = supervision == "weak", choose_dropout(dropout, supervision)
         super().__init__(
             n_audio_features,
@@ -179,7 +185,7 @@ class PSPNet(PSPTrunk):
         gate = F.relu if self.released else None
         self.head = VideoHead(scores, n_classes, weighting, gate) if weak else scores
 
-    def forward(self, audio, visual, mask=None):
+    def forward(self, audio: Tensor, visual: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Classify every segment.
 
         Parameters
