@@ -22,7 +22,7 @@ the class attributes ``pair_loss_weight``, what ``lam="auto"`` means, and ``supe
 that it can be trained with.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ave_sklearn._systems import SYSTEMS
 from ave_sklearn.nn.agsca import AGSCA
@@ -47,19 +47,6 @@ from ave_sklearn.nn.standardize import FeatureDropout, Standardize, Standardized
 from ave_sklearn.nn.systems.dmrn import ResidualFusion
 from ave_sklearn.nn.systems.psp import PSPTrunk
 from ave_sklearn.nn.transformer import AttentionBlock, FeedForward, TransformerDecoderLayer, TransformerEncoderLayer
-
-if TYPE_CHECKING:  # the systems, exported one by one
-    from ave_sklearn.nn.systems.avel import AVELNet as AVELNet
-    from ave_sklearn.nn.systems.avin import AVINNet as AVINNet
-    from ave_sklearn.nn.systems.avrb import AVRBNet as AVRBNet
-    from ave_sklearn.nn.systems.avsdn import AVSDNNet as AVSDNNet
-    from ave_sklearn.nn.systems.avt import AVTNet as AVTNet
-    from ave_sklearn.nn.systems.cman import CMANNet as CMANNet
-    from ave_sklearn.nn.systems.cmran import CMRANNet as CMRANNet
-    from ave_sklearn.nn.systems.cpsp import CPSPNet as CPSPNet
-    from ave_sklearn.nn.systems.dam import DAMNet as DAMNet
-    from ave_sklearn.nn.systems.dmrn import DMRNNet as DMRNNet
-    from ave_sklearn.nn.systems.psp import PSPNet as PSPNet
 
 NETWORKS = {name: system.network() for name, system in SYSTEMS.items()}
 """The networks that :class:`~ave_sklearn.EventLocalizer` knows by name."""
