@@ -68,7 +68,7 @@ def test_the_guides_network_trains_in_both_settings(videos):
 
 
 def test_the_commands_of_the_guide_are_commands():
-    from ave_sklearn.cli import build_parser
+    from ave_sklearn.cli.commands import build_parser
 
     (block,) = re.findall(r"<!-- commands -->\n```sh\n(.*?)```", GUIDE, flags=re.S)
     runs = [build_parser().parse_args(shlex.split(line)[1:]).run.__name__ for line in block.splitlines()]
