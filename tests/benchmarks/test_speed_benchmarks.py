@@ -11,6 +11,7 @@ import torch
 from ave_sklearn import PSPLocalizer
 from ave_sklearn._device import multiplies_bfloat16
 
+pytestmark = pytest.mark.slow  # each test trains or starts a script
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 

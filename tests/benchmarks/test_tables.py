@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.slow  # each test starts the script
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
 SHORT = ["--tables", "2", "--folds", "2", "--max-epochs", "1", "--n-jobs", "2"]

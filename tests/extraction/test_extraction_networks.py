@@ -24,6 +24,7 @@ def random_state(network_class):
     return {name: torch.randn(shape, generator=generator) * 0.01 for name, shape in shapes.items()}
 
 
+@pytest.mark.slow
 def test_key_names_and_sizes_are_those_of_the_public_networks():
     vgg19, vggish = random_state(VGG19), random_state(VGGish)
     assert list(vgg19) == keys("features", VGG19_CONVOLUTIONS)
@@ -34,6 +35,7 @@ def test_key_names_and_sizes_are_those_of_the_public_networks():
     assert vggish["embeddings.0.weight"].shape == (4096, 12288)
 
 
+@pytest.mark.slow
 def test_vgg19_layer_by_layer(tmp_path):
     state = random_state(VGG19)
     torch.save(state, tmp_path / "vgg19-0.pth")
@@ -49,6 +51,7 @@ def test_vgg19_layer_by_layer(tmp_path):
     assert result.shape == (2, 512, 2, 3)
 
 
+@pytest.mark.slow
 def test_vggish_flattens_channels_last_and_ends_in_a_relu(tmp_path):
     state = random_state(VGGish)
     torch.save(state, tmp_path / "vggish-0.pth")
@@ -63,6 +66,7 @@ def test_vggish_flattens_channels_last_and_ends_in_a_relu(tmp_path):
     assert flat.shape == (2, 128) and (flat == 0).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_state_dict_with_more_keys_and_in_either_of_torchs_formats_loads(tmp_path, zipped):
     state = random_state(VGG19)
@@ -73,6 +77,7 @@ def test_a_state_dict_with_more_keys_and_in_either_of_torchs_formats_loads(tmp_p
     assert not network.training and not any(parameter.requires_grad for parameter in network.parameters())
 
 
+@pytest.mark.slow
 def test_random_weights_are_the_same_each_time_and_leave_the_global_generator_alone():
     before = torch.random.get_rng_state()
     first, second = load_network("vgg19", None), load_network("vgg19", None)
@@ -97,6 +102,7 @@ def save_short(file):
     torch.save(state, file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("save", "message"),
     [

@@ -278,6 +278,7 @@ def small(request, tmp_path_factory):
     return AVFeatures(audio, visual)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_views_of_views_compose(small, data):
@@ -646,6 +647,7 @@ def test_an_unnamed_file_is_pickled_by_value(tmp_path, audio, visual):
                 act()
 
 
+@pytest.mark.slow
 def test_pickle_in_a_fresh_process(X, tmp_path):
     joblib.dump(X[[7, 2]], tmp_path / "X.joblib")
     code = "import sys, joblib, numpy; print(numpy.asarray(joblib.load(sys.argv[1]), dtype='f8').sum())"
@@ -738,6 +740,7 @@ with open(file, "r+b") as opened:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not truncate mapped files")
 @pytest.mark.parametrize("act", ["check", "make", "unpickle", "read"])
 def test_checks_come_before_the_crash(tmp_path, act):
@@ -772,6 +775,7 @@ def test_resample_and_splitters(X, audio, visual):
     assert [len(test) for _, test in KFold(3).split(X)] == [8, 8, 7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_flat_estimators_take_it_as_it_is(tmp_path, n_jobs):
     rng = np.random.default_rng(0)
@@ -805,6 +809,7 @@ def in_memory():
     return AVFeatures(numbers((40, 10, 64)), numbers((40, 10, 3, 3, 64)))
 
 
+@pytest.mark.slow
 def test_joblib_shares_one_copy_of_features_in_memory(in_memory, tmp_path):
     names, sums, n_bytes = zip(*share(in_memory, tmp_path), strict=True)
     assert len(set(names)) == 1
@@ -812,6 +817,7 @@ def test_joblib_shares_one_copy_of_features_in_memory(in_memory, tmp_path):
     assert set(sums) == {float(sum(array.sum() for array in in_memory.take([1, 0])))}
 
 
+@pytest.mark.slow
 def test_joblib_gets_a_copy_of_a_slice_for_each_task(in_memory, tmp_path):
     """The opposite of the test before, so that it can tell."""
     names, sums, _ = zip(*share(in_memory[5:30], tmp_path), strict=True)
@@ -819,6 +825,7 @@ def test_joblib_gets_a_copy_of_a_slice_for_each_task(in_memory, tmp_path):
     assert set(sums) == {float(sum(array.sum() for array in in_memory.take([6, 5])))}
 
 
+@pytest.mark.slow
 def test_joblib_may_delete_its_files_early(in_memory, tmp_path):
     """As it does, at times before the worker looks, with the rows that a slice was pickled by."""
     with joblib.Parallel(n_jobs=2, max_nbytes=1000, temp_folder=tmp_path) as parallel:
@@ -834,6 +841,7 @@ def read_without_file(X):
     return float(X.take([0])[1].sum())
 
 
+@pytest.mark.slow
 def test_joblib_writes_nothing_of_features_in_files(in_memory, tmp_path):
     X = AVFeatures(
         save_and_map(tmp_path / "audio.npy", in_memory.audio),
@@ -859,6 +867,7 @@ def itself(X):
     return X
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", [first_half, itself])
 def test_what_a_worker_returns_outlives_joblib_s_files(in_memory, tmp_path, task):
     with joblib.Parallel(n_jobs=2, max_nbytes=1000, temp_folder=tmp_path) as parallel:

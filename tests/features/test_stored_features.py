@@ -236,6 +236,7 @@ def read_in_worker(X, rows):
     return os.getpid(), X.take(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
 def test_workers_read_the_same(tmp_path, backend):
     X, visual = from_layout(tmp_path, "gzip")
@@ -269,6 +270,7 @@ def test_a_forked_process_reads_while_the_file_is_open_here(tmp_path):
     np.testing.assert_array_equal(X.take(ROWS)[1], visual[ROWS])
 
 
+@pytest.mark.slow
 def test_a_localizer_learns_the_same_from_files(tmp_path, videos):
     X, y = videos
     file = write_hdf5(
@@ -368,6 +370,7 @@ def test_hdf5_needs_h5py(tmp_path, monkeypatch, audio_file):
         AVFeatures.from_hdf5(audio_file, audio_file)
 
 
+@pytest.mark.slow
 def test_h5py_is_not_imported_without_need():
     code = "import sys, ave_sklearn, ave_sklearn.datasets; sys.exit('h5py' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
@@ -658,6 +661,7 @@ except OSError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of file sizes")
 def test_a_write_that_fails_leaves_what_was_there(older):
     command = [sys.executable, "-c", FULL_DISK, str(older)]

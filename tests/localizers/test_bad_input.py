@@ -21,6 +21,7 @@ def spoiled(X, value, where="audio"):
     return AVFeatures(**arrays)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("standardize", [True, False])
 @pytest.mark.parametrize(("value", "what"), [(np.nan, "NaN"), (np.inf, "infinity")])
@@ -233,6 +234,7 @@ BREAKING = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("params", "data"), BREAKING)
 def test_an_earlier_fit_survives_a_failed_one(pooled, params, data):
     X, y = pooled

@@ -34,6 +34,7 @@ def quick(name, estimator=EventLocalizer, **params):
 
 
 # ------------------------------------------------------------- every network
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "estimator"), CASES)
 @pytest.mark.parametrize("data", ["videos", "pooled"])
 def test_every_network_has_the_whole_api(name, estimator, data, request):
@@ -56,6 +57,7 @@ def test_every_network_has_the_whole_api(name, estimator, data, request):
         np.testing.assert_allclose(localizer.attention(X).sum((2, 3)), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "estimator"), CASES)
 def test_every_network_learns(name, estimator, pooled):
     X, y = pooled
@@ -67,6 +69,7 @@ def test_every_network_learns(name, estimator, pooled):
     assert localizer.score(X, y) > max(least, untrained.score(X, y))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "estimator"), CASES)
 def test_fits_leave_torchs_generator_alone_and_depend_on_none(name, estimator, pooled):
     torch.manual_seed(1)
@@ -77,6 +80,7 @@ def test_fits_leave_torchs_generator_alone_and_depend_on_none(name, estimator, p
     assert_array_equal(quick(name, estimator).fit(*pooled).predict_proba(pooled[0]), first)
 
 
+@pytest.mark.slow
 def test_fits_in_threads_are_those_in_turn(pooled):
     localizers = [quick(name, random_state=seed) for name in ("cmran", "avt") for seed in (0, 1)]
     in_turn = [clone(localizer).fit(*pooled).predict_proba(pooled[0]) for localizer in localizers]
@@ -101,6 +105,7 @@ def test_a_layer_without_a_rule_is_an_error():
         initialize(torch.nn.Conv1d(2, 2, 1), torch.Generator())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", [EventLocalizer, WeakEventLocalizer])
 def test_gated_networks_name_one_category_a_video(videos, estimator):
     X, y = videos
@@ -110,6 +115,7 @@ def test_gated_networks_name_one_category_a_video(videos, estimator):
 
 
 # ------------------------------------------------------------------------- PSP
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("by_name", "general", "params"),
     [
@@ -130,6 +136,7 @@ def test_psp_by_name_is_the_general_estimator_with_psp(videos, by_name, general,
     assert {name: ours.get_params()[name] for name in shared} == {name: same.get_params()[name] for name in shared}
 
 
+@pytest.mark.slow
 def test_lam_is_the_networks_own_by_default(videos):
     def proba(name, **params):
         return quick(name, **params).fit(*videos).predict_proba(videos[0])
@@ -140,6 +147,7 @@ def test_lam_is_the_networks_own_by_default(videos):
     assert not np.array_equal(proba("avel"), proba("avel", lam=10))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRED)
 def test_the_pair_similarity_loss_transfers(videos, name):
     params = {"max_epochs": 1, "lr": 1e-9}
@@ -147,12 +155,14 @@ def test_the_pair_similarity_loss_transfers(videos, name):
     assert with_it > without + 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name not in GATED])
 def test_the_weighting_branch_transfers(pooled, name):
     localizer = quick(name, WeakEventLocalizer, network_params={"weighting": True}).fit(*pooled)
     assert "head.weighting.weight" in dict(localizer.net_.module_.network.named_parameters())
 
 
+@pytest.mark.slow
 def test_table_4_is_a_grid_search(pooled):
     X, y = pooled
     grid = {"network": ["avel", "cmran", "psp"]}
@@ -161,6 +171,7 @@ def test_table_4_is_a_grid_search(pooled):
     assert search.best_estimator_.network == search.best_params_["network"]
 
 
+@pytest.mark.slow
 def test_propagation_of_the_networks_that_have_it(videos):
     X, y = videos
     for name in ("psp", "cpsp"):
@@ -238,6 +249,7 @@ def test_gated_networks_need_classes_of_events(pooled, name):
             quick(name, WeakEventLocalizer).fit(X, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", [EventLocalizer, WeakEventLocalizer])
 def test_batches_of_background_alone(pooled, estimator):
     X, y = pooled

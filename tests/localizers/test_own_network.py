@@ -71,6 +71,7 @@ def changed(**outputs):
     return Changed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", [EventLocalizer, WeakEventLocalizer])
 @pytest.mark.parametrize("network", [SumNet, GatedSumNet])
 def test_another_network_gets_the_whole_api(videos, estimator, network):
@@ -96,6 +97,7 @@ def test_torchs_generator_is_left_where_it_was(videos):
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.slow
 def test_a_network_of_ones_own_fits_alike_in_worker_processes(videos):
     localizer = EventLocalizer(network=SumNet, **QUICK)
     here = localizer.fit(*videos).predict_proba(videos[0])
@@ -126,6 +128,7 @@ class PassingOnToPSP(PSPNet):
         super().__init__(*args, hidden_size=8, **kwargs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [PassingOn, PassingOnSupervision, PassingOnToPSP])
 def test_supervision_is_passed_where_a_base_class_names_it(videos, network):
     for estimator in (EventLocalizer, WeakEventLocalizer):
@@ -183,6 +186,7 @@ def test_a_subclass_of_a_network_starts_from_weights_of_the_same_size(videos):
     assert sizes[0] == pytest.approx(sizes[1], rel=0.1) and len(sizes[0]) > 5
 
 
+@pytest.mark.slow
 def test_fits_of_ones_own_network_in_threads_are_those_in_turn(videos):
     localizers = [EventLocalizer(network=SumNet, max_epochs=2, random_state=seed) for seed in range(4)]
     in_turn = [clone(localizer).fit(*videos).predict_proba(videos[0]) for localizer in localizers]
@@ -302,6 +306,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_contract_says_how(videos, case):
     network, message = BROKEN[case]

@@ -28,6 +28,7 @@ def fit(estimator, videos, **params):
     return estimator(**{"max_epochs": 2, "hidden_size": 8, "random_state": 0, **params}).fit(*videos)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dump", [joblib.dump, lambda obj, path: path.write_bytes(pickle.dumps(obj))])
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_round_trip_into_a_fresh_process(videos, estimator, dump, tmp_path):
@@ -39,6 +40,7 @@ def test_round_trip_into_a_fresh_process(videos, estimator, dump, tmp_path):
     assert_array_equal(np.load(paths[2]), localizer.predict_proba(videos[0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "params",
     [

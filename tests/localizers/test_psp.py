@@ -39,6 +39,7 @@ def benchmark():
     return X[:350], y[:350], X[350:], y[350:]
 
 
+@pytest.mark.slow
 def test_full_supervision_learns(benchmark):
     X, y, X_test, y_test = benchmark
     localizer = PSPLocalizer(max_epochs=15, hidden_size=64, random_state=0).fit(X, y)
@@ -49,6 +50,7 @@ def test_full_supervision_learns(benchmark):
     assert localizer.history_[-1]["train_loss"] < localizer.history_[0]["train_loss"]
 
 
+@pytest.mark.slow
 def test_weak_supervision_localizes_what_it_was_never_told(benchmark):
     X, y, X_test, y_test = benchmark
     localizer = WeakPSPLocalizer(max_epochs=15, hidden_size=64, random_state=0).fit(X, proportions(y))
@@ -57,6 +59,7 @@ def test_weak_supervision_localizes_what_it_was_never_told(benchmark):
 
 
 # ---------------------------------------------------------------- input forms
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_all_forms_of_pooled_features_give_the_same_model(pooled, estimator):
     X, y = pooled
@@ -76,6 +79,7 @@ def test_all_forms_of_pooled_features_give_the_same_model(pooled, estimator):
     assert array.n_features_in_ == 11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_two_dimensional_input_is_videos_of_one_segment(estimator):
     X = pd.DataFrame(np.random.RandomState(0).randn(100, 3), columns=["a", "b", "c"])
@@ -96,6 +100,7 @@ def test_refitting_on_other_features_forgets_the_old_names(pooled):
     assert localizer.n_features_in_ == 11 and localizer.n_segments_ == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_float64_integers_and_memory_maps_are_cast_by_batch(pooled, estimator, tmp_path):
     X, y = pooled
@@ -108,6 +113,7 @@ def test_float64_integers_and_memory_maps_are_cast_by_batch(pooled, estimator, t
 
 
 # --------------------------------------------------------------- target forms
+@pytest.mark.slow
 def test_full_targets_as_integers_objects_and_one_hot_give_the_same_model(pooled):
     X, y = pooled
     classes, codes = np.unique(y, return_inverse=True)
@@ -144,6 +150,7 @@ def test_weak_category_targets(pooled):
     assert tags.predict(X).shape == y.shape
 
 
+@pytest.mark.slow
 def test_weak_score_of_categories_compares_videos(pooled):
     X, y = pooled
     localizer = quick(WeakPSPLocalizer, max_epochs=10).fit(X, y)
@@ -183,6 +190,7 @@ def test_classes_lets_a_fit_miss_a_class(pooled):
 
 
 # ------------------------------------------------------------------- results
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["paper", "released"])
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_what_a_localizer_returns(videos, estimator, variant):
@@ -236,6 +244,7 @@ def test_forward_hooks_fire_on_the_torch_module_and_see_what_the_network_sees(vi
     assert visual.shape == X.visual.shape
 
 
+@pytest.mark.slow
 def test_predicted_events_are_the_runs_of_predicted_labels(videos):
     X, y = videos
     localizer = quick(PSPLocalizer, max_epochs=10).fit(X, y)
@@ -258,6 +267,7 @@ def test_without_background_every_segment_is_in_an_event(pooled):
     assert (events["offset"] - events["onset"]).sum() == 60 * 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_predictions_do_not_depend_on_the_other_videos(videos, estimator):
     X, y = videos
@@ -266,6 +276,7 @@ def test_predictions_do_not_depend_on_the_other_videos(videos, estimator):
 
 
 # ----------------------------------------------------------------- parameters
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_ablations_of_table_1_are_different_models(videos, estimator):
     X, y = videos
@@ -276,6 +287,7 @@ def test_ablations_of_table_1_are_different_models(videos, estimator):
         assert all(abs(one - other).max() > 1e-6 for other in results[:i])
 
 
+@pytest.mark.slow
 def test_tau_prunes_more_the_higher_it_is(videos):
     X, y = videos
     kept = [
@@ -299,6 +311,7 @@ def test_weighting_branch_can_be_left_out(videos):
     assert not any("weighting" in name for name, _ in localizer.net_.module_.named_parameters())
 
 
+@pytest.mark.slow
 def test_standardize_makes_the_scale_of_features_irrelevant(pooled):
     X, y = pooled
     scaled = AVFeatures(X.audio * 1000 + 7, X.visual * 0.001 - 3)
@@ -326,6 +339,7 @@ def test_constant_features_do_not_break_standardize(pooled):
     assert np.isfinite(quick(PSPLocalizer).fit(constant, y).predict_proba(constant)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("standardize", [True, False])
 def test_feature_dropout_hides_features_in_training_alone(pooled, estimator, standardize):

@@ -20,6 +20,7 @@ DEFAULTS = {
 EXACT = {"precision": "float64", "dropout": 0.0, "feature_dropout": 0.0, "batch_size": 1_000_000, "hidden_size": 32}
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(os.environ.get("SCIPY_ARRAY_API") != "1", reason="set SCIPY_ARRAY_API=1 before Python starts"),
     pytest.mark.filterwarnings("ignore"),  # the checks fit on targets without background, on purpose bad data
 ]

@@ -50,6 +50,7 @@ def weighted_label_pairs(draw):
 # Segments
 
 
+@pytest.mark.slow
 @given(weighted_label_pairs())
 def test_segment_accuracy_matches_a_loop(data):
     y_true, y_pred, weight = data
@@ -69,6 +70,7 @@ def test_segment_accuracy_worked_by_hand():
     assert segment_accuracy_score(["a", "b", "c"], ["a", "b", "b"]) == pytest.approx(2 / 3)
 
 
+@pytest.mark.slow
 @given(weighted_label_pairs())
 def test_segment_report_matches_a_loop(data):
     y_true, y_pred, weight = data
@@ -101,6 +103,7 @@ def test_segment_report_of_some_labels_keeps_the_accuracy_of_all():
     assert report.loc["macro avg"].tolist() == [1, 1, 1, 1]
 
 
+@pytest.mark.slow
 @given(weighted_label_pairs(), st.integers(0, 2**32 - 1), st.sampled_from([np.float32, np.float64]))
 def test_segment_log_loss_matches_a_loop(data, seed, dtype):
     y_true, _, weight = data
@@ -235,6 +238,7 @@ def counts_by_loop(y_true, y_pred, collar, iou):
 criteria = st.sampled_from([(0, None), (1, None), (2, None), (None, 0.2), (None, 0.5), (None, 1.0)])
 
 
+@pytest.mark.slow
 @given(label_pairs(max_segments=12), criteria)
 def test_event_metrics_match_trying_every_pairing(data, criterion):
     (y_true, y_pred), (collar, iou) = data, criterion
@@ -393,6 +397,7 @@ def test_scorer_is_the_metric_of_a_fitted_estimator_however_wrapped(videos, name
         assert SCORERS[name](estimator, X, y) == pytest.approx(expected[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCORERS)
 def test_scorers_survive_pickling_and_worker_processes(videos, name):
     X, y = videos
@@ -402,6 +407,7 @@ def test_scorers_survive_pickling_and_worker_processes(videos, name):
     assert parallel.tolist() == serial.tolist()
 
 
+@pytest.mark.slow
 def test_grid_search_chooses_by_each_scorer(videos):
     X, y = videos
     for scoring in SCORERS.values():

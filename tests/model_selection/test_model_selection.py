@@ -52,6 +52,7 @@ def counts_by_fold(fold, category):
 # VideoStratifiedKFold
 
 
+@pytest.mark.slow
 @quiet
 @given(
     st.lists(st.integers(0, 4), min_size=5, max_size=60),
@@ -117,6 +118,7 @@ def test_without_random_state_folds_vary_and_the_global_generator_is_left_alone(
     assert fold_numbers(cv, category, groups).tolist() != first.tolist()
 
 
+@pytest.mark.slow
 @quiet
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), min_size=5, max_size=60),
@@ -251,6 +253,7 @@ def videos():
     return make_videos()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_probabilities_are_those_of_a_loop(videos, n_jobs):
     X, y = videos
@@ -294,6 +297,7 @@ def test_flat_problems_have_two_dimensions(videos):
     assert np.array_equal(proba, cross_val_predict(LogisticRegression(), X, y, cv=splits, method="predict_proba"))
 
 
+@pytest.mark.slow
 def test_features_may_be_of_two_modalities(videos):
     X, y = videos
     features = AVFeatures(X[..., :1], X[..., 1:])

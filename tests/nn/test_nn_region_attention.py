@@ -57,6 +57,7 @@ def test_gradients_are_those_of_the_plain_layers(shape):
         torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", KEYS.values(), ids=KEYS)
 def test_gradients_are_those_of_finite_differences(shape):
     regions, key, visual, visual_key, score = make(shape)

@@ -223,6 +223,7 @@ def test_outputs_are_the_authors(name):
     assert_agree({**outputs, **inner}, wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_loss_and_its_gradients_are_the_authors(name):
     net, expected, case = released_network(name), expected_outputs(name), CASES[name]
@@ -236,6 +237,7 @@ def test_the_loss_and_its_gradients_are_the_authors(name):
     np.testing.assert_allclose(torch.cat([*gradients.values()]).norm(), expected["gradient_norm"], rtol=1e-7, atol=0)
 
 
+@pytest.mark.slow
 def test_each_part_of_the_gated_loss_is_the_authors():
     """Each is left alone where the other one's logits are right and certain."""
     expected = expected_outputs("cmran_fully")
@@ -250,6 +252,7 @@ def test_each_part_of_the_gated_loss_is_the_authors():
         np.testing.assert_allclose(loss, expected[part], rtol=0, atol=1e-7, err_msg=part)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cmran_fully", "cmran_weakly"])
 def test_dropout_acts_where_the_authors_does_and_as_strongly(name):
     """In training mode, with every dropout of rate p replaced by multiplication with 1 - p."""

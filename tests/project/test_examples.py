@@ -14,6 +14,7 @@ GUIDE = (ROOT / "docs" / "guide.md").read_text()
 ON_GENERATED_DATA = sorted((ROOT / "examples").glob("plot_*.py"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ON_GENERATED_DATA, ids=lambda path: path.stem)
 def test_example(path, tmp_path):
     env = {**os.environ, "MPLBACKEND": "Agg"}
@@ -24,6 +25,7 @@ def test_example(path, tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_the_readmes_example_runs(tmp_path):
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
@@ -40,6 +42,7 @@ def test_the_readmes_table_names_what_is_there():
         assert hasattr(ave_sklearn.nn, name.removeprefix("nn.")), name
 
 
+@pytest.mark.slow
 def test_the_guides_table_of_systems_has_their_names_and_numbers_of_parameters():
     from ave_sklearn.nn import NETWORKS
 
@@ -54,6 +57,7 @@ def test_the_guides_table_of_systems_has_their_names_and_numbers_of_parameters()
                 assert f"{sum(p.numel() for p in network.parameters()):,}" == count, name
 
 
+@pytest.mark.slow
 def test_the_guides_network_trains_in_both_settings(videos):
     import torch
 
@@ -75,6 +79,7 @@ def test_the_commands_of_the_guide_are_commands():
     assert runs == ["run_extract", "run_fit", "run_score", "run_predict"]
 
 
+@pytest.mark.slow
 def test_own_videos_become_events():
     path = ROOT / "examples" / "extract_own_videos.py"
     done = subprocess.run([sys.executable, path], capture_output=True, text=True)

@@ -36,6 +36,7 @@ def rows_of(events):
     return list(events.itertuples(index=False, name=None))
 
 
+@pytest.mark.slow
 @given(labels_as_codes, st.sampled_from([0, None]), st.sampled_from([1.0, 0.04]))
 def test_events_of_integer_labels_match_a_loop(y, background, duration):
     events = segments_to_events(y, background=background, segment_duration=duration)

@@ -52,6 +52,7 @@ def untrained(X, supervision, max_epochs):
     return TrainedNetwork.drawn(spec, recipe, torch.device("cpu"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("supervision", ["full", "weak"])
 def test_the_best_epochs_weights_are_restored(videos, supervision):
     X, y = videos
@@ -70,6 +71,7 @@ def test_the_best_epochs_weights_are_restored(videos, supervision):
     assert_array_equal(best.probabilities(X, 32), two_epochs.probabilities(X, 32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_the_validation_score_is_the_score_of_the_validation_videos(videos, estimator):
     X, y = videos
@@ -79,6 +81,7 @@ def test_the_validation_score_is_the_score_of_the_validation_videos(videos, esti
     assert localizer.validation_score_ == pytest.approx(np.mean(localizer.predict(X[40:]) == y[40:]))
 
 
+@pytest.mark.slow
 def test_ties_of_the_score_go_to_the_lower_validation_loss(videos):
     X, y = videos
     localizer = quick(early_stopping=20, lr=1e-6).fit(X[:40], y[:40], X_val=X[40:42], y_val=y[40:42])
@@ -87,6 +90,7 @@ def test_ties_of_the_score_go_to_the_lower_validation_loss(videos):
     assert len(tied) > 1 and best["valid_loss"] == min(tied)
 
 
+@pytest.mark.slow
 def test_training_stops_when_patience_is_over(videos):
     X, y = videos
     localizer = quick(early_stopping=2, max_epochs=60, lr=0.05, lr_schedule="constant").fit(X, y)
@@ -100,6 +104,7 @@ def test_internal_validation_holds_out_whole_videos_of_every_category(videos):
     assert np.bincount(categories[held_out], minlength=3).tolist() == [2, 2, 0]
 
 
+@pytest.mark.slow
 def test_weak_internal_validation_never_sees_segment_labels(videos):
     X, y = videos
     shares = (y[:, :, None] == np.unique(y)).mean(1)
@@ -147,6 +152,7 @@ def test_released_schedule_drops_after_its_milestones():
     assert [name for name, _ in learning_rate_callbacks("constant", 0.1, 10, (60, 120))] == ["clip"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["one_cycle", "constant", "released"])
 def test_every_schedule_trains(pooled, schedule):
     history = quick(lr_schedule=schedule).fit(*pooled).history_
@@ -154,6 +160,7 @@ def test_every_schedule_trains(pooled, schedule):
 
 
 # ------------------------------------------------------------------- progress
+@pytest.mark.slow
 def test_progress_bar_shows_epoch_loss_accuracy_and_time(videos, capsys):
     X, y = videos
     localizer = quick(verbose=1, early_stopping=6).fit(X, y)
