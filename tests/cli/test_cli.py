@@ -213,6 +213,7 @@ def test_weak_and_settings_reach_the_estimator(fit, folder):
     assert (localizer.target, localizer.tau, localizer.weighting) == ("category", -np.inf, False)
 
 
+@pytest.mark.slow
 def test_another_network_is_trained_by_name(folder, capsys):
     paths = sum(([flag, str(folder / name)] for flag, name in PATHS), [])
     options = ["--set", "max_epochs=1", "--set", "network_params={'hidden_size': 8}", "--quiet"]
@@ -462,6 +463,7 @@ def test_what_predict_cannot_do_is_one_line(model, folder, capsys, monkeypatch, 
     assert error_line(capsys).startswith(message)
 
 
+@pytest.mark.slow
 def test_score_prints_the_metrics(model, folder, capsys):
     paths = ["--features", str(folder / "features"), "--annotations", str(folder / "events.csv")]
     assert main(["score", model, *paths]) == 0

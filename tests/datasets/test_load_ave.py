@@ -132,6 +132,7 @@ def write_sparse(file, shape):
         h5py.h5d.create(opened.id, b"avadataset", h5py.h5t.IEEE_F64LE, h5py.h5s.create_simple(shape), plist)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems may fill the holes with zeros, all 8 GB")
 def test_features_of_the_released_size_are_not_read(tmp_path):
     write_sparse(tmp_path / "audio_feature.h5", (4143, 10, 128))
@@ -592,6 +593,7 @@ def test_labels_of_the_annotations_are_those_of_the_label_files(release):
     assert check_background_labels(release.folder, release.n_clips, names) == []
 
 
+@pytest.mark.slow
 def test_splits_of_a_release_and_their_leaks(release):
     in_test, in_validation, n_rows = release.leaks
     message = rf"{in_test} are in the test split and {in_validation} are in the validation split too \({n_rows} rows"

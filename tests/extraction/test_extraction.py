@@ -119,6 +119,7 @@ def test_audio_networks_get_one_log_mel_example_a_second(folder):
     np.testing.assert_allclose(examples[1, 0], log_mel_spectrogram(second)[:96], atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
 def test_batches_change_nothing_and_each_picture_is_seen_once(folder, batch_size):
     seen = Counted()
@@ -249,6 +250,7 @@ def test_an_error_in_the_middle_leaves_no_files(folder, tmp_path):
 
 
 # ------------------------------------------------------------------ the cache
+@pytest.mark.slow
 def test_the_cache_saves_the_work_until_something_changes(folder, tmp_path):
     path = write_video(tmp_path / "a.mp4", picture=grey([100]))
     cache = tmp_path / "cache"
@@ -401,6 +403,7 @@ def test_skipping_all_is_an_error(folder, names):
         small(on_error="skip").transform(paths_of(folder, names))
 
 
+@pytest.mark.slow
 def test_what_is_left_out_and_what_cannot_be_heard_is_said(folder, tmp_path):
     long = write_video(tmp_path / "long.mp4", seconds=4, rate=8000)
     extractor = small()

@@ -12,6 +12,8 @@ from ave_sklearn.extraction._sound import read_sound
 
 LOSSLESS = {"video_codec": "ffv1", "pixel_format": "bgr0", "audio_codec": "pcm_s16le"}
 
+pytestmark = pytest.mark.slow  # nearly each test writes a video and decodes it
+
 
 def frame_number(t, size):
     """A picture whose brightness is four times its number at 25 frames a second."""
@@ -111,7 +113,6 @@ def test_time_begins_where_the_file_begins(tmp_path, start):
     np.testing.assert_allclose(seconds.mean(axis=1), [0.1, 0.6], atol=1e-3)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["mpeg4", "libx264", "mjpeg"])
 def test_lossy_codecs_show_the_right_second(tmp_path, codec):
     if not has_encoder(codec):
@@ -184,7 +185,6 @@ def test_samples_of_any_type_lie_within_one(tmp_path, codec):
     np.testing.assert_allclose(seconds, -0.75, atol=1e-2 if codec == "pcm_u8" else 1e-4)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov"])
 @pytest.mark.parametrize("layout", ["stereo", "5.1"])
 def test_aac_keeps_its_place(tmp_path, suffix, layout):
@@ -223,7 +223,6 @@ def test_the_last_segment_may_lack_less_than_half_a_second(tmp_path):
 
 
 # --------------------------------------------------------------------- clips
-@pytest.mark.slow
 @pytest.mark.parametrize("start", [0.5, 1, 2.25, 7, 13])
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts"])
 def test_a_clip_is_a_part_of_the_whole(tmp_path, suffix, start):
@@ -324,7 +323,6 @@ def test_a_file_that_ends_in_the_middle_is_found_when_decoded(tmp_path):
 BROADCAST = {"video_codec": "mpeg2video", "audio_codec": "mp2", "fps": 25}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("seconds", "audio_seconds"), [(5, 5.6), (4.9, 5.7), (5.7, 4.9), (4.48, 4.48)])
 def test_ends_are_found_where_the_header_tells_of_the_longest_stream_only(tmp_path, seconds, audio_seconds):
     path = str(write_video(tmp_path / "a.mkv", seconds=seconds, audio_seconds=audio_seconds, fps=10))
@@ -334,7 +332,6 @@ def test_ends_are_found_where_the_header_tells_of_the_longest_stream_only(tmp_pa
         read_sound(path, 2, start)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [3, 9])
 def test_program_streams_whose_headers_guess(tmp_path, seconds):
     path = str(write_video(tmp_path / "a.mpg", seconds=seconds, **BROADCAST))
@@ -346,7 +343,6 @@ def test_program_streams_whose_headers_guess(tmp_path, seconds):
         assert read_sound(path, 2, start)[0].std(axis=1).min() > 0.3
 
 
-@pytest.mark.slow
 def test_a_half_of_a_long_file_is_found_without_decoding(tmp_path):
     whole = write_video(tmp_path / "whole.mkv", seconds=30, fps=10)
     path = broken_copy(whole, tmp_path / "half.mkv", 0.5)

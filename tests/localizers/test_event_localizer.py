@@ -236,6 +236,7 @@ def test_gated_networks_learn_from_categories_when_all_classes_are_named(pooled)
     assert (localizer.predict_video_proba(X)[:, named.index("background")] == 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GATED)
 def test_gated_networks_need_classes_of_events(pooled, name):
     X, _ = pooled

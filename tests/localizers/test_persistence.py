@@ -15,6 +15,7 @@ from numpy.testing import assert_array_equal
 
 from ave_sklearn import PSPLocalizer, WeakPSPLocalizer, __version__
 
+pytestmark = pytest.mark.slow  # nearly each test fits
 ESTIMATORS = [PSPLocalizer, WeakPSPLocalizer]
 LOAD = """
 import sys, joblib, numpy as np
@@ -28,7 +29,6 @@ def fit(estimator, videos, **params):
     return estimator(**{"max_epochs": 2, "hidden_size": 8, "random_state": 0, **params}).fit(*videos)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("dump", [joblib.dump, lambda obj, path: path.write_bytes(pickle.dumps(obj))])
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_round_trip_into_a_fresh_process(videos, estimator, dump, tmp_path):
@@ -40,7 +40,6 @@ def test_round_trip_into_a_fresh_process(videos, estimator, dump, tmp_path):
     assert_array_equal(np.load(paths[2]), localizer.predict_proba(videos[0]))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "params",
     [

@@ -54,6 +54,7 @@ def X():
     return AVFeatures(audio.astype(np.float32), visual.astype(np.float32))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("estimator", "supervision", "names"), CASES)
 @pytest.mark.parametrize("zip_file", [True, False])
 def test_whole_module_pickles_and_state_dicts_give_the_same_model(

@@ -23,6 +23,7 @@ from ave_sklearn import AVFeatures, PSPLocalizer, WeakPSPLocalizer
 from ave_sklearn.metrics import event_f1_scorer, segment_accuracy_scorer, segment_log_loss_scorer
 from ave_sklearn.model_selection import VideoStratifiedKFold, cross_val_predict_proba
 
+pytestmark = pytest.mark.slow  # nearly each test fits, most of them several times
 ESTIMATORS = [PSPLocalizer, WeakPSPLocalizer]
 CV = VideoStratifiedKFold(2, random_state=0)
 
@@ -35,7 +36,6 @@ def proportions(y):
     return (y[:, :, None] == np.unique(y)).mean(1)
 
 
-@pytest.mark.slow
 def test_grid_search_over_tau_and_lam_in_two_processes(videos):
     X, y = videos
     grid = {"tau": [None, -np.inf, 0, 0.095], "lam": [0, 100]}
@@ -49,14 +49,12 @@ def test_grid_search_over_tau_and_lam_in_two_processes(videos):
     assert parallel.score(X, y) == best.score(X, y)
 
 
-@pytest.mark.slow
 def test_grid_search_finds_what_is_better(pooled):
     X, y = pooled
     search = GridSearchCV(quick(PSPLocalizer, max_epochs=8), {"lr": [1e-7, 4e-3]}, cv=CV).fit(X, y)
     assert search.best_params_ == {"lr": 4e-3}
 
 
-@pytest.mark.slow
 def test_weak_grid_search_scores_segments_while_the_fit_sees_videos(pooled):
     X, y = pooled
     search = GridSearchCV(quick(WeakPSPLocalizer), {"weighting": [True, False]}, cv=CV).fit(X, y)
@@ -66,7 +64,6 @@ def test_weak_grid_search_scores_segments_while_the_fit_sees_videos(pooled):
     assert search.cv_results_["split0_test_score"][0] == np.mean(known.predict(X[test]) == y[test])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_every_scorer_and_cross_validation_with_groups(videos, estimator):
     X, y = videos
@@ -108,7 +105,6 @@ def louder(X):
     return AVFeatures(X.audio * 2, X.visual)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_pipelines(videos, pooled, estimator):
     X, y = videos
@@ -121,7 +117,6 @@ def test_pipelines(videos, pooled, estimator):
     assert scaled.predict(flat).shape == (60,)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_learning_curve_and_halving_search(videos, estimator):
     X, y = videos
@@ -155,7 +150,6 @@ def test_train_test_split_and_row_indexing(videos):
     assert 0 < quick(PSPLocalizer).fit(X_train, y_train).score(X_test, y_test) <= 1
 
 
-@pytest.mark.slow
 def test_sample_weight_is_routed(videos):
     X, y = videos
     weight = np.arange(60.0)

@@ -73,6 +73,7 @@ def avt_loop(net, audio, visual, **params):
     return {**flat_head_loop(net.head, fused, **params), **attention, "fused": fused, "similarity": similarity}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", HEADS)
 @pytest.mark.parametrize("maps", [True, False])
 def test_forward_pass_is_the_description(maps, params):

@@ -102,6 +102,7 @@ def test_agsca_gives_no_region_more_than_e_squared_times_anothers_weight():
     assert np.exp(1) < ratio <= np.exp(2) + 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("supervision", ["full", "weak"])
 @pytest.mark.parametrize("maps", [True, False])
 def test_forward_pass_is_the_description(maps, supervision):

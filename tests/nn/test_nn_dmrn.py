@@ -48,6 +48,7 @@ def dmrn_loop(net, audio, visual, variant="paper", n_blocks=1, **params):
     return {**head, **attention, "fused": fused, "similarity": similarity}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", HEADS)
 @pytest.mark.parametrize(("variant", "n_blocks"), [("paper", 1), ("released", 1), ("paper", 2)])
 @pytest.mark.parametrize("maps", [True, False])

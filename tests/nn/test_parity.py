@@ -207,6 +207,7 @@ def assert_agree(outputs, expected):
 
 
 # -------------------------------------------------------------------------------------------------- AVEL, DMRN, CMRAN
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_outputs_are_the_authors(name):
     net, expected, inner = released_network(name), expected_outputs(name), {}

@@ -43,12 +43,14 @@ def test_events_of_integer_labels_match_a_loop(y, background, duration):
     assert rows_of(events) == events_by_loop(y, background, duration)
 
 
+@pytest.mark.slow
 @given(labels_as_codes, st.sampled_from(["U", object, np.dtypes.StringDType()]))
 def test_events_of_text_labels_match_a_loop(codes, dtype):
     y = TEXT[codes]
     assert rows_of(segments_to_events(y.astype(dtype))) == events_by_loop(y, "background")
 
 
+@pytest.mark.slow
 @given(labels_as_codes, st.integers(0, 2**32 - 1))
 def test_score_is_the_mean_over_the_run(y, seed):
     scores = np.random.default_rng(seed).random(y.shape)

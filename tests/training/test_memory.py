@@ -12,7 +12,10 @@ import pytest
 from ave_sklearn import PSPLocalizer
 from ave_sklearn.nn import blocking
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and /proc are Linux's")
+pytestmark = [
+    pytest.mark.slow,  # each test fits, most of them in a process of its own
+    pytest.mark.skipif(sys.platform != "linux", reason="limits and /proc are Linux's"),
+]
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 LIMITED = """
 import json, re, resource, sys
@@ -77,19 +80,16 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.slow
 def test_search_in_two_processes(stored, tmp_path):
     assert 60e6 < run(tmp_path, SEARCH, *stored) < 300e6
 
 
-@pytest.mark.slow
 def test_fit_and_predict_on_files_larger_than_the_memory_allowed(stored, tmp_path):
     result = fit_with_limit(tmp_path, stored, 220)
     assert result["predicted"] == [320, 10]
     assert result["file"] > 320e6
 
 
-@pytest.mark.slow
 def test_batch_that_does_not_fit(stored, tmp_path):
     error = fit_with_limit(tmp_path, stored, 220, batch_size=320)["error"]
     assert error == "batch_size is 320, too many videos at once for this memory; wanted a smaller one, such as 80."
@@ -114,7 +114,6 @@ print(json.dumps(took))
 """
 
 
-@pytest.mark.slow
 def test_predictions_keep_what_they_return_alone(tmp_path):
     took = run(tmp_path, PREDICTION)
     probabilities = 20_000 * 10 * 200 * 4

@@ -9,6 +9,7 @@ import torch
 from ave_sklearn import EventLocalizer, PSPLocalizer, WeakPSPLocalizer, _device
 from ave_sklearn.nn import NETWORKS
 
+pytestmark = pytest.mark.slow  # nearly each test fits
 CPU = torch.device("cpu")
 needs_bfloat16 = pytest.mark.skipif(
     not _device.multiplies_bfloat16(CPU), reason="this processor does not multiply bfloat16"
@@ -65,7 +66,6 @@ def test_capabilities_of_the_processor_decide(monkeypatch):
         assert _device.multiplies_bfloat16(CPU) == expected
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("estimator", [PSPLocalizer, WeakPSPLocalizer])
 def test_bfloat16_learns_what_float32_learns(videos, estimator, with_bfloat16):
     X, y = videos
@@ -77,7 +77,6 @@ def test_bfloat16_learns_what_float32_learns(videos, estimator, with_bfloat16):
     assert half.score(X, y) == pytest.approx(full.score(X, y), abs=0.05)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS)
 def test_every_network_trains_in_bfloat16(videos, network, with_bfloat16):
     localizer = EventLocalizer(network=network, precision="bfloat16", max_epochs=1, random_state=0).fit(*videos)
@@ -86,7 +85,6 @@ def test_every_network_trains_in_bfloat16(videos, network, with_bfloat16):
     np.testing.assert_allclose(proba.sum(-1), 1, rtol=1e-5)
 
 
-@pytest.mark.slow
 def test_model_of_bfloat16_predicts_in_float32_where_the_device_lacks_it(videos, monkeypatch):
     monkeypatch.setattr(_device, "multiplies_bfloat16", lambda device: True)
     localizer = quick(precision="bfloat16").fit(*videos)

@@ -8,6 +8,7 @@ from numpy.testing import assert_array_equal
 
 from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
 
+pytestmark = pytest.mark.slow  # each test fits, most of them several times
 ESTIMATORS = [PSPLocalizer, WeakPSPLocalizer]
 
 
@@ -19,7 +20,6 @@ def fit_probabilities(estimator, X, y, random_state):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_bitwise_equal_serially_in_processes_and_in_threads(videos, estimator):
     seeds = [0, 1, 0, 1]
@@ -37,7 +37,6 @@ def test_bitwise_equal_serially_in_processes_and_in_threads(videos, estimator):
     assert (first != second).any()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("random_state", [0, None])
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_global_generators_are_neither_used_nor_moved(videos, estimator, random_state):
@@ -53,7 +52,6 @@ def test_global_generators_are_neither_used_nor_moved(videos, estimator, random_
     assert (results[0] == results[1]).all() == (random_state == 0)
 
 
-@pytest.mark.slow
 def test_without_random_state_seeding_numpy_changes_nothing(videos):
     results = []
     for _ in range(2):
@@ -62,7 +60,6 @@ def test_without_random_state_seeding_numpy_changes_nothing(videos):
     assert (results[0] != results[1]).any()
 
 
-@pytest.mark.slow
 def test_a_random_state_instance_moves_on_from_fit_to_fit(videos):
     generator = np.random.RandomState(0)
     first = fit_probabilities(PSPLocalizer, *videos, generator)
