@@ -229,6 +229,7 @@ def test_another_network_is_trained_by_name(folder, capsys):
     assert "network is 'avell'; wanted one of ['avel', " in error_line(capsys)
 
 
+@pytest.mark.slow
 def test_another_background_label_is_that_of_the_events_too(fit, folder):
     assert fit("--set", "background=nothing") == 0
     assert joblib.load(folder / "model.joblib")["localize"].classes_.tolist() == ["cat", "dog", "nothing"]

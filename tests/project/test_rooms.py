@@ -137,6 +137,7 @@ def test_classes_of_nn_live_in_nn():
     assert all(place.startswith("ave_sklearn.nn.") for place in places)
 
 
+@pytest.mark.slow
 def test_the_registry_knows_all_networks_without_torch():
     code = (
         "import sys; from ave_sklearn._systems import SYSTEMS; assert 'torch' not in sys.modules; "
@@ -147,6 +148,7 @@ def test_the_registry_knows_all_networks_without_torch():
     assert done.stdout.split() == names
 
 
+@pytest.mark.slow
 def test_the_public_modules_come_with_the_package():
     code = (
         "import sys, ave_sklearn; light = set(sys.modules); "

@@ -66,6 +66,7 @@ def test_annotations_import_nothing():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True).stdout == b"\n"
 
 
+@pytest.mark.slow
 def test_user_script_runs(capsys):
     runpy.run_path(str(USER_SCRIPT), run_name="__main__")
     assert "'loss'" in capsys.readouterr().out
@@ -86,11 +87,13 @@ def cache(pytestconfig, tmp_path_factory):
     return tmp_path_factory.mktemp("mypy") if kept is None else kept.mkdir("mypy")
 
 
+@pytest.mark.slow
 def test_user_script_has_the_right_types(cache):
     status, said, _ = check_types(USER_SCRIPT, cache)
     assert status == 0, said
 
 
+@pytest.mark.slow
 def test_wrong_types_are_errors(cache, tmp_path):
     script = tmp_path / "misuses.py"
     script.write_text(MISUSES)
