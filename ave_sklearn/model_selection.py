@@ -314,7 +314,7 @@ def _n_segments(X):
     """Return how many segments the videos of `X` have, where its form tells, else None."""
     if hasattr(X, "n_segments"):
         return X.n_segments
-    return X.shape[1] if np.ndim(X) == 3 else None
+    return X.shape[1] if getattr(X, "ndim", None) == 3 else None
 
 
 def _warn_of_unmeant_background(y, n_segments, background):

@@ -80,7 +80,7 @@ def test_metrics_read_every_form_alike(form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("X", [None, features()])
+@pytest.mark.parametrize("X", [None, features(), [np.zeros((2, i)) for i in range(N)]])
 def test_splitters_read_every_form_alike(form, X, expected):
     assert video_category(FORMS[form], background=0).tolist() == expected["category"].tolist()
     assert folds(FORMS[form], X) == expected["folds"]
