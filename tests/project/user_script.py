@@ -2,10 +2,12 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from sklearn.model_selection import GridSearchCV
 
 from ave_sklearn import AVFeatures, EventLocalizer, PSPLocalizer, WeakPSPLocalizer
@@ -19,7 +21,7 @@ def longest_event(events: pd.DataFrame) -> float:
     return float((events["offset"] - events["onset"]).max())
 
 
-def search_tau(X: AVFeatures, y: np.ndarray) -> dict[str, float]:
+def search_tau(X: AVFeatures, y: NDArray[Any]) -> dict[str, float]:
     cv = VideoStratifiedKFold(n_splits=2, random_state=0)
     search = GridSearchCV(PSPLocalizer(max_epochs=1), {"tau": [0.0, 0.1]}, cv=cv, scoring=EventF1Scorer(iou=0.3))
     proba = cross_val_predict_proba(EventLocalizer(network="avel", max_epochs=1), X, y, cv=cv)
