@@ -36,7 +36,7 @@ def segments_to_events(y, *, background="background", segment_duration=1.0, scor
     Raises
     ------
     ValueError
-        If an argument has the wrong shape, ``y`` holds no labels (missing values, proportions, one-hot),
+        If an argument has the wrong shape, ``y`` holds no labels (missing values, proportions),
         ``background`` is text and the labels are numbers or the other way round, ``segment_duration`` is
         not positive, or a score lies outside [0, 1].
 

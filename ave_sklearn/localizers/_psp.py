@@ -338,8 +338,8 @@ class WeakPSPLocalizer(WeakLocalizer):
     `X` is as in :class:`PSPLocalizer`. `y` is one of
 
     * proportions (n, C), non-negative rows that sum to 1;
-    * segment labels (n, T), which `fit` pools by `target` before anything else sees them, so that scikit-learn's
-      searches can score by segments what learns from videos;
+    * segment labels (n, T) or their one-hot form (n, T, C), which `fit` pools by `target` before anything else sees
+      them, so that scikit-learn's searches can score by segments what learns from videos;
     * categories of videos (n,).
 
     An array of zeros and ones with as many columns as there are segments could be either of the first two and

@@ -49,7 +49,8 @@ def event_f1_score(
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_videos, n_segments)
-        True and predicted labels.
+        True and predicted labels; of a one-hot array (n_videos, n_segments, n_classes) the columns are 0 to
+        n_classes - 1.
     background : label or None, default="background"
         The label which is no event; None if there is none.
     collar : float, default=None
@@ -123,7 +124,8 @@ def event_report(
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_videos, n_segments)
-        True and predicted labels.
+        True and predicted labels; of a one-hot array (n_videos, n_segments, n_classes) the columns are 0 to
+        n_classes - 1.
     background : label or None, default="background"
         The label which is no event; None if there is none.
     collar : float, default=None

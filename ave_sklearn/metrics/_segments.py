@@ -22,7 +22,8 @@ def segment_accuracy_score(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weigh
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_videos, n_segments) or (n_videos,)
-        True and predicted labels.
+        True and predicted labels; of a one-hot array (n_videos, n_segments, n_classes) the columns are 0 to
+        n_classes - 1.
     sample_weight : array-like of shape (n_videos,), default=None
         Weight of each video; all 1 if None.
 
@@ -34,7 +35,7 @@ def segment_accuracy_score(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weigh
     Raises
     ------
     ValueError
-        If the two shapes differ or have three dimensions (one-hot), there is no segment, text labels meet
+        If the two shapes differ, there is no segment, labels are missing, masked or fractions, text labels meet
         numbers, or the weights are not n_videos non-negative numbers with a positive sum.
 
     References
@@ -64,7 +65,8 @@ def segment_classification_report(
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_videos, n_segments) or (n_videos,)
-        True and predicted labels.
+        True and predicted labels; of a one-hot array (n_videos, n_segments, n_classes) the columns are 0 to
+        n_classes - 1.
     labels : array-like of shape (n_labels,), default=None
         The classes to list, in this order; all that occur, sorted, if None.
     sample_weight : array-like of shape (n_videos,), default=None
