@@ -150,13 +150,13 @@ class VideoStratifiedKFold(BaseCrossValidator):
         if y is None:
             raise ValueError("y must be given: VideoStratifiedKFold stratifies on each video's category.")
         check_consistent_length(X, y, groups)
-        n_segments = _n_segments(X)
+        y, n_segments = read_target(y), _n_segments(X)
         category = video_category(y, background=self.background, n_segments=n_segments)
         if self.n_splits > len(category):
             raise ValueError(
                 f"n_splits={self.n_splits} must not be greater than the number of videos, {len(category)}."
             )
-        _warn_of_unmeant_background(read_target(y), n_segments, self.background)
+        _warn_of_unmeant_background(y, n_segments, self.background)
         return np.unique(category, return_inverse=True)[1]
 
     def _deal(self, codes):

@@ -120,7 +120,7 @@ def is_proportions(y, n_segments=None):
 def refuse_ambiguous(y, n_segments, rule):
     """Raise ValueError for zeros and ones in T > 1 columns that may stand for T segments or for T classes."""
     n_classes = n_segments if rule.n_classes is None else rule.n_classes
-    if y.shape[1] != n_segments or n_segments == 1 or n_classes != n_segments or label_kind(y) == "text":
+    if y.shape[1] != n_segments or n_segments == 1 or n_classes != n_segments:
         return
     if ((y == 0) | (y == 1)).all():
         raise ValueError(

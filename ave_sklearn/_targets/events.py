@@ -63,6 +63,27 @@ def segments_to_events(y, *, background="background", segment_duration=1.0, scor
     return events if scores is None else events.assign(score=_mean_scores(_check_scores(scores, y), runs))
 
 
+def code_events(codes, scores, classes, background, **options):
+    """List the events of class codes; a background label that is not among the classes marks none.
+
+    Parameters
+    ----------
+    codes : ndarray of int, of shape (n_videos, n_segments)
+    scores : ndarray of shape (n_videos, n_segments)
+        Probability of each segment's class.
+    classes : ndarray of shape (n_classes,)
+    background : label
+    **options
+        For `segments_to_events`.
+
+    Returns
+    -------
+    events : DataFrame
+    """
+    known = background if background in classes.tolist() else None
+    return segments_to_events(classes[codes], background=known, scores=scores, **options)
+
+
 def find_runs(y, background_mask):
     """Find the maximal runs of equal labels that are not background.
 

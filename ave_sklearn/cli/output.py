@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 
-from ave_sklearn._targets.events import segments_to_events
+from ave_sklearn._targets.events import code_events
 from ave_sklearn.cli.folder import whole_file
 from ave_sklearn.extraction._clips import join_clips
 
@@ -34,10 +34,8 @@ def event_rows(localizer, X, clips):
 
 def _stretch_events(localizer, name, start, proba):
     """Return the events of successive seconds of a video, the first of which is `start`."""
-    y, scores = localizer.classes_[proba.argmax(-1)], proba.max(-1)
-    has_background = localizer.background in localizer.classes_.tolist()
-    background = localizer.background if has_background else None
-    events = segments_to_events(y[None], background=background, scores=scores[None], videos=[name])
+    codes, scores = proba.argmax(-1)[None], proba.max(-1)[None]
+    events = code_events(codes, scores, localizer.classes_, localizer.background, videos=[name])
     events[["onset", "offset"]] += start
     return events
 

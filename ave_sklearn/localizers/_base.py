@@ -15,7 +15,7 @@ from ave_sklearn._device import resolve_device, resolve_precision
 from ave_sklearn._random import own_random_state
 from ave_sklearn._sklearn import Interval, StrOptions
 from ave_sklearn._targets.encoding import ClassRule
-from ave_sklearn._targets.events import segments_to_events
+from ave_sklearn._targets.events import code_events
 from ave_sklearn._training.model import NetworkSpec, Recipe, TrainedNetwork, TrainingLog, Videos
 from ave_sklearn.localizers._inputs import (
     check_same_layout,
@@ -174,13 +174,15 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
 
     def _set_weights(self, layout, targets, weights):
         """Set the fitted attributes around the weights, a dict of ndarrays, of a training elsewhere."""
-        supervision = self._make_supervision()
-        spec = self._make_spec(layout, targets, supervision.name, seed=0)
-        recipe, device = self._make_recipe(supervision.milestones), resolve_device(self.device, fallback=True)
-        model = TrainedNetwork.of_weights(spec, recipe, device, weights)
-        self._set_fitted(model, targets, TrainingLog([], 0, None))
+        spec = self._make_spec(layout, targets, self._make_supervision().name, seed=0)
+        self._set_fitted(self._rebuild(spec, weights), targets, TrainingLog([], 0, None))
         self.n_features_in_ = spec.n_audio_features + int(np.prod(spec.map_size or ())) * spec.n_visual_features
         return self
+
+    def _rebuild(self, spec, weights):
+        """Return the network of `spec` around its weights, a dict of ndarrays; on the CPU where there is no GPU."""
+        recipe = self._make_recipe(self._make_supervision().milestones)
+        return TrainedNetwork.of_weights(spec, recipe, resolve_device(self.device, fallback=True), weights)
 
     def _class_rule(self, **known):
         """Return how labels become codes."""
@@ -319,14 +321,8 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         """
         X = self._validate(X)
         codes, scores = self._model_.codes(X, self.batch_size)
-        has_background = self.background in self.classes_.tolist()
-        return segments_to_events(
-            self.classes_[codes],
-            background=self.background if has_background else None,
-            segment_duration=segment_duration,
-            scores=scores,
-            videos=videos,
-        )
+        options = {"segment_duration": segment_duration, "videos": videos}
+        return code_events(codes, scores, self.classes_, self.background, **options)
 
     # ------------------------------------------------ what the network shows
     def embed(self, X: Features) -> NDArray[np.floating[Any]]:
@@ -402,9 +398,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         spec, weights = state.pop("_spec_", None), state.pop("_weights_", None)
         super().__setstate__(state)
         if weights is not None:
-            recipe = self._make_recipe(self._make_supervision().milestones)
-            device = resolve_device(self.device, fallback=True)
-            self._model_ = TrainedNetwork.of_weights(NetworkSpec(**spec), recipe, device, weights)
+            self._model_ = self._rebuild(NetworkSpec(**spec), weights)
 
 
 class WeakLocalizer(BaseLocalizer):
