@@ -14,6 +14,7 @@ from ave_sklearn._features.npy import open_npy
 from ave_sklearn._features.rows import JoinedRows, StoredRows, row_positions, whole_index
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import EllipsisType
     from typing import Any, Literal, Self
 
@@ -175,6 +176,46 @@ class AVFeatures:
         to_npy : Writes such files.
         """
         return cls(*check_from_files((audio, visual), (open_npy(audio), open_npy(visual))))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[AVFeatures]) -> Self:
+        """Put the videos of several `AVFeatures` one after the other, without reading or copying them.
+
+        Parameters
+        ----------
+        parts : list of AVFeatures
+            At least one, all with the same number of segments, and features of the same shape.
+
+        Returns
+        -------
+        features : AVFeatures
+            Pickled, each part is what it is alone: by reference where it lies in files. Parts of different types
+            have the type that holds both.
+
+        Raises
+        ------
+        TypeError
+            If `parts` is no list of AVFeatures.
+        ValueError
+            If it is empty, or two parts differ in segments or features.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ave_sklearn import AVFeatures
+        >>> X = AVFeatures(np.zeros((20, 10, 128), "f4"), np.zeros((20, 10, 512), "f4"))
+        >>> AVFeatures.concatenate([X[:5], X[10:]]).n_videos
+        15
+        """
+        if isinstance(parts, AVFeatures):
+            raise TypeError("parts is a single AVFeatures; wanted a list of them.")
+        parts = list(parts)
+        for number, part in enumerate(parts):
+            if not isinstance(part, AVFeatures):
+                raise TypeError(f"parts holds a {type(part).__name__} in place {number}; wanted AVFeatures only.")
+        if not parts:
+            raise ValueError("parts is empty; wanted at least one AVFeatures.")
+        return cls(JoinedRows([X._audio for X in parts]), JoinedRows([X._visual for X in parts]))
 
     @property
     def audio(self) -> NDArray[Any]:
@@ -392,6 +433,19 @@ class AVFeatures:
         self._visual.copy_to(joined[..., self.n_audio_features :])
         return joined.reshape(self.shape)
 
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """Refuse what NumPy would do with the flattened features, but for their shape.
+
+        What joins videos would give another form of X in silence, (n_videos, n_segments * n_features).
+        """
+        if func in (np.shape, np.ndim, np.size):
+            return func(np.broadcast_to(0, self.shape), *args[1:], **kwargs)
+        raise TypeError(
+            f"numpy.{func.__name__} does not take AVFeatures. Put videos one after the other with "
+            "AVFeatures.concatenate([X1, X2]); take their arrays with X.audio and X.visual, or flatten them with "
+            "np.asarray(X)."
+        )
+
     def check_files(self) -> None:
         """Check that the files of the features still hold all of them.
 
@@ -418,22 +472,6 @@ class AVFeatures:
         if self._audio.storage == self._visual.storage:
             return [self._audio.storage] if self._audio.storage else []
         return [f"{stored.name} {stored.storage}" for stored in (self._audio, self._visual) if stored.storage]
-
-
-def join_features(parts):
-    """Put the videos of several `AVFeatures` one after the other, without reading them.
-
-    Parameters
-    ----------
-    parts : list of AVFeatures
-        With the same number of segments and features.
-
-    Returns
-    -------
-    features : AVFeatures
-        Pickled, each part is what it is alone: by reference where it lies in files.
-    """
-    return AVFeatures(JoinedRows([X._audio for X in parts]), JoinedRows([X._visual for X in parts]))
 
 
 def _rows_only(key):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from ave_sklearn._features.container import AVFeatures, join_features
+from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._features.files import row_blocks
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.datasets._ave_files import (
@@ -261,7 +261,7 @@ def _append_background(X, videos, folder, target_names):
     _warn(check_background_labels(folder, len(clips), target_names))
     names = [f"noisy_{row:03d}" for row in range(len(clips))]
     about = {"category": BACKGROUND, "video_id": names, "quality": "", "start": 0, "end": 0, "split": "train"}
-    return join_features([X, clips]), pd.concat([videos, pd.DataFrame(about)])
+    return AVFeatures.concatenate([X, clips]), pd.concat([videos, pd.DataFrame(about)])
 
 
 def _average_maps(X):

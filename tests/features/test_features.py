@@ -881,3 +881,48 @@ def test_what_a_worker_returns_outlives_joblib_s_files(in_memory, tmp_path, task
 def test_an_ellipsis_is_all_videos():
     X = AVFeatures(np.zeros((3, 2, 4)), np.zeros((3, 2, 5)))
     assert len(X[...]) == len(X[..., ...]) == 3
+
+
+# ------------------------------------------------------------------- videos one after the other
+def test_concatenate_joins_videos_without_reading_them():
+    X = AVFeatures(np.arange(24.0).reshape(4, 3, 2), np.arange(48.0).reshape(4, 3, 4))
+    joined = AVFeatures.concatenate([X[2:], X, X[[1]]])
+    assert joined.n_videos == 7
+    assert_array_equal(joined.audio, np.concatenate([X.audio[2:], X.audio, X.audio[[1]]]))
+    assert_array_equal(np.asarray(joined[5:]), np.asarray(X)[[3, 1]])
+    X.audio[0] = -1  # nothing was copied
+    assert_array_equal(joined.audio[2], X.audio[0])
+    assert len(AVFeatures.concatenate(iter([X]))) == 4
+
+
+@pytest.mark.parametrize(
+    ("parts", "error", "message"),
+    [
+        ([], ValueError, "parts is empty"),
+        (AVFeatures(np.zeros((2, 3, 1)), np.zeros((2, 3, 1))), TypeError, "parts is a single AVFeatures"),
+        ([np.zeros((2, 3, 2))], TypeError, "parts holds a ndarray in place 0; wanted AVFeatures only"),
+    ],
+)
+def test_concatenate_refuses_what_are_no_features(parts, error, message):
+    with pytest.raises(error, match=message):
+        AVFeatures.concatenate(parts)
+
+
+@pytest.mark.parametrize(
+    "join",
+    [
+        lambda X: np.concatenate([X, X]),
+        lambda X: np.concatenate([np.zeros((2, 6)), X]),
+        lambda X: np.vstack((X, X)),
+        lambda X: np.stack([X]),
+        lambda X: np.append(X, X, axis=0),
+        lambda X: np.mean(X),
+        lambda X: np.take(X, [0], axis=0),
+    ],
+)
+def test_numpy_does_not_flatten_features_in_silence(join):
+    X = AVFeatures(np.zeros((2, 3, 1)), np.zeros((2, 3, 1)))
+    with pytest.raises(TypeError, match=r"does not take AVFeatures.*AVFeatures.concatenate\(\[X1, X2\]\)"):
+        join(X)
+    assert np.asarray(X).shape == np.shape(X) == (2, 6)
+    assert np.ndim(X) == 2 and np.size(X) == 12 and np.size(X, 0) == 2

@@ -19,7 +19,6 @@ import pytest
 from ave_sklearn import AVFeatures, PSPLocalizer
 from ave_sklearn._features import files as feature_files
 from ave_sklearn._features import hdf5
-from ave_sklearn._features.container import join_features
 from ave_sklearn._features.hdf5 import HDF5Rows, open_hdf5, read_hdf5
 from ave_sklearn._features.npy import npy_files
 from ave_sklearn._features.source import RowSource
@@ -389,7 +388,7 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_file_that_changes_is_an_error(tmp_path, change):
     X, _ = from_layout(tmp_path, "gzip")
-    view, joined, data = X[3:5], join_features([X, X[:2]]), pickle.dumps(X)
+    view, joined, data = X[3:5], AVFeatures.concatenate([X, X[:2]]), pickle.dumps(X)
     act, message = CHANGES[change]
     act(tmp_path / "visual.h5")
     for check in (X.check_files, view.check_files, joined.check_files, lambda: pickle.loads(data)):
@@ -438,7 +437,7 @@ def whole(parts):
 
 
 def test_joined_features(parts):
-    X, (audio, visual) = join_features(parts), whole(parts)
+    X, (audio, visual) = AVFeatures.concatenate(parts), whole(parts)
     assert len(X) == 19 + 2 + 2 + N and X.visual.dtype == np.float64
     np.testing.assert_array_equal(X.audio, audio, strict=True)
     np.testing.assert_array_equal(X.visual, visual, strict=True)
@@ -449,10 +448,15 @@ def test_joined_features(parts):
 
 
 def test_rows_of_joined_features(parts):
-    X, (audio, visual) = join_features(parts), whole(parts)
+    X, (audio, visual) = AVFeatures.concatenate(parts), whole(parts)
     rows = np.random.default_rng(0).integers(0, len(X), 60)
     view, rows = X[rows][::2], rows[::2]
-    for again in (view, pickle.loads(pickle.dumps(view)), copy.deepcopy(view), join_features([view[:9], view[9:]])):
+    for again in (
+        view,
+        pickle.loads(pickle.dumps(view)),
+        copy.deepcopy(view),
+        AVFeatures.concatenate([view[:9], view[9:]]),
+    ):
         np.testing.assert_array_equal(again.take([3, 29, 3])[0], audio[rows[[3, 29, 3]]], strict=True)
         np.testing.assert_array_equal(again.visual, visual[rows], strict=True)
     buffers = np.zeros((40, T, 6), "f4"), np.zeros((40, *VISUAL_SHAPE[1:]), "f4")
@@ -462,24 +466,24 @@ def test_rows_of_joined_features(parts):
 
 
 def test_joined_files_are_pickled_by_name(parts):
-    X = join_features([parts[0], parts[2], parts[3]])
+    X = AVFeatures.concatenate([parts[0], parts[2], parts[3]])
     assert len(pickle.dumps(X)) < 3000
     assert joblib.hash(X[2:4]) == joblib.hash(X[[2, 3]]) != joblib.hash(X[1:3])
 
 
 def test_joined_features_in_memory_have_no_file():
-    X = join_features([AVFeatures(AUDIO, VISUAL), AVFeatures(AUDIO, VISUAL)])
+    X = AVFeatures.concatenate([AVFeatures(AUDIO, VISUAL), AVFeatures(AUDIO, VISUAL)])
     assert repr(X).endswith(" kB)")
     X.check_files()
 
 
 def test_joined_features_must_be_alike():
     with pytest.raises(ValueError, match=r"visual of videos to join must be of the same shape.*\(4, 3, 2, 5\)"):
-        join_features([AVFeatures(AUDIO, VISUAL), AVFeatures(AUDIO, VISUAL[..., 1:])])
+        AVFeatures.concatenate([AVFeatures(AUDIO, VISUAL), AVFeatures(AUDIO, VISUAL[..., 1:])])
 
 
 def test_a_part_that_is_truncated_is_an_error(parts, tmp_path):
-    X = join_features(parts)
+    X = AVFeatures.concatenate(parts)
     os.truncate(tmp_path / "v.npy", 500)
     with pytest.raises(ValueError, match=r"visual is memory-mapped from .*v\.npy, which has 500 bytes"):
         X.check_files()
