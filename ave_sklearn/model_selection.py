@@ -19,8 +19,8 @@ from sklearn.utils import check_consistent_length
 
 from ave_sklearn._random import own_random_state
 from ave_sklearn._targets.categories import video_category
-from ave_sklearn._targets.encoding import is_proportions
-from ave_sklearn._targets.labels import label_kind, read_target
+from ave_sklearn._targets.encoding import ClassRule, holds_proportions
+from ave_sklearn._targets.labels import column_names, label_kind, read_target
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.metrics._scorers import find_attribute
 
@@ -150,7 +150,7 @@ class VideoStratifiedKFold(BaseCrossValidator):
         if y is None:
             raise ValueError("y must be given: VideoStratifiedKFold stratifies on each video's category.")
         check_consistent_length(X, y, groups)
-        y, n_segments = read_target(y), _n_segments(X)
+        n_segments = _n_segments(X)
         category = video_category(y, background=self.background, n_segments=n_segments)
         if self.n_splits > len(category):
             raise ValueError(
@@ -319,7 +319,8 @@ def _n_segments(X):
 
 def _warn_of_unmeant_background(y, n_segments, background):
     """Warn if segment labels are numbers but the background label is text."""
-    are_labels = y.ndim == 2 and y.shape[1] > 1 and not is_proportions(y, n_segments)
+    rule, y = ClassRule(background=background, names=column_names(y)), read_target(y)
+    are_labels = y.ndim == 2 and y.shape[1] > 1 and not holds_proportions(y, rule, n_segments)
     if are_labels and label_kind(y) == "numbers" and isinstance(background, str):
         warn_user(
             f"background={background!r} is text, but y holds numbers, so no segment counts as background: "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ave_sklearn._targets.encoding import ClassRule, encode_target
-from ave_sklearn._targets.labels import read_labels, read_target
+from ave_sklearn._targets.labels import column_names, read_labels, read_target
 
 if TYPE_CHECKING:
     from typing import Any
@@ -35,12 +35,14 @@ def video_category(
         - (n_videos, n_segments) of int, bool, str, object, or floats that are whole numbers: segment labels. A 0/1
           integer array is always read as segment labels;
         - (n_videos, n_segments, n_classes): one-hot segment labels;
-        - (n_videos, n_classes) of floats: proportions, rows that sum to 1; the largest is taken.
+        - (n_videos, n_classes) of floats: proportions, rows that sum to 1; the largest is taken. The columns of a
+          DataFrame are the classes that they are named after.
     background : label or None, default="background"
         The label which is no event. For one-hot targets and proportions it is found among ``classes``; if
         it is not there, the background column is not known and counts like any other.
     classes : array-like of shape (n_classes,), default=None
-        Labels of the columns of one-hot targets and proportions; ``arange(n_classes)`` if None.
+        Labels of the columns of one-hot targets and proportions; if None, the names of a DataFrame's columns or
+        ``arange(n_classes)``.
     n_segments : int or None, default=None
         Segments of a video, where they are known: numbers in another number of columns are proportions then, and
         whole numbers in as many columns are labels. None: floats of 0 and 1 whose rows sum to 1 are proportions.
@@ -65,10 +67,10 @@ def video_category(
     >>> video_category([[0.8, 0.2, 0.0], [1.0, 0.0, 0.0]], background=0).tolist()
     [1, 0]
     """
-    y = read_target(y)
+    names, y = column_names(y), read_target(y)
     if y.size == 0:
         raise ValueError(f"y must have at least one video and one segment; got the shape {y.shape}.")
     if y.ndim == 1:
         return read_labels(y)
-    targets = encode_target(y, ClassRule(classes, background), n_segments)
+    targets = encode_target(y, ClassRule(classes, background, names=names), n_segments)
     return targets.classes[targets.categories()]

@@ -8,6 +8,7 @@ from ave_sklearn._targets.labels import (
     background_code,
     check_one_hot,
     check_proportions,
+    check_segment_order,
     has_fractions,
     label_kind,
     labels_outside,
@@ -30,6 +31,8 @@ class Targets:
         Sorted; `values` index it.
     background : int or None
         Code of the background class; None when it is not among the classes.
+    form : {"labels", "proportions", "categories"}
+        What the target held: labels of segments, one-hot or not, proportions or labels of videos.
     one_label : bool
         The target was one label a video of one segment, and predictions are to be so.
     """
@@ -37,6 +40,7 @@ class Targets:
     values: np.ndarray
     classes: np.ndarray
     background: int | None
+    form: str = "labels"
     one_label: bool = False
 
     def take(self, rows):
@@ -69,36 +73,81 @@ class ClassRule:
         Sorted classes of an earlier fit, which labels must be among.
     strict : bool
         False adds labels that are not among the known classes to them (to score an unseen class as wrong).
+    form : str or None
+        That of the targets of an earlier fit, see :class:`Targets`: how to read what could have two forms.
+    names : list or None
+        What the user called the columns of the target.
+    name : str
+        What errors call the target.
     """
 
     classes: object = None
     background: object = "background"
     known: np.ndarray | None = None
     strict: bool = True
+    form: str | None = None
+    names: list | None = None
+    name: str = "y"
 
     def encode(self, labels):
         """Return codes of the shape of `labels`, and the sorted classes."""
-        classes = self.known
-        if classes is None:
-            classes, _ = sorted_classes(np.unique(labels) if self.classes is None else self.classes)
+        classes = self._given
+        classes = np.unique(labels) if classes is None else classes
         missing = labels_outside(labels, classes)
         if missing and (self.strict or label_kind(labels) != label_kind(classes)):
-            raise ValueError(f"y holds labels that are not in classes: {missing}; classes are {classes.tolist()}.")
+            raise ValueError(
+                f"{self.name} holds labels that are not in classes: {missing}; classes are {classes.tolist()}."
+            )
         classes = np.union1d(classes, labels) if missing else classes
         return np.searchsorted(classes, labels), classes
 
-    def columns(self, n_columns):
-        """Return the sorted classes that `n_columns` columns stand for, and the order that sorts the columns."""
-        default = np.arange(n_columns) if self.known is None else self.known
+    def align(self, y):
+        """Return the sorted classes, and `y` (..., K) with its columns in their order.
+
+        Columns that the user named are the classes of these names; those of a class that has none are 0.
+        """
+        if self.names is not None and y.ndim == 2:
+            return self._align_by_name(y)
+        default = np.arange(y.shape[-1]) if self.known is None else self.known
         classes, order = sorted_classes(default if self.classes is None else self.classes)
-        if len(classes) != n_columns:
-            raise ValueError(f"y has {n_columns} columns, but there are {len(classes)} classes: {classes.tolist()}.")
-        return classes, order
+        if len(classes) != y.shape[-1]:
+            raise ValueError(
+                f"{self.name} has {y.shape[-1]} columns, but there are {len(classes)} classes: {classes.tolist()}."
+            )
+        return classes, y[..., order]
+
+    def _align_by_name(self, y):
+        names, order = sorted_classes(self.names, f"the columns of {self.name}")
+        classes = names if self._given is None else self._given
+        unknown = labels_outside(names, classes)
+        if unknown:
+            raise ValueError(
+                f"{self.name} has the columns {unknown}, which are no classes; classes are {classes.tolist()}. Name "
+                "the columns after them, or pass an array, whose columns are in the order of classes."
+            )
+        aligned = np.zeros((len(y), len(classes)), y.dtype)
+        aligned[:, np.searchsorted(classes, names)] = y[:, order]
+        return classes, aligned
+
+    @property
+    def _given(self):
+        """Sorted classes, where an earlier fit or the user tells them, else None."""
+        if self.known is not None or self.classes is None:
+            return self.known
+        return sorted_classes(self.classes)[0]
 
     @property
     def n_classes(self):
         """C, where an earlier fit or the user tells it, else None."""
-        return next((len(classes) for classes in (self.known, self.classes) if classes is not None), None)
+        return None if self._given is None else len(self._given)
+
+    @property
+    def names_classes(self):
+        """Whether the user named the columns of the target after classes, so that it holds proportions."""
+        if self.names is None or set(self.names) == set(range(len(self.names))):  # these may be segments
+            return False
+        given = set() if self._given is None else set(self._given.tolist())
+        return set(self.names) <= given or self.background in self.names
 
 
 # -------------------------------------------------------------- reading the form
@@ -117,17 +166,28 @@ def is_proportions(y, n_segments=None):
     return y.dtype.kind == "f" and bool(((y == 0) | (y == 1)).all() and (y.sum(1) == 1).all())
 
 
-def refuse_ambiguous(y, n_segments, rule):
-    """Raise ValueError for zeros and ones in T > 1 columns that may stand for T segments or for T classes."""
+def holds_proportions(y, rule, n_segments=None):
+    """Whether `y`, of two dimensions, is read as class proportions: :func:`is_proportions`, or by its names."""
+    return rule.names_classes and label_kind(y) == "numbers" or is_proportions(y, n_segments)
+
+
+def is_ambiguous(y, n_segments, rule):
+    """Whether `y` holds zeros and ones in T > 1 columns that may stand for T segments or for T classes."""
     n_classes = n_segments if rule.n_classes is None else rule.n_classes
-    if y.shape[1] != n_segments or n_segments == 1 or n_classes != n_segments:
-        return
-    if ((y == 0) | (y == 1)).all():
-        raise ValueError(
-            f"y is an array of zeros and ones of shape {y.shape} with as many columns as X has segments, so it "
-            "could hold segment labels or one-hot video categories. Pass segment labels as strings, or video "
-            "categories as a 1-D array of labels."
-        )
+    if y.shape[1] != n_segments or n_segments == 1 or n_classes != n_segments or rule.names_classes:
+        return False
+    return bool(((y == 0) | (y == 1)).all())
+
+
+def refuse_ambiguous(y, n_segments, rule):
+    """Raise the ValueError for a target of :func:`is_ambiguous`, which says how to tell what it holds."""
+    by_classes = ", with classes=[0, 1]" if rule.n_classes is None and n_segments != 2 else ""
+    raise ValueError(
+        f"{rule.name} is an array of zeros and ones of shape {y.shape} with as many columns as X has segments, so it "
+        f"could hold segment labels or one-hot video categories. Pass segment labels as text{by_classes} or in one-hot "
+        "form (n_videos, n_segments, n_classes); video categories as a 1-D array of labels, or as a DataFrame whose "
+        "columns are named after the classes, with classes=."
+    )
 
 
 # -------------------------------------------------------------- encoding
@@ -147,29 +207,30 @@ def encode_target(y, rule, n_segments=None):
     """
     if y.ndim == 3:
         return encode_one_hot(y, rule)
-    if is_proportions(y, n_segments):
+    if holds_proportions(y, rule, n_segments):
         return encode_proportions(y, rule)
-    return encode_labels(read_labels(y), replace(rule, classes=None))
+    return encode_labels(y, replace(rule, classes=None))
 
 
-def encode_labels(labels, rule):
+def encode_labels(y, rule):
     """Encode segment labels (n, T)."""
-    codes, classes = rule.encode(labels)
+    check_segment_order(rule.names, rule.name)
+    codes, classes = rule.encode(read_labels(y, rule.name))
     return Targets(codes, classes, background_code(classes, rule.background))
 
 
 def encode_one_hot(y, rule):
     """Encode one-hot segment labels (n, T, C), their columns as `rule` has them."""
-    check_one_hot(y)
-    classes, order = rule.columns(y.shape[2])
-    return Targets(y[:, :, order].argmax(2), classes, background_code(classes, rule.background))
+    check_one_hot(y, rule.name)
+    classes, y = rule.align(y)
+    return Targets(y.argmax(2), classes, background_code(classes, rule.background))
 
 
 def encode_proportions(y, rule):
     """Encode class proportions (n, C), their columns as `rule` has them."""
-    check_proportions(y)
-    classes, order = rule.columns(y.shape[1])
-    return Targets(y[:, order].astype(np.float64), classes, background_code(classes, rule.background))
+    check_proportions(y, rule.name)
+    classes, y = rule.align(y)
+    return Targets(y.astype(np.float64), classes, background_code(classes, rule.background), form="proportions")
 
 
 def encode_segments(y, n_segments, rule):
@@ -191,12 +252,12 @@ def encode_segments(y, n_segments, rule):
     if y.ndim == 3:
         targets = encode_one_hot(y, rule)
     else:
-        labels = read_labels(y)
-        targets = encode_labels(labels[:, None] if one_label else labels, rule)
+        targets = encode_labels(y[:, None] if one_label else y, rule)
     if targets.values.ndim != 2 or targets.values.shape[1] != n_segments:
+        flat = " A 2-D X is read as videos of one segment." if n_segments == 1 else ""
         raise ValueError(
-            f"y has the shape {y.shape}; wanted labels (n_videos, {n_segments}), one for each segment of X, or "
-            f"their one-hot form (n_videos, {n_segments}, n_classes)."
+            f"{rule.name} has the shape {y.shape}; wanted labels (n_videos, {n_segments}), one for each segment of X, "
+            f"or their one-hot form (n_videos, {n_segments}, n_classes).{flat}"
         )
     return replace(targets, one_label=one_label)
 
@@ -224,33 +285,38 @@ def encode_videos(y, n_segments, rule, target="proportion"):
     share = labels.proportions()
     if target == "category":
         share = np.eye(len(labels.classes))[labels.categories()]
-    return Targets(share, labels.classes, labels.background, one_label=y.ndim == 1 and n_segments == 1)
+    form = "categories" if y.ndim == 1 else "labels"
+    return Targets(share, labels.classes, labels.background, form, one_label=y.ndim == 1 and n_segments == 1)
 
 
 def is_video_target(y, n_segments, rule):
     """Whether `y` is a target of weak supervision that holds proportions; raise ValueError if it is no target.
 
-    One column of numbers is of labels: proportions of a single class would all be 1.
+    One column of numbers is of labels: proportions of a single class would all be 1. Zeros and ones that could be both
+    are what the fit had.
     """
     if y.ndim != 2 or label_kind(y) == "text" and y.shape[1] == n_segments:
         return False
     if label_kind(y) == "text":
         raise ValueError(
-            f"y has the shape {y.shape}; wanted proportions (n_videos, n_classes) with rows that sum to 1, segment "
-            f"labels (n_videos, {n_segments}), or a category for each video (n_videos,)."
+            f"{rule.name} has the shape {y.shape}; wanted proportions (n_videos, n_classes) with rows that sum to 1, "
+            f"segment labels (n_videos, {n_segments}), or a category for each video (n_videos,)."
         )
-    refuse_ambiguous(y, n_segments, rule)
-    return y.shape[1] > 1 and is_proportions(y, n_segments)
+    if is_ambiguous(y, n_segments, rule):
+        if rule.form not in ("labels", "proportions"):
+            refuse_ambiguous(y, n_segments, rule)
+        return rule.form == "proportions"
+    return rule.names_classes or y.shape[1] > 1 and is_proportions(y, n_segments)
 
 
-def sorted_classes(classes):
+def sorted_classes(classes, name="classes"):
     """Return the sorted `classes`, each once, and the order that sorts them."""
-    classes = read_labels(classes, "classes")
+    classes = read_labels(classes, name)
     if classes.ndim != 1:
-        raise ValueError(f"classes must be a list of labels; got the shape {classes.shape}.")
+        raise ValueError(f"{name} must be a list of labels; got the shape {classes.shape}.")
     unique, order = np.unique(classes, return_index=True)
     if len(unique) < len(classes):
-        raise ValueError(f"classes holds a label more than once: {classes.tolist()}.")
+        raise ValueError(f"{name} holds a label more than once: {classes.tolist()}.")
     return unique, order
 
 

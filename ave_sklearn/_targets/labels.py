@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from ave_sklearn._checks import holds_masked
+
 TOLERANCE = 1e-3
 """How far the sum of proportions, or of probabilities, may be from 1."""
 
@@ -15,12 +17,15 @@ FORMS = (
 # ---------------------------------------------------------------- reading
 def as_array(y, name):
     """Return `y` as an array; an error for masked values, and for nested lists of different lengths, names it."""
-    if np.ma.is_masked(y):
+    if holds_masked(y):
         raise ValueError(f"{name} has masked values; leave these videos out, or fill them with {name}.filled(label).")
     try:
-        return np.asarray(y)
+        array = np.asarray(y)
     except ValueError as error:
         raise ValueError(f"{name} must be an array, with rows of one length: {error}") from error
+    if array.dtype.kind == "U" and not hasattr(y, "dtype"):  # numbers in a list with text have become text
+        return np.asarray(y, dtype=object)
+    return array
 
 
 def read_target(y, name="y"):
@@ -49,6 +54,12 @@ def read_target(y, name="y"):
     return y
 
 
+def column_names(y):
+    """Return the names that the user gave to the columns of a DataFrame, as a list, or None where there are none."""
+    columns = getattr(y, "columns", None)
+    return None if columns is None or isinstance(columns, pd.RangeIndex) else list(columns)
+
+
 def read_labels(y, name="y"):
     """Return the labels of a target of :func:`read_target` that is no proportions.
 
@@ -67,6 +78,7 @@ def read_labels(y, name="y"):
     ValueError
         As :func:`read_target`; for proportions, and for three dimensions that are not one-hot.
     """
+    check_segment_order(column_names(y), name)
     y = read_target(y, name)
     if y.ndim == 3:
         check_one_hot(y, name)
@@ -122,6 +134,12 @@ def _plain_dtype(y, name):
 
 
 # ---------------------------------------------------------------- checks
+def check_segment_order(names, name="y"):
+    """Raise ValueError where the columns of segment labels, `names` or None, are numbered in another order."""
+    if names is not None and names != list(range(len(names))) and set(names) == set(range(len(names))):
+        raise ValueError(f"{name} has the columns {names}; wanted the segments in their order, 0 first.")
+
+
 def has_fractions(y):
     """Whether `y` holds numbers that are not whole."""
     return y.dtype.kind == "f" and bool(np.any(y != np.round(y)))
