@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_memory
 from tqdm import tqdm
 
+from ave_sklearn._checks import plain
 from ave_sklearn._device import resolve_device
 from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._features.npy import check_disk_space, check_output_files, npy_files
@@ -272,20 +273,21 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         """Yield the audio and visual features of each usable clip, and set ``report_`` when all are done."""
         self._validate_params()
         import_av()
-        one_clip = self._one_clip()
-        self.report_ = report = probe_all(clips, self.n_segments)
-        refuse(report, self.on_error)
-        if self.weights == "random":
-            warn_random([name for name in (self.visual, self.audio) if isinstance(name, str)])
+        own = type(self)(**{name: plain(value) for name, value in self.get_params(deep=False).items()})
+        one_clip = own._one_clip()
+        self.report_ = report = probe_all(clips, own.n_segments)
+        refuse(report, own.on_error)
+        if own.weights == "random":
+            warn_random([name for name in (own.visual, own.audio) if isinstance(name, str)])
         usable = report.index[report["error"] == ""]
-        parallel = joblib.Parallel(n_jobs=self.n_jobs, require="sharedmem", return_as="generator")
+        parallel = joblib.Parallel(n_jobs=own.n_jobs, require="sharedmem", return_as="generator")
         results = parallel(joblib.delayed(one_clip)(*clips[row]) for row in usable)
-        progress = tqdm(results, total=len(usable), unit="clip", disable=not self.verbose)
+        progress = tqdm(results, total=len(usable), unit="clip", disable=not own.verbose)
         for row, (features, error) in zip(usable, progress, strict=True):
             report.loc[row, "error"] = error
             if features is not None:
                 yield features
-        refuse(report, self.on_error)
+        refuse(report, own.on_error)
         tell(report)
 
     def _one_clip(self):
