@@ -9,7 +9,7 @@ def fit_best_epoch(localizer, train, validation):
     Parameters
     ----------
     localizer : estimator
-        Gets `early_stopping` set to its `max_epochs`: it runs to the end, and keeps the best epoch.
+        Gets ``early_stopping="best"``: it runs to the end, and keeps the best epoch.
     train, validation : (X, y)
 
     Returns
@@ -17,7 +17,7 @@ def fit_best_epoch(localizer, train, validation):
     about : dict
         "validation" (score of the best epoch), "epoch", "seconds", "parameters" (how many).
     """
-    localizer.set_params(early_stopping=localizer.max_epochs)
+    localizer.set_params(early_stopping="best")
     start = time.perf_counter()
     localizer.fit(*train, X_val=validation[0], y_val=validation[1])
     return {

@@ -3,8 +3,10 @@
 ``OMP_NUM_THREADS=1 python benchmarks/fit_hashes.py > before.txt``; after the change ``> after.txt``; then ``diff``.
 A line a fit: sha256 of the weights, of the history and of the predictions. Weights are hashed in the order of their
 definition, so that a new name changes nothing. Hashes hold on one machine with one version of each library.
+``--weights none`` fits without sample weights, ``equal`` with the same one for all videos: the lines are the same.
 """
 
+import argparse
 import hashlib
 from itertools import product
 
@@ -20,6 +22,11 @@ ESTIMATORS = {
     "WeakPSPLocalizer": (WeakPSPLocalizer, {}),
     "EventLocalizer": (EventLocalizer, {"network": "cmran"}),
     "WeakEventLocalizer": (WeakEventLocalizer, {"network": "avel"}),
+}
+WEIGHTS = {
+    "graded": lambda n: np.linspace(0.5, 1.5, n),
+    "equal": lambda n: np.full(n, 0.3),
+    "none": lambda n: None,
 }
 COMMON = {"max_epochs": 3, "batch_size": 16, "random_state": 0, "device": "cpu"}
 
@@ -49,14 +56,16 @@ def hashes(localizer, X):
     return " ".join(map(sha256, (weights, history, predictions)))
 
 
-def show(name, localizer, X, y):
+def show(name, localizer, X, y, weight):
     """Fit, and print the line of hashes."""
-    weight = np.linspace(0.5, 1.5, len(X))
     print(f"{name:60} {hashes(localizer.fit(X, y, sample_weight=weight), X)}", flush=True)
 
 
 def main():
     """Print a line for each fit."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--weights", choices=WEIGHTS, default="graded", help="the sample weights of all fits")
+    weight = WEIGHTS[parser.parse_args().weights](60)
     torch.set_num_threads(1)
     torch.cpu.get_capabilities = lambda: {"avx512_bf16": True}  # bfloat16 on any processor, if slowly
     videos = {"maps": make_videos((3, 3)), "pooled": make_videos(None)}
@@ -64,11 +73,11 @@ def main():
     for name, form, precision, patience in cases:
         estimator, params = ESTIMATORS[name]
         localizer = estimator(precision=precision, early_stopping=patience, **params, **COMMON)
-        show(f"{name} {form} {precision} validation {'on' if patience else 'off'}", localizer, *videos[form])
+        show(f"{name} {form} {precision} validation {'on' if patience else 'off'}", localizer, *videos[form], weight)
     for network, (form, data) in product(NETWORKS, videos.items()):
-        show(f"EventLocalizer {network} {form}", EventLocalizer(network=network, **COMMON), *data)
+        show(f"EventLocalizer {network} {form}", EventLocalizer(network=network, **COMMON), *data, weight)
         if network != "dam":
-            show(f"WeakEventLocalizer {network} {form}", WeakEventLocalizer(network=network, **COMMON), *data)
+            show(f"WeakEventLocalizer {network} {form}", WeakEventLocalizer(network=network, **COMMON), *data, weight)
 
 
 if __name__ == "__main__":
