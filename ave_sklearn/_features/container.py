@@ -434,12 +434,14 @@ class AVFeatures:
         return joined.reshape(self.shape)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        """Refuse what NumPy would do with the flattened features, but for their shape.
+        """Refuse what NumPy would do with the flattened features; answer what is asked about them.
 
         What joins videos would give another form of X in silence, (n_videos, n_segments * n_features).
         """
         if func in (np.shape, np.ndim, np.size):
             return func(np.broadcast_to(0, self.shape), *args[1:], **kwargs)
+        if func in (np.may_share_memory, np.shares_memory):
+            return False  # with the flattened array, which is always a copy
         raise TypeError(
             f"numpy.{func.__name__} does not take AVFeatures. Put videos one after the other with "
             "AVFeatures.concatenate([X1, X2]); take their arrays with X.audio and X.visual, or flatten them with "

@@ -9,7 +9,7 @@ What must hold here, however odd it makes the code:
 * The factor holds the dropout of features too. Its mask is drawn once a batch, for audio before visual features:
   another order of draws is another fit.
 * Memory is used again only when no Tensor is on it any more. What a hook, a loss or a user keeps is never overwritten.
-* Rows are those of the user's X, in the user's order, so that an error names the video that the user knows.
+* Errors name the video by its row in the user's X or X_val, whatever part of it is read.
 """
 
 import math
@@ -40,12 +40,17 @@ class VideoDataset(Dataset):
         Weight of each video; None is 1.
     device : torch.device, default=CPU
         Where the features of a batch go.
+    rows : ndarray of int of shape (n,) or None
+        Rows of the videos in what the user gave; None where they are all of it.
+    name : str, default="X"
+        What errors call that.
     """
 
-    def __init__(self, X, dtype, target=None, weight=None, device=CPU):
+    def __init__(self, X, dtype, target=None, weight=None, device=CPU, rows=None, name="X"):
         self.X, self.dtype, self.device = X, np.dtype(dtype), device
         self.on_device = None
         n = len(X)
+        self.rows, self.name = np.arange(n) if rows is None else rows, name
         self.target = torch.zeros(n) if target is None else self._tensor(target)
         self.weight = self._tensor(np.ones(n) if weight is None else weight)
 
@@ -61,8 +66,8 @@ class VideoDataset(Dataset):
         audio, visual = out or self.empty(len(rows), pin_memory=self.device.type == "cuda")
         with np.errstate(over="ignore"):  # values that `dtype` cannot hold are errors two lines on
             self.X.take(rows, out=(audio.numpy(), visual.numpy()))
-        check_finite(audio.numpy(), "X.audio", rows)
-        check_finite(visual.numpy(), "X.visual", rows)
+        check_finite(audio.numpy(), f"{self.name}.audio", self.rows[rows])
+        check_finite(visual.numpy(), f"{self.name}.visual", self.rows[rows])
         return audio, visual
 
     def empty(self, n, map_dtype=None, allocate=torch.empty, **options):

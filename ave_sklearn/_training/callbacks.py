@@ -11,7 +11,7 @@ RELEASED_DECAY = 0.8
 
 
 class Validation(Callback):
-    """Score the net on validation videos after each epoch, and keep the weights of its best epoch.
+    """Score the net on validation videos after each epoch, and keep the weights of its best epoch, or of its last.
 
     Parameters
     ----------
@@ -21,16 +21,23 @@ class Validation(Callback):
     score : callable
         Maps the predicted segment codes (n, T) of `dataset` to a number; higher is better. Ties go to the
         lower validation loss.
-    patience : int
-        Epochs without a better one after which training stops.
+    early_stopping : int, "best" or False
+        Epochs without a better one after which training stops; "best" trains all epochs, and False keeps the last.
+
+    Attributes
+    ----------
+    kept_epoch_ : int
+        The epoch, from 1, whose weights are kept.
+    kept_score_ : float
+        Its score.
     """
 
-    def __init__(self, dataset, decode, score, patience):
-        self.dataset, self.decode, self.score, self.patience = dataset, decode, score, patience
+    def __init__(self, dataset, decode, score, early_stopping):
+        self.dataset, self.decode, self.score, self.early_stopping = dataset, decode, score, early_stopping
 
     def on_train_begin(self, net, **kwargs):
         """Forget earlier trainings."""
-        self.best_, self.best_epoch_, self.best_weights_ = (-np.inf, -np.inf), 0, None
+        self.best_, self.kept_epoch_, self.kept_score_, self.best_weights_ = (-np.inf, -np.inf), 0, None, None
 
     def on_epoch_end(self, net, **kwargs):
         """Record ``valid_loss`` and ``valid_score``; stop the net when its patience is over."""
@@ -38,10 +45,13 @@ class Validation(Callback):
         net.history.record("valid_loss", loss)
         net.history.record("valid_score", score)
         epoch = len(net.history)
-        if (score, -loss) > self.best_:
-            self.best_, self.best_epoch_ = (score, -loss), epoch
+        if self.early_stopping is False:
+            self.kept_epoch_, self.kept_score_ = epoch, score
+        elif (score, -loss) > self.best_:
+            self.best_, self.kept_epoch_, self.kept_score_ = (score, -loss), epoch, score
             self.best_weights_ = {k: v.clone() for k, v in net.module_.state_dict().items()}
-        net.stopped = epoch - self.best_epoch_ >= self.patience
+        if self.early_stopping not in (False, "best"):
+            net.stopped = epoch - self.kept_epoch_ >= self.early_stopping
 
     def evaluate(self, net):
         """Return loss and score on the validation videos."""
@@ -55,7 +65,8 @@ class Validation(Callback):
 
     def on_train_end(self, net, **kwargs):
         """Restore the best epoch's weights."""
-        net.module_.load_state_dict(self.best_weights_)
+        if self.best_weights_ is not None:
+            net.module_.load_state_dict(self.best_weights_)
 
 
 class Progress(Callback):

@@ -4,6 +4,7 @@ import copy
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from ave_sklearn._device import WEIGHT_DTYPES, autocast_dtype, bytes_for_feature
 from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._training.batches import BatchIterator, VideoDataset, prediction_batch_size
 from ave_sklearn._training.callbacks import Progress, Validation, learning_rate_callbacks
-from ave_sklearn._training.net import LocalizerNet, inner_network
+from ave_sklearn._training.net import LocalizerNet, diverged, inner_network
 from ave_sklearn._training.statistics import feature_statistics
 from ave_sklearn.nn import NETWORKS, StandardizedNetwork, class_probabilities, initialize, video_probabilities
 from ave_sklearn.nn.contract import Contract, network_name
@@ -78,8 +79,8 @@ class NetworkSpec:
         """Return the module; without `draw`, the weights of the package's networks are left undrawn."""
         widths = self.n_audio_features, self.n_visual_features
         n_regions = self.map_size and int(np.prod(self.map_size))
-        with torch_seed(self.seed) if self.is_foreign else torch.device("meta"):
-            module = self.network_class(*widths, self.n_classes, n_regions, **copy.deepcopy(self.params))
+        build = partial(self.network_class, *widths, self.n_classes, n_regions, **copy.deepcopy(self.params))
+        module = self._build_foreign(build) if self.is_foreign else self._build_own(build)
         check_trainable(module, self.network)
         if self.standardize or self.feature_dropout:
             module = StandardizedNetwork(module, *widths, self.feature_dropout)
@@ -90,6 +91,17 @@ class NetworkSpec:
         if draw:
             initialize(module, torch.Generator().manual_seed(self.seed))
         return module
+
+    def _build_foreign(self, build):
+        with torch_seed(self.seed):
+            return build()
+
+    def _build_own(self, build):
+        try:
+            with torch.device("meta"):
+                return build()
+        except (TypeError, RuntimeError) as error:  # sizes that torch has no integers for
+            raise ValueError(f"network {self.network!r} cannot be built with {self.params}: {error}") from error
 
     def contract(self, *, paired=False):
         """Return what the outputs of the network must be; `paired` tells whether the loss takes ``similarity``."""
@@ -122,16 +134,24 @@ class Recipe:
     lr_schedule: str
     milestones: tuple
     weight_decay: float
-    patience: int | bool
+    early_stopping: bool | int | str
     verbose: int
 
 
 class Videos(NamedTuple):
-    """Features of videos, with encoded targets and weights; see :class:`VideoDataset`."""
+    """Features of videos, with encoded targets, weights of mean 1, and what errors call them.
+
+    Attributes
+    ----------
+    X, target, weight, rows, name
+        See :class:`VideoDataset`.
+    """
 
     X: AVFeatures
     target: np.ndarray | None = None
     weight: np.ndarray | None = None
+    rows: np.ndarray | None = None
+    name: str = "X"
 
 
 @dataclass(frozen=True)
@@ -205,7 +225,7 @@ class TrainedNetwork:
         seeds : dict
             ``dropout`` and ``order``.
         validation : Videos or None, default=None
-            Videos that choose the best epoch.
+            Videos that are scored after each epoch, and choose the best one where the recipe stops early.
         score : callable or None, default=None
             Maps the predicted codes (n, T) of `validation` to a number; higher is better.
 
@@ -220,7 +240,7 @@ class TrainedNetwork:
         self.net = self._make_net(criterion, self.spec.contract(paired=paired))
         callbacks, best = self._callbacks(train), None
         if validation is not None:
-            best = Validation(self._dataset(*validation), self.spec.decode, score, self.recipe.patience)
+            best = Validation(self._dataset(*validation), self.spec.decode, score, self.recipe.early_stopping)
             callbacks.append(("validation", best))
         if self.recipe.verbose:
             callbacks.append(("progress", Progress()))
@@ -229,7 +249,16 @@ class TrainedNetwork:
             for dataset in [train] if best is None else [train, best.dataset]:
                 dataset.keep_on_device(bytes_for_features(self.device))
             self.net.fit_dataset(train, callbacks, seeds["order"], seeds["dropout"])
+            self._check_outputs(train)
         return training_log(self.net.history, best)
+
+    def _check_outputs(self, train):
+        """Raise ValueError where the outputs for a batch are not finite: no loss follows the last step."""
+        outputs = self.net.evaluation_step(next(iter(BatchIterator(train, self.recipe.batch_size))))
+        try:
+            self.spec.decode(outputs)
+        except ValueError as error:
+            raise diverged(f"After epoch {len(self.net.history)}: {str(error).removesuffix('.')}") from error
 
     def _callbacks(self, train):
         """Return the callbacks of the learning rate."""
@@ -287,9 +316,9 @@ class TrainedNetwork:
             batches = BatchIterator(dataset, prediction_batch_size(X, batch_size))
             yield from map(self.net.evaluation_step, batches)
 
-    def _dataset(self, X, target=None, weight=None):
+    def _dataset(self, X, target=None, weight=None, rows=None, name="X"):
         """Return videos as the network reads them where it is."""
-        return VideoDataset(X, WEIGHT_DTYPES[self.spec.precision], target, weight, self.device)
+        return VideoDataset(X, WEIGHT_DTYPES[self.spec.precision], target, weight, self.device, rows, name)
 
 
 def collect(n_videos, batches):
@@ -312,14 +341,14 @@ def collect(n_videos, batches):
             results = [part.new_empty((n_videos, *part.shape[1:]), device="cpu") for part in parts]
         start, stop = stop, stop + len(parts[0])
         for result, part in zip(results, parts, strict=True):
-            result[start:stop] = part
+            result[start:stop] = part.detach()  # a view of a weight has a gradient without a graph too
     return [result.numpy() for result in results]
 
 
 def training_log(history, best):
     """Return the log of a skorch `history`; `best` is the Validation or None."""
     rows = [{key: np.asarray(row[key]).item() for key in HISTORY_KEYS if key in row} for row in history]
-    return TrainingLog(rows, best.best_epoch_ if best else len(rows), best.best_[0] if best else None)
+    return TrainingLog(rows, best.kept_epoch_ if best else len(rows), best.kept_score_ if best else None)
 
 
 def check_trainable(module, network):

@@ -51,11 +51,14 @@ class LocalizerNet(NeuralNet):
         if training and not loss.requires_grad:
             raise ValueError("The training loss depends on no weight: the network's outputs are cut off from them.")
         if training and not torch.isfinite(loss):
-            raise ValueError(
-                f"The training loss is {loss.item()} in epoch {len(self.history)}. Try a smaller lr, "
-                "standardize=True, or features of a smaller scale."
-            )
+            raise diverged(f"The training loss is {loss.item()} in epoch {len(self.history)}")
         return loss
+
+    def on_epoch_end(self, net, **kwargs):
+        """Raise ValueError for weights that the epoch's last step made infinite or NaN; callbacks come after it."""
+        super().on_epoch_end(net, **kwargs)
+        if not all(weight.isfinite().all() for weight in self.module_.parameters()):
+            raise diverged(f"The weights are not finite after epoch {len(self.history)}")
 
     def fit_dataset(self, dataset, callbacks, order_seed, dropout_seed):
         """Train for at most ``max_epochs``, or until a callback sets ``stopped``; Ctrl-C goes through.
@@ -94,6 +97,13 @@ class LocalizerNet(NeuralNet):
         self.iterator_train__random_state = None
         self.module_.eval()
         return self
+
+
+def diverged(what):
+    """Return the error for a training in which `what` came about."""
+    return ValueError(
+        f"{what}. Try a smaller lr, standardize=True, features of a smaller scale or a smaller weight_decay."
+    )
 
 
 def inner_network(module):

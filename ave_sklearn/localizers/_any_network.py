@@ -61,7 +61,9 @@ class EventLocalizer(BaseLocalizer):
 
     Attributes
     ----------
-    classes_, n_segments_, n_features_in_, feature_names_in_, net_, history_, n_iter_, best_epoch_, validation_score_
+    classes_, background_, n_segments_, n_features_in_, feature_names_in_, net_, history_
+        As in :class:`PSPLocalizer`.
+    n_iter_, best_epoch_, validation_score_
         As in :class:`PSPLocalizer`.
 
     See Also
@@ -112,7 +114,7 @@ class EventLocalizer(BaseLocalizer):
         lr_schedule: Literal["one_cycle", "constant", "released"] = "one_cycle",
         weight_decay: float = 0.01,
         label_smoothing: float = 0.05,
-        early_stopping: bool | int = False,
+        early_stopping: bool | int | Literal["best"] = False,
         validation_fraction: float = 0.1,
         n_audio_features: int | None = None,
         background: Label | None = "background",
@@ -154,7 +156,9 @@ class WeakEventLocalizer(WeakLocalizer):
 
     Attributes
     ----------
-    classes_, n_segments_, n_features_in_, feature_names_in_, net_, history_, n_iter_, best_epoch_, validation_score_
+    classes_, background_, n_segments_, n_features_in_, feature_names_in_, net_, history_
+        As in :class:`PSPLocalizer`.
+    n_iter_, best_epoch_, validation_score_
         As in :class:`PSPLocalizer`.
 
     See Also
@@ -198,7 +202,7 @@ class WeakEventLocalizer(WeakLocalizer):
         lr_schedule: Literal["one_cycle", "constant", "released"] = "one_cycle",
         weight_decay: float = 0.01,
         label_smoothing: float = 0.05,
-        early_stopping: bool | int = False,
+        early_stopping: bool | int | Literal["best"] = False,
         validation_fraction: float = 0.1,
         n_audio_features: int | None = None,
         background: Label | None = "background",

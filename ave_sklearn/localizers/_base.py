@@ -11,18 +11,22 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ave_sklearn._checks import check_positive_integer, check_weights, plain
 from ave_sklearn._device import resolve_device, resolve_precision
 from ave_sklearn._random import own_random_state
 from ave_sklearn._sklearn import Interval, StrOptions
 from ave_sklearn._targets.encoding import ClassRule
 from ave_sklearn._targets.events import code_events
+from ave_sklearn._targets.labels import column_names, read_labels
 from ave_sklearn._training.model import NetworkSpec, Recipe, TrainedNetwork, TrainingLog, Videos
 from ave_sklearn.localizers._inputs import (
+    FittedForms,
     check_same_layout,
     check_validation,
-    check_weights,
     hold_out,
     layout_of,
+    positive_rows,
+    relative_weights,
     validate_features,
     validate_target,
 )
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
 
     from ave_sklearn._typing import Features
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 
 
 class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
@@ -50,7 +54,9 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
     * an explicit ``__init__`` with every default, the parameters below among them, which calls ``_store``.
 
     A fit works on a fresh twin of the estimator, which is taken over at its end: an earlier fit stays as it is until
-    then. What was learned is ``_model_``, a TrainedNetwork; the other fitted attributes describe it.
+    then. What was learned is ``_model_``, a TrainedNetwork; ``_forms_``, a FittedForms, says how the fit read its
+    arguments; the other fitted attributes describe both. After a fit only the parameters `batch_size` and `verbose`
+    are looked at.
     """
 
     _parameter_constraints: dict = {
@@ -62,7 +68,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         "lr_schedule": [StrOptions({"one_cycle", "constant", "released"})],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-        "early_stopping": ["boolean", Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean", StrOptions({"best"}), Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_audio_features": [None, Interval(Integral, 1, None, closed="left")],
         "background": "no_validation",
@@ -107,6 +113,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         *,
         X_val: Features | None = None,
         y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> Self:
         """Train the network; an earlier fit stays as it is until the training has succeeded.
 
@@ -117,12 +124,16 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         y : array-like
             The targets; see the class.
         sample_weight : array-like of shape (n,), default=None
-            Weight of each video in the loss and in the feature statistics.
+            Weight of each video in the loss, in the feature statistics and in the scores of the held-out part.
+            Only their ratios count; 0 is to leave a video out.
         X_val, y_val : like `X` and `y`, default=None
-            Videos that choose the best epoch, in place of a part of the training videos; they need
-            `early_stopping`. A `y_val` of segment labels is scored by segments, with weak supervision too; any
-            other by the videos' categories. Under scikit-learn's searches, an `X_val` that is as long as `X`
-            gets sliced by the training rows of each fold, silently: take another number of videos.
+            Validation videos, in place of a part of the training videos: they are scored after each epoch, and
+            choose the best one where `early_stopping` is not False. A `y_val` of segment labels is scored by
+            segments, with weak supervision too; any other by the videos' categories. Under scikit-learn's searches,
+            an `X_val` that is as long as `X` gets sliced by the training rows of each fold, silently: take another
+            number of videos.
+        sample_weight_val : array-like, default=None
+            Weight of each video of `X_val` in its loss and score.
 
         Returns
         -------
@@ -132,28 +143,33 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         ------
         ValueError
             For a parameter out of its range, features that are not finite, targets that do not fit the features,
-            or a loss that is not finite. The message names the argument, what came and what was wanted.
+            or a training that ends in a loss, weights or outputs that are not finite. The message names the argument,
+            what came and what was wanted; rows are counted as in the argument.
         """
-        fitted = type(self)(**self.get_params(deep=False))
-        fitted._fit(X, y, sample_weight, X_val, y_val)
+        fitted = type(self)(**{name: plain(value) for name, value in self.get_params(deep=False).items()})
+        fitted._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
         self._replace_fit(fitted)
         return self
 
-    def _fit(self, X, y, sample_weight, X_val, y_val):
-        """Fit this estimator, a fresh twin of the one that the user holds."""
+    def _fit(self, X, y, sample_weight, X_val, y_val, sample_weight_val):
+        """Fit this estimator, a fresh twin, of plain parameters, of the one that the user holds."""
         self._validate_params()
-        check_validation(self.early_stopping, X_val, y_val)
+        check_validation(self.early_stopping, X_val, y_val, sample_weight_val)
         device, supervision = resolve_device(self.device), self._make_supervision()
-        X = validate_features(self, X, reset=True)
-        targets = supervision.encode(validate_target(self, y, X), X.n_segments, self._class_rule())
-        weight, seeds = check_weights(sample_weight, X), self._draw_seeds()
+        X = validate_features(self, X, self.n_audio_features, reset=True)
+        rule = ClassRule(self.classes, self.background, names=column_names(y))
+        targets = supervision.encode(validate_target(self, y, X), X.n_segments, rule)
+        weight, seeds = check_weights(sample_weight, len(X)), self._draw_seeds()
         spec = self._make_spec(layout_of(X), targets, supervision.name, seeds["weights"])
         supervision.warn(targets, spec.n_segments, self.background)
+        if self._is_undivided(X):
+            supervision.warn_of_undivided(X)
         warn_of_pruning(spec.network, spec.params, spec.n_segments)
-        rows, held_out, score = self._split(spec, X, targets, np.flatnonzero(weight), seeds["split"], X_val, y_val)
+        self._set_forms(X, targets)
+        rows, held_out, score = self._split(spec, X, targets, weight, seeds["split"], X_val, y_val, sample_weight_val)
         model = TrainedNetwork.drawn(spec, self._make_recipe(supervision.milestones), device)
         criterion = supervision.criterion(targets.background, self.label_smoothing, model.extra_loss)
-        train = Videos(X[rows], targets.values[rows], weight[rows])
+        train = Videos(X[rows], targets.values[rows], relative_weights(weight[rows]), rows)
         log = model.train(criterion, train, seeds, held_out, score)
         self._set_fitted(model, targets, log)
 
@@ -165,9 +181,23 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
             if name.endswith("_"):
                 setattr(self, name, value)
 
+    def _is_undivided(self, X):
+        """Whether the AVFeatures `X` came as a 2-D array, of which all columns are both audio and visual."""
+        return X.n_audio_features == self.n_features_in_
+
+    def _set_forms(self, X, targets):
+        """Keep in mind how the arguments were read; `X` is AVFeatures or a NetworkSpec, which know their layout."""
+        self._forms_ = FittedForms(
+            n_audio_features=None if X.map_size or self._is_undivided(X) else int(X.n_audio_features),
+            classes=None if self.classes is None else read_labels(self.classes, "classes").tolist(),
+            background=self.background,
+            target=targets.form,
+            one_label=targets.one_label,
+        )
+
     def _set_fitted(self, model, targets, log):
         """Set the fitted attributes."""
-        self._model_, self._one_label_ = model, targets.one_label
+        self._model_, self.background_ = model, self.background
         self.classes_, self.n_segments_ = targets.classes, model.spec.n_segments
         self.history_, self.n_iter_ = log.history, len(log.history)
         self.best_epoch_, self.validation_score_ = log.best_epoch, log.validation_score
@@ -177,16 +207,13 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         spec = self._make_spec(layout, targets, self._make_supervision().name, seed=0)
         self._set_fitted(self._rebuild(spec, weights), targets, TrainingLog([], 0, None))
         self.n_features_in_ = spec.n_audio_features + int(np.prod(spec.map_size or ())) * spec.n_visual_features
+        self._set_forms(spec, targets)
         return self
 
     def _rebuild(self, spec, weights):
         """Return the network of `spec` around its weights, a dict of ndarrays; on the CPU where there is no GPU."""
         recipe = self._make_recipe(self._make_supervision().milestones)
         return TrainedNetwork.of_weights(spec, recipe, resolve_device(self.device, fallback=True), weights)
-
-    def _class_rule(self, **known):
-        """Return how labels become codes."""
-        return ClassRule(self.classes, self.background, **known)
 
     def _draw_seeds(self):
         """Draw a seed for each use of random numbers; None means fresh entropy, not NumPy's global state."""
@@ -214,37 +241,47 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         return Recipe(
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
-            lr=self.lr,
+            lr=float(self.lr),
             lr_schedule=self.lr_schedule,
             milestones=milestones,
-            weight_decay=self.weight_decay,
-            patience=self.early_stopping,
+            weight_decay=float(self.weight_decay),
+            early_stopping=self.early_stopping,
             verbose=self.verbose,
         )
 
-    def _split(self, spec, X, targets, rows, seed, X_val, y_val):
+    def _split(self, spec, X, targets, weight, seed, X_val, y_val, sample_weight_val):
         """Return the training rows, and the validation videos with the score of predicted codes, or None twice."""
-        if self.early_stopping is False:
+        rows, held_out = positive_rows(weight), None
+        if X_val is None and self.early_stopping is False:
             return rows, None, None
         if X_val is None:
             rows, held_out = hold_out(rows, targets.categories(), self.validation_fraction, seed)
-            reference = targets.take(held_out)
-            return rows, Videos(X[held_out], reference.values), validation_score(reference)
-        X_val = validate_features(self, X_val, reset=False)
+            weight, reference = weight[held_out], targets.take(held_out)
+            score = validation_score(reference, weight)
+            return rows, Videos(X[held_out], reference.values, relative_weights(weight), held_out), score
+        X_val = validate_features(self, X_val, self._forms_.n_audio_features, reset=False, name="X_val")
         check_same_layout(self, X_val, spec, "X_val")
-        y_val, supervision = validate_target(self, y_val, X_val), self._make_supervision()
-        rule = self._class_rule(known=targets.classes)
-        encoded = supervision.encode(y_val, X_val.n_segments, rule)
-        reference = supervision.reference(y_val, X_val.n_segments, rule)
-        return rows, Videos(X_val, encoded.values), validation_score(reference)
+        rule, supervision = self._forms_.rule(targets.classes, y_val, name="y_val"), self._make_supervision()
+        y_val = validate_target(self, y_val, X_val, "y_val")
+        weight = check_weights(sample_weight_val, len(X_val), "sample_weight_val")
+        chosen = positive_rows(weight)
+        encoded = supervision.encode(y_val, X_val.n_segments, rule).take(chosen)
+        reference = supervision.reference(y_val, X_val.n_segments, rule).take(chosen)
+        videos = Videos(X_val[chosen], encoded.values, relative_weights(weight[chosen]), chosen, "X_val")
+        return rows, videos, validation_score(reference, weight[chosen])
 
     # -------------------------------------------------------------- predict
     def _validate(self, X):
         """Return `X` as AVFeatures laid out as those of the fit."""
         check_is_fitted(self)
-        X = validate_features(self, X, reset=False)
+        X = validate_features(self, X, self._forms_.n_audio_features, reset=False)
         check_same_layout(self, X, self._model_.spec)
         return X
+
+    @property
+    def _videos_at_once(self):
+        """The parameter `batch_size`, which may have changed since the fit."""
+        return int(check_positive_integer(self.batch_size, "batch_size"))
 
     def predict_proba(self, X: Features) -> NDArray[np.floating[Any]]:
         """Return the probability of each class at each segment.
@@ -259,8 +296,8 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
             Columns follow ``classes_`` and sum to 1; (n, C) after a fit on one label a one-segment video.
         """
         X = self._validate(X)
-        proba = self._model_.probabilities(X, self.batch_size)
-        return proba[:, 0] if self._one_label_ else proba
+        proba = self._model_.probabilities(X, self._videos_at_once)
+        return proba[:, 0] if self._forms_.one_label else proba
 
     def predict(self, X: Features) -> NDArray[Any]:
         """Return the most probable label of each segment.
@@ -275,8 +312,8 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
             (n,) after a fit on one label a one-segment video.
         """
         X = self._validate(X)
-        codes, _ = self._model_.codes(X, self.batch_size)
-        return self.classes_[codes[:, 0] if self._one_label_ else codes]
+        codes, _ = self._model_.codes(X, self._videos_at_once)
+        return self.classes_[codes[:, 0] if self._forms_.one_label else codes]
 
     def score(self, X: Features, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the segment accuracy, the paper's metric.
@@ -295,10 +332,10 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         score : float in [0, 1]
         """
         X = self._validate(X)
-        codes, _ = self._model_.codes(X, self.batch_size)
-        rule = self._class_rule(known=self.classes_, strict=False)
+        codes, _ = self._model_.codes(X, self._videos_at_once)
+        rule = self._forms_.rule(self.classes_, y, strict=False)
         reference = self._make_supervision().reference(validate_target(self, y, X), X.n_segments, rule)
-        weight = None if sample_weight is None else check_weights(sample_weight, X)
+        weight = None if sample_weight is None else check_weights(sample_weight, len(X))
         return code_accuracy(np.searchsorted(reference.classes, self.classes_)[codes], reference, weight)
 
     def predict_events(
@@ -320,15 +357,15 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
             Columns video, onset, offset (seconds), event_label, score (mean probability of the label).
         """
         X = self._validate(X)
-        codes, scores = self._model_.codes(X, self.batch_size)
+        codes, scores = self._model_.codes(X, self._videos_at_once)
         options = {"segment_duration": segment_duration, "videos": videos}
-        return code_events(codes, scores, self.classes_, self.background, **options)
+        return code_events(codes, scores, self.classes_, self.background_, **options)
 
     # ------------------------------------------------ what the network shows
     def embed(self, X: Features) -> NDArray[np.floating[Any]]:
         """Return the fused features of each segment, ndarray of shape (n, T, d) (Eq. 4)."""
         X = self._validate(X)
-        (fused,) = self._model_.outputs(X, self.batch_size, "fused")
+        (fused,) = self._model_.outputs(X, self._videos_at_once, "fused")
         return fused
 
     def attention(self, X: Features) -> NDArray[np.floating[Any]]:
@@ -347,7 +384,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
                 "features (n, T, d_v), which have no regions to attend to."
             )
         X = self._validate(X)
-        (attention,) = self._model_.outputs(X, self.batch_size, "attention")
+        (attention,) = self._model_.outputs(X, self._videos_at_once, "attention")
         return attention
 
     def propagation(self, X: Features) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
@@ -375,7 +412,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
                 "fit with tau=0 to see all positive ones."
             )
         X = self._validate(X)
-        gamma_va, gamma_av = self._model_.outputs(X, self.batch_size, "gamma_va", "gamma_av")
+        gamma_va, gamma_av = self._model_.outputs(X, self._videos_at_once, "gamma_va", "gamma_av")
         return gamma_va, gamma_av
 
     # ---------------------------------------------------------- persistence
@@ -384,6 +421,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         model = state.pop("_model_", None)
         if model is not None:  # plain values and NumPy arrays, so that the file names no class but the estimator's
             state = {**state, "_spec_": dict(vars(model.spec)), "_weights_": model.weights()}
+            state["_forms_"] = dict(vars(self._forms_))
         return {**state, "_format_version": FORMAT_VERSION}
 
     def __setstate__(self, state):
@@ -398,7 +436,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         spec, weights = state.pop("_spec_", None), state.pop("_weights_", None)
         super().__setstate__(state)
         if weights is not None:
-            self._model_ = self._rebuild(NetworkSpec(**spec), weights)
+            self._model_, self._forms_ = self._rebuild(NetworkSpec(**spec), weights), FittedForms(**self._forms_)
 
 
 class WeakLocalizer(BaseLocalizer):
@@ -426,4 +464,4 @@ class WeakLocalizer(BaseLocalizer):
             whose video prediction has no background class gives background 0.
         """
         X = self._validate(X)
-        return self._model_.video_probabilities(X, self.batch_size)
+        return self._model_.video_probabilities(X, self._videos_at_once)

@@ -91,13 +91,14 @@ class PSPLocalizer(BaseLocalizer):
         Of AdamW.
     label_smoothing : float in [0, 1), default=0.05
         Share of each target that is spread evenly over all classes.
-    early_stopping : False or int, default=False
-        Epochs without a better validation score after which training stops; the best epoch's weights are kept.
+    early_stopping : False, "best" or int, default=False
+        False keeps the last epoch's weights. "best" trains all epochs and keeps those of the best, by the score of
+        validation videos; a number is that of epochs without a better one after which training stops.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the training videos that early stopping holds out, when `fit` gets no `X_val`; stratified by the
-        videos' categories.
+        Share of the training videos that are held out for validation, when `early_stopping` is not False and `fit`
+        gets no `X_val`; stratified by the videos' categories.
     n_audio_features : int or None, default=None
-        For a 3-D `X`: number of its first columns that are audio.
+        For an `X` that is one array: number of its first columns that are audio.
     background : object, default="background"
         Label of segments without an event. The AVE dataset's integers have 28.
     classes : array-like of shape (C,) or None, default=None
@@ -116,6 +117,8 @@ class PSPLocalizer(BaseLocalizer):
     ----------
     classes_ : ndarray of shape (C,)
         Sorted labels, background included.
+    background_ : object
+        The background label of the fit, among the classes or not.
     n_segments_ : int
         T.
     n_features_in_ : int
@@ -126,13 +129,13 @@ class PSPLocalizer(BaseLocalizer):
         The trained net; ``net_.module_`` is the torch module, called once a batch with features that are standardised
         already: forward hooks on it fire.
     history_ : list of dict
-        An entry an epoch: train_loss, dur (seconds) and, with early stopping, valid_loss and valid_score.
+        An entry an epoch: train_loss, dur (seconds) and, with validation videos, valid_loss and valid_score.
     n_iter_ : int
         Epochs that were trained.
     best_epoch_ : int
         The epoch, from 1, whose weights were kept.
     validation_score_ : float or None
-        Its score on the validation videos.
+        Its score on the validation videos, weighted as these are; None without.
 
     See Also
     --------
@@ -144,10 +147,13 @@ class PSPLocalizer(BaseLocalizer):
 
     * an :class:`~ave_sklearn.AVFeatures` of n videos of T segments;
     * an array of shape (n, T, F) with `n_audio_features` set;
-    * a 2-D array or DataFrame (n, F), n videos of one segment of which both streams get all columns;
+    * a 2-D array or DataFrame (n, F), n videos of one segment: `n_audio_features` divides the columns, without it
+      both streams get all of them;
     * anything that answers ``X["audio"]`` and ``X["visual"]``, such as skorch's SliceDict.
 
     `y` is an array of labels (n, T), their one-hot form (n, T, C), or (n,) when T is 1.
+
+    A fit remembers how it read its arguments. After it, only the parameters `batch_size` and `verbose` are looked at.
 
     The authors' training recipe is ``variant="released", tau=0.099, lam=100, hidden_size=256, standardize=False,
     feature_dropout=0, dropout=0.1, max_epochs=300, batch_size=128, lr=1e-3, lr_schedule="released", weight_decay=0,
@@ -190,7 +196,7 @@ class PSPLocalizer(BaseLocalizer):
         lr_schedule: Literal["one_cycle", "constant", "released"] = "one_cycle",
         weight_decay: float = 0.01,
         label_smoothing: float = 0.05,
-        early_stopping: bool | int = False,
+        early_stopping: bool | int | Literal["best"] = False,
         validation_fraction: float = 0.1,
         n_audio_features: int | None = None,
         background: Label | None = "background",
@@ -285,13 +291,14 @@ class WeakPSPLocalizer(WeakLocalizer):
         Of AdamW.
     label_smoothing : float in [0, 1), default=0.05
         Share of each target that is spread evenly over all classes.
-    early_stopping : False or int, default=False
-        Epochs without a better validation score after which training stops; the best epoch's weights are kept.
+    early_stopping : False, "best" or int, default=False
+        False keeps the last epoch's weights. "best" trains all epochs and keeps those of the best, by the score of
+        validation videos; a number is that of epochs without a better one after which training stops.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the training videos that early stopping holds out, when `fit` gets no `X_val`; they are scored
-        by their category alone.
+        Share of the training videos that are held out for validation, when `early_stopping` is not False and `fit`
+        gets no `X_val`; they are scored by their category alone.
     n_audio_features : int or None, default=None
-        For a 3-D `X`: number of its first columns that are audio.
+        For an `X` that is one array: number of its first columns that are audio.
     background : object, default="background"
         Label of segments without an event. The AVE dataset's integers have 28.
     classes : array-like of shape (C,) or None, default=None
@@ -311,6 +318,8 @@ class WeakPSPLocalizer(WeakLocalizer):
     ----------
     classes_ : ndarray of shape (C,)
         Sorted labels, background included.
+    background_ : object
+        The background label of the fit, among the classes or not.
     n_segments_ : int
         T.
     n_features_in_ : int
@@ -321,13 +330,13 @@ class WeakPSPLocalizer(WeakLocalizer):
         The trained net; ``net_.module_`` is the torch module, called once a batch with features that are standardised
         already: forward hooks on it fire.
     history_ : list of dict
-        An entry an epoch: train_loss, dur (seconds) and, with early stopping, valid_loss and valid_score.
+        An entry an epoch: train_loss, dur (seconds) and, with validation videos, valid_loss and valid_score.
     n_iter_ : int
         Epochs that were trained.
     best_epoch_ : int
         The epoch, from 1, whose weights were kept.
     validation_score_ : float or None
-        Its score on the validation videos.
+        Its score on the validation videos, weighted as these are; None without.
 
     See Also
     --------
@@ -335,15 +344,17 @@ class WeakPSPLocalizer(WeakLocalizer):
 
     Notes
     -----
-    `X` is as in :class:`PSPLocalizer`. `y` is one of
+    `X` is as in :class:`PSPLocalizer`; a 2-D array without `n_audio_features` warns, as targets of videos do not tell
+    whether it has lost its segments. `y` is one of
 
-    * proportions (n, C), non-negative rows that sum to 1;
+    * proportions (n, C), non-negative rows that sum to 1; columns of a DataFrame are the classes that they are named
+      after, and without names in the order of `classes`;
     * segment labels (n, T) or their one-hot form (n, T, C), which `fit` pools by `target` before anything else sees
       them, so that scikit-learn's searches can score by segments what learns from videos;
     * categories of videos (n,).
 
-    An array of zeros and ones with as many columns as there are segments could be either of the first two and
-    is refused.
+    An array of zeros and ones with as many columns as there are segments could be either of the first two. It is
+    refused by `fit`, and read by `score` as what the fit had.
 
     References
     ----------
@@ -383,7 +394,7 @@ class WeakPSPLocalizer(WeakLocalizer):
         lr_schedule: Literal["one_cycle", "constant", "released"] = "one_cycle",
         weight_decay: float = 0.01,
         label_smoothing: float = 0.05,
-        early_stopping: bool | int = False,
+        early_stopping: bool | int | Literal["best"] = False,
         validation_fraction: float = 0.1,
         n_audio_features: int | None = None,
         background: Label | None = "background",

@@ -46,6 +46,9 @@ class FullSupervision:
                 "Set background= to your background label (28 for the AVE dataset's integers), or lam=0."
             )
 
+    def warn_of_undivided(self, X):
+        """Say nothing: labels for each segment tell how many a 2-D X has."""
+
     def criterion(self, background, label_smoothing, extra_loss):
         """Return the loss of Eq. 10; `background` is a code or None, `extra_loss` the network's own or None."""
         return FullyLoss(self.lam, background, label_smoothing, extra_loss)
@@ -84,6 +87,16 @@ class WeakSupervision:
                 "every second an event. Train on proportions, or add videos without an event."
             )
 
+    def warn_of_undivided(self, X):
+        """Say how a 2-D X was read, which is the AVFeatures `X` now: the target of a whole video does not tell."""
+        shape = len(X), X.n_audio_features
+        warn_user(
+            f"X of shape {shape} was read as {shape[0]} videos of one segment, of which all {shape[1]} columns are "
+            "both audio and visual features. If it is AVFeatures that a tool has flattened, pass AVFeatures, "
+            "or an array (n_videos, n_segments, n_features) with n_audio_features set. For videos of one segment, set "
+            "n_audio_features to the number of its first columns that are audio."
+        )
+
     def criterion(self, background, label_smoothing, extra_loss):
         """Return the loss of Eq. 11; `background` is a code or None, `extra_loss` the network's own or None."""
         return WeakLoss(label_smoothing, background, extra_loss)
@@ -103,6 +116,6 @@ def code_accuracy(codes, reference, sample_weight=None):
     return segment_accuracy_score(true, codes, sample_weight=sample_weight)
 
 
-def validation_score(reference):
-    """Return a function from predicted codes to their accuracy against `reference`."""
-    return partial(code_accuracy, reference=reference)
+def validation_score(reference, sample_weight):
+    """Return a function from predicted codes to their accuracy against `reference`, videos weighted."""
+    return partial(code_accuracy, reference=reference, sample_weight=sample_weight)

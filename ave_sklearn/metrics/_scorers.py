@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class EventF1Scorer(BaseEstimator):
     """Score a fitted localizer by `event_f1_score`, for ``scoring=`` of scikit-learn's tools.
 
-    The background label is the localizer's own parameter ``background``, also when the localizer is the
+    The background label is that of the localizer's fit (its parameter ``background``), also when the localizer is the
     last step of a pipeline or is wrapped in a search. For a classifier without that parameter use
     ``make_scorer(event_f1_score, background=...)``.
 
@@ -85,7 +85,7 @@ class EventF1Scorer(BaseEstimator):
         ValueError
             As `event_f1_score`, or if the estimator has no parameter ``background``.
         """
-        background = find_attribute(estimator, "background")
+        background = fitted_background(estimator)
         return event_f1_score(y, estimator.predict(X), background=background, **self.get_params())
 
     def _accept_sample_weight(self):
@@ -151,6 +151,14 @@ class SegmentLogLossScorer(BaseEstimator):
 
     def _accept_sample_weight(self):
         return True  # scikit-learn asks this of each scorer of a dict if fit has sample weights
+
+
+def fitted_background(estimator):
+    """Return the background label that an estimator, or the one that it wraps, was fitted with."""
+    try:
+        return find_attribute(estimator, "background_")
+    except ValueError:
+        return find_attribute(estimator, "background")
 
 
 def find_attribute(estimator, name):

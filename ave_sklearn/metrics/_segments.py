@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_fscore_support
 
+from ave_sklearn._checks import check_weights
 from ave_sklearn._targets.labels import TOLERANCE, as_array, check_not_empty, label_kind, read_label_pair, read_labels
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ def segment_accuracy_score(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weigh
     0.75
     """
     y_true, y_pred = read_label_pair(y_true, y_pred)
-    weight = _check_sample_weight(sample_weight, len(y_true))
+    weight = check_weights(sample_weight, len(y_true))
     correct = np.asarray(y_true == y_pred).reshape(len(y_true), -1)
-    return float(np.average(correct.mean(axis=1), weights=weight))
+    return mean_of_videos(correct, weight)
 
 
 def segment_classification_report(
@@ -98,8 +99,9 @@ def segment_classification_report(
     macro avg       0.75    0.75  0.67      3.0
     """
     y_true, y_pred = read_label_pair(y_true, y_pred)
-    weight = _check_sample_weight(sample_weight, len(y_true))
-    segment_weight = np.repeat(weight, y_true.size // len(y_true))
+    weight = check_weights(sample_weight, len(y_true))
+    largest = weight.max()  # sums of weights near the largest float would overflow
+    segment_weight = np.repeat(weight / largest, y_true.size // len(y_true))
     labels = np.unique(np.stack([y_true, y_pred])) if labels is None else _check_labels(labels, y_true)
     columns = precision_recall_fscore_support(
         y_true.ravel(), y_pred.ravel(), labels=labels, sample_weight=segment_weight, zero_division=0.0
@@ -109,7 +111,9 @@ def segment_classification_report(
     accuracy = segment_accuracy_score(y_true, y_pred, sample_weight=weight)
     summary = pd.DataFrame([[accuracy] * 3 + [segment_weight.sum()], report.mean()], columns=names)
     summary.loc[1, "support"] = report["support"].sum()
-    return name_rows(pd.concat([report, summary]), labels, ["accuracy", "macro avg"])
+    report = pd.concat([report, summary])
+    report["support"] *= largest
+    return name_rows(report, labels, ["accuracy", "macro avg"])
 
 
 def segment_log_loss(
@@ -154,25 +158,16 @@ def segment_log_loss(
     y_true = check_not_empty(read_labels(y_true, "y_true"))
     labels = _check_labels(labels, y_true)
     y_proba = _check_proba(y_proba, (*y_true.shape, len(labels)))
-    weight = _check_sample_weight(sample_weight, len(y_true))
+    weight = check_weights(sample_weight, len(y_true))
     column = _column_of(y_true, labels)
     p_true = np.take_along_axis(y_proba, column[..., None], axis=-1)
     log_p = np.log(np.clip(p_true, np.finfo(y_proba.dtype).eps, 1), dtype=np.float64)
-    return abs(float(np.average(log_p.reshape(len(log_p), -1).mean(axis=1), weights=weight)))
+    return abs(mean_of_videos(log_p.reshape(len(log_p), -1), weight))
 
 
-def _check_sample_weight(sample_weight, n_videos):
-    """Return one weight for each video, all 1 by default."""
-    if sample_weight is None:
-        return np.ones(n_videos)
-    weight = as_array(sample_weight, "sample_weight").astype(np.float64)
-    if weight.shape != (n_videos,):
-        raise ValueError(
-            f"sample_weight must hold a number for each of {n_videos} videos; got the shape {weight.shape}."
-        )
-    if not (np.all(np.isfinite(weight)) and np.all(weight >= 0) and weight.sum() > 0):
-        raise ValueError("sample_weight must be finite, not negative and not all zero.")
-    return weight
+def mean_of_videos(values, weight):
+    """Return the weighted mean of the means of rows; weights as large as 1e308 do not overflow."""
+    return float(np.average(values.mean(axis=1), weights=weight / weight.max()))
 
 
 def _check_labels(labels, y_true):

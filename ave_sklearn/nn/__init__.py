@@ -16,10 +16,10 @@ The contract that every network follows, and a network of your own for :class:`~
 * It may have ``similarity`` (n, T), the cosine of the two modalities that the loss L_avps takes; ``fused``
   (n, T, d) for ``embed``; ``attention`` (n, T, H, W); ``gamma_va`` and ``gamma_av`` (n, T, T) for ``propagation``.
 
-Optional: a method ``extra_loss(outputs, target, background)``, a loss of shape (n,) or () that is added to the
-estimator's, where `target` holds codes (n, T) or proportions (n, C) and `background` is the code of that class or None;
-the class attributes ``pair_loss_weight``, what ``lam="auto"`` means, and ``supervisions``, the kinds of supervision
-that it can be trained with.
+Optional: a method ``extra_loss(outputs, target, background)``, a loss of shape (n,), or of shape () that counts once a
+video, which is added to the estimator's loss of each video; `target` holds codes (n, T) or proportions (n, C), and
+`background` is the code of that class or None. The class attributes ``pair_loss_weight``, what ``lam="auto"`` means,
+and ``supervisions``, the kinds of supervision that it can be trained with.
 """
 
 from typing import Any

@@ -76,6 +76,8 @@ def pair_similarity_loss(similarity: Tensor, is_event: Tensor, *, mask: Tensor |
 def video_binary_cross_entropy(video_logits: Tensor, proportions: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
     r"""Binary cross-entropy between a video's class probabilities and its target, mean over classes (Eq. 11).
 
+    NaN among the probabilities gives NaN.
+
     Parameters
     ----------
     video_logits : Tensor of shape (n, C)
@@ -90,12 +92,19 @@ def video_binary_cross_entropy(video_logits: Tensor, proportions: Tensor, *, lab
     loss : Tensor of shape (n,)
     """
     target = (1 - label_smoothing) * proportions + label_smoothing / proportions.shape[1]
-    return F.binary_cross_entropy(video_logits.softmax(-1), target, reduction="none").mean(-1)
+    prediction = video_logits.softmax(-1)
+    if prediction.isnan().any():  # torch has no loss of these, but a RuntimeError; on a GPU it ends the process
+        return prediction.mean(-1)
+    return F.binary_cross_entropy(prediction, target, reduction="none").mean(-1)
 
 
 def weighted_mean(loss, weight):
-    """Mean of per-video losses (n,) under per-video weights (n,)."""
-    return (loss * weight).sum() / weight.sum()
+    """Mean of per-video losses (n,), each times its weight (n,).
+
+    It is divided by the number of videos, not by the batch's own weights, which would cancel in a batch of one: weights
+    are relative to their mean over all training videos.
+    """
+    return (loss * weight).sum() / torch.ones_like(weight).sum()
 
 
 def checked_extra_loss(extra, outputs, target, background, mask=None):
@@ -110,7 +119,8 @@ def checked_extra_loss(extra, outputs, target, background, mask=None):
 class FullyLoss(nn.Module):
     """L_ce + lam * L_avps (Eq. 10), averaged over the videos of a batch.
 
-    Of a gated network, L_ce is :func:`gated_cross_entropy`.
+    Of a gated network, L_ce is :func:`gated_cross_entropy`. The loss of n videos of weights w, with mean 1 over all
+    training videos, is ``(loss * w).sum() / n``: a video's pull does not depend on its neighbours in the batch.
 
     Parameters
     ----------
@@ -120,8 +130,8 @@ class FullyLoss(nn.Module):
         Code of the background class; None leaves L_avps out, as do ``lam=0`` and one-segment videos.
     label_smoothing : float, default=0.0
     extra : callable or None, default=None
-        A network's own loss, added: ``extra(outputs, target, background)`` of shape (n,) or (); it is given ``mask``
-        too where there is one.
+        A network's own loss, added: ``extra(outputs, target, background)`` of shape (n,) or (), which counts once a
+        video; it is given ``mask`` too where there is one.
     """
 
     def __init__(
@@ -137,7 +147,7 @@ class FullyLoss(nn.Module):
     def forward(
         self, outputs: Mapping[str, Tensor], target: Tensor, weight: Tensor, mask: Tensor | None = None
     ) -> Tensor:
-        """Return the loss of network `outputs` for `target` (n, T) and video weights `weight` (n,)."""
+        """Return the loss of network `outputs` for `target` (n, T) and video weights `weight` (n,) of mean 1."""
         loss = self.cross_entropy(outputs, target, label_smoothing=self.label_smoothing, mask=mask)
         if self.needs_similarity and target.shape[1] > 1:
             is_event = target != self.background
@@ -160,7 +170,7 @@ class FullyLoss(nn.Module):
 
 
 class WeakLoss(nn.Module):
-    """Eq. 11 averaged over the videos of a batch.
+    """Eq. 11 averaged over the videos of a batch, weighted as in :class:`FullyLoss`.
 
     A network whose video prediction has no background class is compared with the shares of the event classes
     among themselves, and videos without an event do not count.
@@ -181,7 +191,7 @@ class WeakLoss(nn.Module):
         self.label_smoothing, self.background, self.extra = label_smoothing, background, extra
 
     def forward(self, outputs: Mapping[str, Tensor], target: Tensor, weight: Tensor) -> Tensor:
-        """Return the loss of network `outputs` for `target` (n, C) and video weights `weight` (n,)."""
+        """Return the loss of network `outputs` for `target` (n, C) and video weights `weight` (n,) of mean 1."""
         logits = outputs["video_logits"]
         if logits.shape[1] < target.shape[1]:
             events = without_background(target, self.background)

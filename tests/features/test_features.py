@@ -888,10 +888,10 @@ def test_concatenate_joins_videos_without_reading_them():
     X = AVFeatures(np.arange(24.0).reshape(4, 3, 2), np.arange(48.0).reshape(4, 3, 4))
     joined = AVFeatures.concatenate([X[2:], X, X[[1]]])
     assert joined.n_videos == 7
-    assert_array_equal(joined.audio, np.concatenate([X.audio[2:], X.audio, X.audio[[1]]]))
-    assert_array_equal(np.asarray(joined[5:]), np.asarray(X)[[3, 1]])
+    np.testing.assert_array_equal(joined.audio, np.concatenate([X.audio[2:], X.audio, X.audio[[1]]]))
+    np.testing.assert_array_equal(np.asarray(joined[5:]), np.asarray(X)[[3, 1]])
     X.audio[0] = -1  # nothing was copied
-    assert_array_equal(joined.audio[2], X.audio[0])
+    np.testing.assert_array_equal(joined.audio[2], X.audio[0])
     assert len(AVFeatures.concatenate(iter([X]))) == 4
 
 

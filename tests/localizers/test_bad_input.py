@@ -142,7 +142,7 @@ def test_labels_outside_classes(pooled, estimator):
 def test_zeros_and_ones_that_could_be_labels_or_categories(pooled):
     X, _ = pooled
     y = np.eye(8, dtype=int)[np.arange(60) % 8]
-    with pytest.raises(ValueError, match="Pass segment labels as strings, or video categories as a 1-D array"):
+    with pytest.raises(ValueError, match=r"Pass segment labels as text, with classes=\[0, 1\] or in one-hot"):
         quick(WeakPSPLocalizer).fit(X, y)
     with pytest.raises(ValueError, match="could hold segment labels or one-hot"):
         quick(WeakPSPLocalizer).fit(X, y.astype(float))
@@ -214,8 +214,8 @@ def test_cuda_where_there_is_none(pooled):
 
 def test_validation_arguments_that_do_not_fit_together(pooled):
     X, y = pooled
-    with pytest.raises(ValueError, match="X_val was given with early_stopping=False"):
-        quick(PSPLocalizer).fit(X, y, X_val=X, y_val=y)
+    with pytest.raises(ValueError, match="sample_weight_val was given without X_val and y_val"):
+        quick(PSPLocalizer).fit(X, y, sample_weight_val=np.ones(60))
     with pytest.raises(ValueError, match="X_val was given without y_val"):
         quick(PSPLocalizer, early_stopping=3).fit(X, y, X_val=X)
     with pytest.raises(ValueError, match="X_val has 5 audio features"):

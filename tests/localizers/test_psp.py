@@ -362,7 +362,7 @@ def test_the_features_that_are_left_are_standardized_and_scaled_up(pooled, monke
 
     monkeypatch.setattr(PSPNet, "forward", watch)
     quick(PSPLocalizer, max_epochs=1, batch_size=60, feature_dropout=0.5).fit(X, y)
-    ((*batch,),) = seen
+    (*batch,), _ = seen  # the one of the training, and a look at the outputs at its end
     for features, array in zip(batch, (X.audio, X.visual), strict=True):
         hidden = (features == 0).all(1)  # (n, d)
         assert hidden.mean() == pytest.approx(0.5, abs=0.1)

@@ -46,7 +46,7 @@ def untrained(X, supervision, max_epochs):
         lr_schedule="constant",
         milestones=(),
         weight_decay=0.01,
-        patience=20,
+        early_stopping=20,
         verbose=0,
     )
     return TrainedNetwork.drawn(spec, recipe, torch.device("cpu"))
