@@ -240,7 +240,7 @@ class TrainedNetwork:
         self.net = self._make_net(criterion, self.spec.contract(paired=paired))
         callbacks, best = self._callbacks(train), None
         if validation is not None:
-            best = Validation(self._dataset(*validation), self.spec.decode, score, self.recipe.early_stopping)
+            best = Validation(self._dataset(*validation), self._decode, score, self.recipe.early_stopping)
             callbacks.append(("validation", best))
         if self.recipe.verbose:
             callbacks.append(("progress", Progress()))
@@ -254,9 +254,12 @@ class TrainedNetwork:
 
     def _check_outputs(self, train):
         """Raise ValueError where the outputs for a batch are not finite: no loss follows the last step."""
-        outputs = self.net.evaluation_step(next(iter(BatchIterator(train, self.recipe.batch_size))))
+        self._decode(self.net.evaluation_step(next(iter(BatchIterator(train, self.recipe.batch_size)))))
+
+    def _decode(self, outputs):
+        """Decode a batch in the course of a training, which is to blame for outputs that are not finite."""
         try:
-            self.spec.decode(outputs)
+            return self.spec.decode(outputs)
         except ValueError as error:
             raise diverged(f"After epoch {len(self.net.history)}: {str(error).removesuffix('.')}") from error
 

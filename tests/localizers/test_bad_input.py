@@ -6,7 +6,7 @@ import torch
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import NotFittedError
 
-from ave_sklearn import AVFeatures, PSPLocalizer, WeakPSPLocalizer
+from ave_sklearn import AVFeatures, EventLocalizer, PSPLocalizer, WeakEventLocalizer, WeakPSPLocalizer
 
 ESTIMATORS = [PSPLocalizer, WeakPSPLocalizer]
 
@@ -33,6 +33,41 @@ def test_features_that_are_not_finite(pooled, estimator, standardize, value, wha
     fitted = quick(estimator).fit(X, y)
     with pytest.raises(ValueError, match=what):
         fitted.predict(spoiled(X, value))
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("part", ["early stopping", "weights", "batches of one", "a view"])
+def test_the_row_that_is_named_is_the_users(pooled, standardize, part):
+    X, y = pooled
+    params = {"early stopping": {"early_stopping": 2}, "batches of one": {"batch_size": 1}}.get(part, {})
+    weight = np.where(np.arange(60) % 3 == 0, 0, 1) if part == "weights" else None
+    rows = np.arange(60)[::-1] if part == "a view" else np.arange(60)
+    localizer, row = quick(PSPLocalizer, standardize=standardize, **params), {"a view": 19}.get(part, 40)
+    for where in ("audio", "visual"):
+        with pytest.raises(ValueError, match=f"Input X.{where} contains NaN, first in segment 3 of video {row};"):
+            localizer.fit(spoiled(X, np.nan, where)[rows], y[rows], sample_weight=weight)
+
+
+@pytest.mark.parametrize("early_stopping", [False, 2])
+def test_validation_videos_are_told_from_training_videos(pooled, early_stopping):
+    X, y = pooled
+    localizer = quick(PSPLocalizer, early_stopping=early_stopping)
+    val = {"X_val": spoiled(X, np.inf)[20:], "y_val": y[20:], "sample_weight_val": np.r_[np.zeros(5), np.ones(35)]}
+    with pytest.raises(ValueError, match="Input X_val.audio contains infinity.* first in segment 3 of video 20;"):
+        localizer.fit(X, y, **val)
+    flat = np.asarray(X)[:, :11]
+    broken = np.where(np.arange(60)[:, None] == 7, np.nan, flat)
+    with pytest.raises(ValueError, match="X_val: Input X contains NaN"):
+        localizer.fit(flat, y[:, 0], X_val=broken, y_val=y[:, 0])
+    with pytest.raises(ValueError, match="X_val: X has 10 features, but PSPLocalizer is expecting 11"):
+        localizer.fit(flat, y[:, 0], X_val=flat[:, 1:], y_val=y[:, 0])
+    for target, message in (
+        (y[:7], "y_val: Found input"),
+        (y[:, :3], "y_val has the shape"),
+        (y == "b", "y_val holds"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            localizer.fit(X, y, X_val=X, y_val=target)
 
 
 def test_nan_in_a_memory_map_is_found_while_reading(pooled, tmp_path):
@@ -252,6 +287,23 @@ def test_a_loss_that_is_not_finite_names_the_epoch(pooled):
     huge = AVFeatures(X.audio * 1e30, X.visual * 1e30)
     with pytest.raises(ValueError, match=r"training loss is (nan|inf) in epoch \d+. Try a smaller lr, standardize"):
         quick(PSPLocalizer, standardize=False, lr=1e30, lr_schedule="constant", max_epochs=5).fit(huge, y)
+
+
+DIVERGING = [{"weight_decay": 1e300}, {"lr": 1e30}, {"lr": 1e38}, {"lr": 1e3, "max_epochs": 20}]
+
+
+@pytest.mark.parametrize("estimator", [PSPLocalizer, WeakPSPLocalizer, EventLocalizer, WeakEventLocalizer])
+@pytest.mark.parametrize("params", DIVERGING)
+@pytest.mark.parametrize("early_stopping", [False, "best"])
+def test_a_training_that_diverges_is_no_fit(pooled, estimator, params, early_stopping):
+    X, y = pooled[0][:20], pooled[1][:20]
+    small = {"hidden_size": 8} if estimator in ESTIMATORS else {"network": "cman"}
+    localizer = estimator(max_epochs=1, random_state=0, **small).fit(X, y)
+    before = localizer.predict_proba(X)
+    localizer.set_params(lr_schedule="constant", early_stopping=early_stopping, **params)
+    with pytest.raises(ValueError, match="Try a smaller lr, standardize=True, features of a smaller scale or"):
+        localizer.fit(X, y)
+    assert_array_equal(localizer.predict_proba(X), before)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)

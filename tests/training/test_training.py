@@ -97,6 +97,36 @@ def test_training_stops_when_patience_is_over(videos):
     assert localizer.n_iter_ == localizer.best_epoch_ + 2 < 60
 
 
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_validation_videos_without_early_stopping_are_scored_and_change_nothing(pooled, estimator):
+    X, y = pooled
+    alone = quick(estimator).fit(X[:40], y[:40])
+    scored = quick(estimator).fit(X[:40], y[:40], X_val=X[40:], y_val=y[40:])
+    assert_array_equal(scored.predict_proba(X), alone.predict_proba(X))
+    scores = [entry["valid_score"] for entry in scored.history_]
+    assert scored.validation_score_ == scores[-1] == scored.score(X[40:], y[40:])
+    assert scored.best_epoch_ == scored.n_iter_ == 6 and len(set(scores)) > 1
+    assert alone.validation_score_ is None and "valid_score" not in alone.history_[-1]
+
+
+def test_best_trains_all_epochs_and_keeps_the_best(pooled):
+    X, y = pooled
+    val = {"X_val": X[40:], "y_val": y[40:]}
+    params = {"lr": 0.05, "lr_schedule": "constant", "max_epochs": 8}
+    best = quick(early_stopping="best", **params).fit(X[:40], y[:40], **val)
+    patient = quick(early_stopping=8, **params).fit(X[:40], y[:40], **val)
+    scores = [entry["valid_score"] for entry in best.history_]
+    assert best.n_iter_ == 8 and best.best_epoch_ < 8  # the last epoch is not the best one here
+    assert best.validation_score_ == scores[best.best_epoch_ - 1] == max(scores) == best.score(X[40:], y[40:])
+    assert_array_equal(best.predict_proba(X), patient.predict_proba(X))
+
+
+def test_best_without_validation_videos_holds_some_out(pooled):
+    localizer = quick(early_stopping="best", validation_fraction=0.25).fit(*pooled)
+    assert sum(localizer.net_.history[0, "batches", :, "train_batch_size"]) == 45
+    assert localizer.validation_score_ == max(entry["valid_score"] for entry in localizer.history_)
+
+
 def test_internal_validation_holds_out_whole_videos_of_every_category(videos):
     categories = np.array([0] * 10 + [1] * 10 + [2])  # category 2 has a single video: it stays in training
     train, held_out = hold_out(np.arange(21), categories, 0.2, seed=0)
