@@ -10,6 +10,8 @@ What must hold here, however odd it makes the code:
   another order of draws is another fit.
 * Memory is used again only when no Tensor is on it any more. What a hook, a loss or a user keeps is never overwritten.
 * Errors name the video by its row in the user's X or X_val, whatever part of it is read.
+* Features that the network's type does not resolve are read in float64, and standardised before they are cast to it
+  (:class:`~ave_sklearn.nn.standardize.WideStatistics`): an offset that is cast first takes the rest with it.
 """
 
 import math
@@ -20,10 +22,12 @@ import torch
 from torch.utils.data import Dataset
 
 from ave_sklearn._features.arrays import check_finite
+from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.nn.blocking import row_slices, rows_in_block
 
 CPU = torch.device("cpu")
 PREDICTED_TOGETHER = 8  # batches of videos with few features
+SHOWN = 5  # rows in a warning
 
 
 class VideoDataset(Dataset):
@@ -44,11 +48,18 @@ class VideoDataset(Dataset):
         Rows of the videos in what the user gave; None where they are all of it.
     name : str, default="X"
         What errors call that.
+
+    Attributes
+    ----------
+    wide : pair of WideStatistics or None
+        What is done in float64 to the audio and to the visual features that are read.
+    zeros : ZeroVideos or None
+        Is told of the videos that are read.
     """
 
     def __init__(self, X, dtype, target=None, weight=None, device=CPU, rows=None, name="X"):
         self.X, self.dtype, self.device = X, np.dtype(dtype), device
-        self.on_device = None
+        self.on_device, self.wide, self.zeros = None, (None, None), None
         n = len(X)
         self.rows, self.name = np.arange(n) if rows is None else rows, name
         self.target = torch.zeros(n) if target is None else self._tensor(target)
@@ -63,12 +74,32 @@ class VideoDataset(Dataset):
 
     def read(self, rows, out=None):
         """Return the finite audio and visual features of `rows`, in `out` or in new Tensors, pinned for a GPU."""
-        audio, visual = out or self.empty(len(rows), pin_memory=self.device.type == "cuda")
-        with np.errstate(over="ignore"):  # values that `dtype` cannot hold are errors two lines on
-            self.X.take(rows, out=(audio.numpy(), visual.numpy()))
-        check_finite(audio.numpy(), f"{self.name}.audio", self.rows[rows])
-        check_finite(visual.numpy(), f"{self.name}.visual", self.rows[rows])
-        return audio, visual
+        streams = self.fill(rows, out or self.empty(len(rows), pin_memory=self.device.type == "cuda"))
+        for stream, x in enumerate(streams):
+            self.check(x.numpy(), stream, rows)
+        return streams
+
+    def fill(self, rows, out=None):
+        """Return the features of `rows` as :meth:`read` does, whether they are finite or not."""
+        streams = out or self.empty(len(rows))
+        arrays = [x.numpy() for x in streams]
+        read = [x if wide is None else np.empty(x.shape) for x, wide in zip(arrays, self.wide, strict=True)]
+        with np.errstate(over="ignore", invalid="ignore"):  # values that `dtype` cannot hold are errors of `check`
+            self.X.take(rows, out=read)
+            if self.zeros is not None:
+                self.zeros.note(self, rows, read)
+            for wide, x, array in zip(self.wide, read, arrays, strict=True):
+                if wide is not None:
+                    wide.write(x, array)
+        return streams
+
+    def check(self, array, stream, rows):
+        """Raise ValueError when the features `array` of a modality (0 audio, 1 visual) of `rows` are not finite."""
+        check_finite(array, self.modality(stream), self.rows[rows])
+
+    def modality(self, stream):
+        """Return what errors call the audio (`stream` 0) or the visual features (1)."""
+        return f"{self.name}.{('audio', 'visual')[stream]}"
 
     def empty(self, n, map_dtype=None, allocate=torch.empty, **options):
         """Return Tensors for the features of n videos, of memory by `allocate`; maps may be of another dtype."""
@@ -104,11 +135,71 @@ class VideoDataset(Dataset):
                 out[rows[0] : rows[-1] + 1] = piece
         self.on_device = kept
 
+    def report_zeros(self):
+        """Warn of the videos that are zero in a modality, once all have been read."""
+        if self.zeros is not None:
+            self.zeros.report()
+
     def row_groups(self):
         """Return all rows in groups that are read one after the other, when the files are there."""
         self.X.check_files()
         rows = np.arange(len(self))
         return [rows[group] for group in row_slices(len(self), self.X.shape[1])]
+
+
+class ZeroVideos:
+    """Videos that are all zero in a modality, noted in the first epoch's reads: rows that were never written, mostly.
+
+    Parameters
+    ----------
+    n_videos : int
+        Of all that will be read, once each.
+    """
+
+    def __init__(self, n_videos):
+        self.n_videos = n_videos
+        self.found, self.is_over = {}, False
+
+    def note(self, dataset, rows, streams):
+        """Note which videos are zero in `streams`, the audio and visual features of `rows`, ndarrays (n, T, ..., d)."""
+        for stream, x in enumerate(() if self.is_over else streams):
+            zero = ~x[:, 0].reshape(len(x), -1).any(1)  # nearly always the first segment tells
+            if zero.any():
+                zero[zero] = ~x[zero].reshape(zero.sum(), -1).any(1)
+                self.add(dataset, stream, rows[zero], x.dtype)
+
+    def add(self, dataset, stream, rows, dtype):
+        """Add `rows` whose features of a modality are zero in `dtype`; those that are not where they lie apart."""
+        vanished = np.zeros(len(rows), bool)
+        if len(rows) and not np.can_cast(dataset.X.dtype, dtype):
+            stored = dataset.X.take(rows, dtype=np.float64)[stream]
+            vanished = stored.reshape(len(rows), -1).any(1)
+        for chosen, what in (~vanished, "all zero"), (vanished, f"too small for {dtype}, and all zero there,"):
+            self.found.setdefault((dataset.modality(stream), what), []).extend(dataset.rows[rows[chosen]].tolist())
+
+    def report(self):
+        """Warn of all that were found, once; look no more."""
+        parts = [self.describe(*key, sorted(rows)) for key, rows in sorted(self.found.items()) if rows]
+        self.found, self.is_over = {}, True
+        if parts:
+            warn_user(
+                f"{' '.join(parts)} Were these features written? They are trained on as they are; videos of "
+                "sample_weight 0 are left out."
+            )
+
+    def describe(self, name, what, rows):
+        """Return a sentence about `rows`, where the modality `name` is as `what` says."""
+        if len(rows) == self.n_videos:
+            return f"{name} is {what} in all {len(rows)} videos: nothing can be learned from it."
+        first = f"{', '.join(map(str, rows[:SHOWN]))}{', ...' if len(rows) > SHOWN else ''}"
+        return f"{name} is {what} in {len(rows)} of {self.n_videos} videos, rows {first}."
+
+
+def watch_zeros(datasets):
+    """Let the `datasets`, the parts of an X, note together which videos are zero."""
+    zeros = ZeroVideos(sum(map(len, datasets)))
+    for dataset in datasets:
+        dataset.zeros = zeros
 
 
 class Batch:

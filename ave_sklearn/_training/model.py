@@ -12,7 +12,7 @@ import torch
 
 from ave_sklearn._device import WEIGHT_DTYPES, autocast_dtype, bytes_for_features, naming_batch_size
 from ave_sklearn._features.container import AVFeatures
-from ave_sklearn._training.batches import BatchIterator, VideoDataset, prediction_batch_size
+from ave_sklearn._training.batches import BatchIterator, VideoDataset, prediction_batch_size, watch_zeros
 from ave_sklearn._training.callbacks import Progress, Validation, learning_rate_callbacks
 from ave_sklearn._training.net import LocalizerNet, diverged, inner_network
 from ave_sklearn._training.statistics import feature_statistics
@@ -236,6 +236,7 @@ class TrainedNetwork:
         train = self._dataset(*train)
         if self.spec.standardize:
             self.module.set_statistics(*feature_statistics(train))
+            train.wide = self.module.wide
         paired = getattr(criterion, "needs_similarity", False) and self.spec.n_segments > 1
         self.net = self._make_net(criterion, self.spec.contract(paired=paired))
         callbacks, best = self._callbacks(train), None
@@ -246,7 +247,9 @@ class TrainedNetwork:
             callbacks.append(("progress", Progress()))
         seed = seeds["dropout"] if self.spec.is_foreign else None
         with torch_seed(seed), naming_batch_size(self.recipe.batch_size):
-            for dataset in [train] if best is None else [train, best.dataset]:
+            datasets = [train] if best is None else [train, best.dataset]
+            watch_zeros([dataset for dataset in datasets if dataset.name == "X"])
+            for dataset in datasets:
                 dataset.keep_on_device(bytes_for_features(self.device))
             self.net.fit_dataset(train, callbacks, seeds["order"], seeds["dropout"])
             self._check_outputs(train)
@@ -321,7 +324,10 @@ class TrainedNetwork:
 
     def _dataset(self, X, target=None, weight=None, rows=None, name="X"):
         """Return videos as the network reads them where it is."""
-        return VideoDataset(X, WEIGHT_DTYPES[self.spec.precision], target, weight, self.device, rows, name)
+        dataset = VideoDataset(X, WEIGHT_DTYPES[self.spec.precision], target, weight, self.device, rows, name)
+        if isinstance(self.module, StandardizedNetwork):
+            dataset.wide = self.module.wide
+        return dataset
 
 
 def collect(n_videos, batches):

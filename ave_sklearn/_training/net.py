@@ -76,6 +76,7 @@ class LocalizerNet(NeuralNet):
         self.notify("on_train_begin", X=dataset, y=None)
         for _ in range(self.max_epochs):
             self.fit_loop(dataset, epochs=1)
+            dataset.report_zeros()
             self.check_trained()
             if self.stopped:
                 break

@@ -74,7 +74,7 @@ class PSPLocalizer(BaseLocalizer):
         In the linear layers and, with ``variant="paper"``, behind the LSTMs.
     standardize : bool, default=True
         Subtract each feature's mean over the training videos, and divide each modality by one scale, the root of
-        its features' mean variance.
+        its features' mean variance (1 if they are constant). Features of any size and offset that float64 resolves.
     feature_dropout : float in [0, 1), default=0.4
         Share of the features, standardised or as they are, that are set to 0 in training: drawn anew for each video
         and epoch, and the same ones in all segments and regions of the video.
@@ -276,7 +276,7 @@ class WeakPSPLocalizer(WeakLocalizer):
         In the linear layers and, with ``variant="paper"``, behind the LSTMs.
     standardize : bool, default=True
         Subtract each feature's mean over the training videos, and divide each modality by one scale, the root of
-        its features' mean variance.
+        its features' mean variance (1 if they are constant). Features of any size and offset that float64 resolves.
     feature_dropout : float in [0, 1), default=0.2
         As in :class:`PSPLocalizer`.
     max_epochs : int, default=40

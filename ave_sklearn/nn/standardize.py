@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -29,28 +30,94 @@ class FeatureDropout(Dropout):
         return len(x), *[1] * (x.ndim - 2), x.shape[-1]
 
 
+def resolves(dtype: torch.dtype, mean: ArrayLike, scale: float) -> bool:
+    """Whether numbers of `dtype` hold features of this mean, (d,), and scale, their squares, and what is left of them.
+
+    In float32 scales from 1e-15 to 1e15 are, and means of up to 1024 scales: less than 1e-4 of a scale is rounded off.
+    """
+    limits = torch.finfo(dtype)
+    is_far = np.abs(np.asarray(mean)).max() > scale * 2.0**-13 / limits.eps
+    return bool(limits.tiny**0.4 < scale < limits.max**0.4 and not is_far)
+
+
+class WideStatistics(NamedTuple):
+    """Mean and scale in float64, for features that the network's own type does not resolve.
+
+    Attributes
+    ----------
+    mean : Tensor of shape (d,)
+    scale : Tensor of shape ()
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def standardize(self, x: Tensor) -> Tensor:
+        """Return `x`, a Tensor of shape (..., d), centred and scaled, in float64."""
+        return (x.double() - self.mean.to(x.device)) / self.scale.to(x.device)
+
+    def write(self, x: np.ndarray, out: np.ndarray) -> None:
+        """Standardise the float64 features `x` into `out`, of any type; overwrites `x`."""
+        np.subtract(x, self.mean.numpy(), out=x)
+        np.divide(x, self.scale.numpy(), out=out, casting="same_kind")
+
+
 class Standardize(nn.Module):
     """Centre and scale: (x - mean) / scale, with a mean for each feature and one scale; they start at 0 and 1.
+
+    Features that the type of the buffers does not resolve, see :func:`resolves`, are centred and scaled in float64, by
+    `wide`; the buffers stay at 0 and 1. `wide` is part of the state dict where there is one, and otherwise leaves no
+    trace there. It stays in float64 and on the CPU, where features are read, wherever the module goes.
 
     Parameters
     ----------
     n_features : int
         Length of the last axis.
+
+    Attributes
+    ----------
+    wide : WideStatistics or None
     """
 
     def __init__(self, n_features: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(()))
+        self.wide: WideStatistics | None = None
 
     def reset(self) -> None:
         """Start as identity."""
         self.mean.zero_()
         self.scale.fill_(1)
+        self.wide = None
+
+    @torch.no_grad()
+    def set_statistics(self, mean: ArrayLike, scale: float) -> None:
+        """Take a mean of shape (d,) and a scale, where the buffers' type resolves them; else keep them as `wide`."""
+        self.reset()
+        mean, scale = torch.as_tensor(mean), torch.as_tensor(scale)
+        if resolves(self.mean.dtype, mean, scale.item()):
+            self.mean.copy_(mean)
+            self.scale.copy_(scale)
+        else:
+            self.wide = WideStatistics(mean.double(), scale.double())
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x`, a Tensor of shape (..., n_features), centred and scaled."""
+        if self.wide is not None:
+            x = self.wide.standardize(x).to(self.mean.dtype)
         return (x - self.mean) / self.scale
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self.wide is not None:
+            for name, value in self.wide._asdict().items():
+                destination[f"{prefix}wide_{name}"] = value
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        wide = [state_dict.pop(f"{prefix}wide_{name}", None) for name in WideStatistics._fields]
+        self.wide = None if None in wide else WideStatistics(*(value.cpu().double().clone() for value in wide))
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 class Scaling(NamedTuple):
@@ -93,19 +160,22 @@ class StandardizedNetwork(nn.Module):
         self.dropout = FeatureDropout(feature_dropout)
         self.network = network
 
-    @torch.no_grad()
     def set_statistics(self, audio: tuple[ArrayLike, float], visual: tuple[ArrayLike, float]) -> None:
-        """Fill the buffers of both layers, each with its mean, an ndarray (d,), and its scale."""
-        for layer, (mean, scale) in ((self.audio_scaling, audio), (self.visual_scaling, visual)):
-            layer.mean.copy_(torch.as_tensor(mean))
-            layer.scale.copy_(torch.as_tensor(scale))
+        """Hand each layer its mean, of shape (d,), and its scale."""
+        self.audio_scaling.set_statistics(*audio)
+        self.visual_scaling.set_statistics(*visual)
+
+    @property
+    def wide(self) -> tuple[WideStatistics | None, WideStatistics | None]:
+        """What is done in float64 to the audio and to the visual features, before :meth:`scalings`."""
+        return self.audio_scaling.wide, self.visual_scaling.wide
 
     def forward(
         self, audio: Tensor, visual: Tensor, mask: Tensor | None = None, *, standardized: bool = False
     ) -> dict[str, Tensor]:
         """Return the network's outputs for the standardised features; in training, those that dropout leaves.
 
-        `standardized` says that both have happened already, by :meth:`scalings`.
+        `standardized` says that both have happened already, by `wide` and :meth:`scalings`.
         """
         if not standardized:
             audio, visual = self.dropout(self.audio_scaling(audio)), self.dropout(self.visual_scaling(visual))
@@ -115,7 +185,8 @@ class StandardizedNetwork(nn.Module):
     def scalings(self, n_videos: int, n_visual_axes: int) -> list[Scaling]:
         """Return what :meth:`forward` does to the features in front of the network, as a pair of :class:`Scaling`.
 
-        Whoever reads the features of `n_videos` videos, of 3 axes and of `n_visual_axes`, can do it on the way.
+        Whoever reads the features of `n_videos` videos, of 3 axes and of `n_visual_axes`, can do it on the way, after
+        what `wide` asks for.
         """
         hides, scalings = self.training and self.dropout.p > 0, []
         for layer, n_axes in (self.audio_scaling, 3), (self.visual_scaling, n_visual_axes):
