@@ -6,6 +6,8 @@ from skorch.callbacks import Callback, GradientNormClipping, LRScheduler
 from torch.optim.lr_scheduler import MultiStepLR, OneCycleLR
 from tqdm.auto import tqdm
 
+from ave_sklearn._training.state import load_module_state, module_state
+
 CLIP_NORM = 1.0
 RELEASED_DECAY = 0.8
 
@@ -37,7 +39,7 @@ class Validation(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Forget earlier trainings."""
-        self.best_, self.kept_epoch_, self.kept_score_, self.best_weights_ = (-np.inf, -np.inf), 0, None, None
+        self.best_, self.kept_epoch_, self.kept_score_, self.best_state_ = (-np.inf, -np.inf), 0, None, None
 
     def on_epoch_end(self, net, **kwargs):
         """Record ``valid_loss`` and ``valid_score``; stop the net when its patience is over."""
@@ -49,7 +51,7 @@ class Validation(Callback):
             self.kept_epoch_, self.kept_score_ = epoch, score
         elif (score, -loss) > self.best_:
             self.best_, self.kept_epoch_, self.kept_score_ = (score, -loss), epoch, score
-            self.best_weights_ = {k: v.clone() for k, v in net.module_.state_dict().items()}
+            self.best_state_ = module_state(net.module_)
         if self.early_stopping not in (False, "best"):
             net.stopped = epoch - self.kept_epoch_ >= self.early_stopping
 
@@ -65,8 +67,12 @@ class Validation(Callback):
 
     def on_train_end(self, net, **kwargs):
         """Restore the best epoch's weights."""
-        if self.best_weights_ is not None:
-            net.module_.load_state_dict(self.best_weights_)
+        if self.best_state_ is None:
+            return
+        try:
+            load_module_state(net.module_, self.best_state_)
+        except RuntimeError as error:
+            raise net.contract.error(f"it cannot be set back to its best epoch: {error}") from error
 
 
 class Progress(Callback):

@@ -15,11 +15,20 @@ from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._training.batches import BatchIterator, VideoDataset, prediction_batch_size, watch_zeros
 from ave_sklearn._training.callbacks import Progress, Validation, learning_rate_callbacks
 from ave_sklearn._training.net import LocalizerNet, diverged, inner_network
+from ave_sklearn._training.state import (
+    first_difference,
+    kept_generators,
+    load_module_state,
+    state_arrays,
+    state_tensors,
+)
 from ave_sklearn._training.statistics import feature_statistics
+from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.nn import NETWORKS, StandardizedNetwork, class_probabilities, initialize, video_probabilities
 from ave_sklearn.nn.contract import Contract, network_name
 
 HISTORY_KEYS = ("epoch", "train_loss", "valid_loss", "valid_score", "dur")
+N_COPIES = 3  # that are compared where a constructor draws from NumPy
 GLOBAL_GENERATOR = threading.RLock()  # held while torch's global generators are seeded for a network of the user's
 
 
@@ -178,11 +187,13 @@ class TrainedNetwork:
     ----------
     net : LocalizerNet
         After a training, or around given weights.
+    copy_error : str or None
+        Why a copy, built anew around the weights, would not be the same network.
     """
 
     def __init__(self, spec, recipe, device, module):
         self.spec, self.recipe, self.device, self.module = spec, recipe, device, module
-        self.net = None
+        self.net = self.copy_error = None
 
     @classmethod
     def drawn(cls, spec, recipe, device):
@@ -191,22 +202,22 @@ class TrainedNetwork:
 
     @classmethod
     def of_weights(cls, spec, recipe, device, weights):
-        """Return a network of given weights, a dict of ndarrays, and of whatever a module keeps as extra state."""
-        model = cls(spec, recipe, device, spec.build(draw=False))
-        model.module.load_state_dict(
-            {
-                name: torch.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value
-                for name, value in weights.items()
-            }
-        )
+        """Return a network of given weights and buffers, a dict of ndarrays, and of what it keeps as extra state."""
+        module = spec.build(draw=False)
+        load_module_state(module, state_tensors(weights))
+        return cls.of_module(spec, recipe, device, module)
+
+    @classmethod
+    def of_module(cls, spec, recipe, device, module):
+        """Return a network around a trained module."""
+        model = cls(spec, recipe, device, module)
         model.net = model._make_net(torch.nn.Identity(), spec.contract()).initialize()
         model.net.release_training_state()
         return model
 
     def weights(self):
         """Return the weights as :meth:`of_weights` takes them."""
-        state = self.net.module_.state_dict()
-        return {name: value.cpu().numpy() if torch.is_tensor(value) else value for name, value in state.items()}
+        return state_arrays(self.net.module_)
 
     @property
     def extra_loss(self):
@@ -293,6 +304,56 @@ class TrainedNetwork:
         net.autocast_dtype = autocast_dtype(self.spec.precision, self.device)
         net.contract = contract
         return net
+
+    # ------------------------------------------------------------ copies
+    def compare_copy(self, X):
+        """Compare a network of the user's with a copy that is built anew around its weights, and warn if they differ.
+
+        Parameters
+        ----------
+        X : AVFeatures
+            The training videos; one batch of them is looked at.
+        """
+        if not self.spec.is_foreign:
+            return
+        try:
+            differs = self._difference_of_copies(X[: self.recipe.batch_size])
+            problem = differs and f"its {differs!r} differs in evaluation mode"
+        except Exception as error:  # whatever a network of the user's raises
+            problem = f"{type(error).__name__}: {error}"
+        if problem:
+            self.copy_error = (
+                f"network {network_name(self.spec.network)} is not the same when it is built anew around its state, as "
+                f"pickle, joblib and copy.deepcopy do: {problem}. Keep what training changes in parameters, buffers or "
+                "by get_extra_state, what the constructor draws from NumPy in a buffer, and draw nothing in evaluation "
+                "mode. See the contract in ave_sklearn.nn."
+            )
+            warn_user(f"This fit cannot be pickled or copied: {self.copy_error}")
+
+    def _difference_of_copies(self, X):
+        """Return the name of an output that differs between the network and a copy for the videos `X`, or None."""
+        (batch,) = BatchIterator(self._dataset(X), len(X))
+        with kept_generators() as have_moved:
+            outputs = self._twin().evaluate(batch, seed=0)
+            for _ in range(N_COPIES):
+                copied = self.of_weights(self.spec, self.recipe, self.device, self.weights())
+                differs = first_difference(outputs, copied.evaluate(batch, seed=1))
+                if differs or not have_moved():  # what was drawn from NumPy may be the same by chance
+                    return differs
+        return None
+
+    def _twin(self):
+        """Return the network with a module copied attribute by attribute, which may be used and thrown away."""
+        try:
+            module = copy.deepcopy(self.module)
+        except Exception:  # whatever a module of the user's holds
+            module = self.module
+        return self.of_module(self.spec, self.recipe, self.device, module)
+
+    def evaluate(self, batch, seed):
+        """Return the outputs for a batch in evaluation mode, torch's global generators seeded by `seed`."""
+        with torch_seed(seed):
+            return self.net.evaluation_step(batch)
 
     # ------------------------------------------------------------ predictions
     def probabilities(self, X, batch_size):

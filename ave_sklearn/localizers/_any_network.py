@@ -78,7 +78,8 @@ class EventLocalizer(BaseLocalizer):
 
     The networks of this package draw their weights and dropout masks from generators seeded by `random_state`. A class
     of yours is constructed and trained with torch's global generator seeded by it, and set back afterwards; such fits
-    in parallel threads wait for each other, in processes they do not.
+    in parallel threads wait for each other, in processes they do not. `fit` compares it with a copy, as pickle and
+    ``copy.deepcopy`` make it: where state is lost on the way it warns, and such a fit cannot be pickled or copied.
 
     References
     ----------

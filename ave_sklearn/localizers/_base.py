@@ -171,6 +171,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         criterion = supervision.criterion(targets.background, self.label_smoothing, model.extra_loss)
         train = Videos(X[rows], targets.values[rows], relative_weights(weight[rows]), rows)
         log = model.train(criterion, train, seeds, held_out, score)
+        model.compare_copy(train.X)
         self._set_fitted(model, targets, log)
 
     def _replace_fit(self, fitted):
@@ -420,6 +421,8 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         state = dict(super().__getstate__())
         model = state.pop("_model_", None)
         if model is not None:  # plain values and NumPy arrays, so that the file names no class but the estimator's
+            if model.copy_error is not None:
+                raise ValueError(f"This {type(self).__name__} cannot be pickled or copied: {model.copy_error}")
             state = {**state, "_spec_": dict(vars(model.spec)), "_weights_": model.weights()}
             state["_forms_"] = dict(vars(self._forms_))
         return {**state, "_format_version": FORMAT_VERSION}

@@ -110,7 +110,7 @@ def test_skops_needs_to_trust_our_class_only(videos):
 def test_another_format_says_so(videos, step, age):
     state = fit(PSPLocalizer, videos).__getstate__()
     state["_format_version"] += step
-    message = f"saved in format {4 + step} by {age} ave_sklearn; this version reads format 4. Load it with the version"
+    message = f"saved in format {5 + step} by {age} ave_sklearn; this version reads format 5. Load it with the version"
     with pytest.raises(ValueError, match=message):
         PSPLocalizer().__setstate__(state)
 
