@@ -15,9 +15,9 @@ The contract that every network follows, and a network of your own for :class:`~
   under autocast, and maps come as bfloat16.
 * A copy, by pickle, joblib or ``copy.deepcopy``, is built anew by the constructor, around the parameters, the buffers
   (persistent or not) and what ``get_extra_state`` gives, plain values or ndarrays. Early stopping goes back to its best
-  epoch by these too. Nothing else of the network may decide what it gives in evaluation mode: neither what training
-  changed elsewhere, nor what the constructor drew from NumPy. torch's global generator it may draw from, which is seeded
-  alike. ``fit`` compares the network with a copy on one batch; where they differ it warns, and a copy is an error.
+  epoch by these too. Nothing else may decide what the network gives in evaluation mode: neither what training changed
+  elsewhere, nor what the constructor drew from NumPy. It may draw from torch's global generator, which is seeded alike.
+  ``fit`` compares the network with a copy on one batch; where they differ it warns, and making a copy is an error.
 * It may have ``similarity`` (n, T), the cosine of the two modalities that the loss L_avps takes; ``fused``
   (n, T, d) for ``embed``; ``attention`` (n, T, H, W); ``gamma_va`` and ``gamma_av`` (n, T, T) for ``propagation``.
 

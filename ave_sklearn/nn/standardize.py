@@ -36,7 +36,7 @@ def resolves(dtype: torch.dtype, mean: ArrayLike, scale: float) -> bool:
     In float32 scales from 1e-15 to 1e15 are, and means of up to 1024 scales: less than 1e-4 of a scale is rounded off.
     """
     limits = torch.finfo(dtype)
-    is_far = np.abs(np.asarray(mean)).max() > scale * 2.0**-13 / limits.eps
+    is_far = torch.as_tensor(mean).abs().max() > scale * 2.0**-13 / limits.eps
     return bool(limits.tiny**0.4 < scale < limits.max**0.4 and not is_far)
 
 
@@ -95,12 +95,12 @@ class Standardize(nn.Module):
     def set_statistics(self, mean: ArrayLike, scale: float) -> None:
         """Take a mean of shape (d,) and a scale, where the buffers' type resolves them; else keep them as `wide`."""
         self.reset()
-        mean, scale = torch.as_tensor(mean), torch.as_tensor(scale)
+        mean, scale = (torch.as_tensor(x, dtype=torch.float64).cpu() for x in (mean, scale))
         if resolves(self.mean.dtype, mean, scale.item()):
             self.mean.copy_(mean)
             self.scale.copy_(scale)
         else:
-            self.wide = WideStatistics(mean.double(), scale.double())
+            self.wide = WideStatistics(mean.clone(), scale.clone())
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x`, a Tensor of shape (..., n_features), centred and scaled."""

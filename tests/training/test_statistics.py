@@ -135,6 +135,28 @@ def test_the_module_called_directly_standardises_as_the_batches_do(videos):
     assert_allclose(outputs["logits"].softmax(-1).numpy(), localizer.predict_proba(moved), atol=1e-5)
 
 
+@pytest.mark.parametrize("map_type", [torch.float32, torch.bfloat16])
+def test_wide_features_are_cast_after_they_are_standardised(videos, map_type, monkeypatch):
+    monkeypatch.setattr("ave_sklearn.nn.blocking.BLOCK_SIZE", 7 * videos[0].shape[1])  # blocks of seven videos
+    X = changed(videos[0], lambda x: 1e11 + x, lambda x: x * 1e-70)
+    network = StandardizedNetwork(torch.nn.Identity(), 6, 5).eval()
+    network.set_statistics((X.audio.mean((0, 1)), 1.5), (X.visual.mean((0, 1, 2, 3)), 2e-70))
+    rows = np.array([5, 0, *range(40, 60)])
+    expected = (
+        (X.audio[rows] - X.audio.mean((0, 1))) / 1.5,
+        X.visual[rows] / 2e-70 - X.visual.mean((0, 1, 2, 3)) / 2e-70,
+    )
+    for kept in (False, True):  # as on a GPU
+        dataset = VideoDataset(X, "float32")
+        dataset.wide = network.wide
+        dataset.keep_on_device(10**9 if kept else 0)
+        batch, _ = dataset.batch(rows)
+        audio, visual = batch.load(network.scalings(len(batch), batch.n_visual_axes), map_type)
+        assert (audio.dtype, visual.dtype) == (torch.float32, map_type)
+        assert_allclose(audio, expected[0], rtol=1e-5, atol=1e-5)
+        assert_allclose(visual.float(), expected[1], rtol=2**-8 if map_type == torch.bfloat16 else 1e-6, atol=1e-6)
+
+
 def test_the_wide_statistics_are_part_of_the_state_dict():
     layer = Standardize(3)
     mean = np.array([1e9, -2e9, 0.5])
