@@ -6,6 +6,7 @@ import numbers
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import (
     BaseCrossValidator,
@@ -20,6 +21,7 @@ from sklearn.utils import check_consistent_length
 from ave_sklearn._random import own_random_state
 from ave_sklearn._targets.categories import video_category
 from ave_sklearn._targets.encoding import ClassRule, holds_proportions
+from ave_sklearn._targets.groups import read_groups
 from ave_sklearn._targets.labels import column_names, label_kind, read_target
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.metrics._scorers import find_attribute
@@ -46,7 +48,8 @@ class VideoStratifiedKFold(BaseCrossValidator):
     Without ``groups`` each category is dealt out to the folds as evenly as can be, so that the counts of
     a category, and those of all videos, differ by one at most between folds. With ``groups``, such as the
     recording or the speaker, no group is in two folds, by `StratifiedGroupKFold` or, where no category has
-    ``n_splits`` videos, by `GroupKFold`.
+    ``n_splits`` videos, by `GroupKFold`. No fold is empty: where `StratifiedGroupKFold` leaves one so, it gets the
+    group whose move keeps the shares of the categories most even.
 
     Parameters
     ----------
@@ -121,18 +124,18 @@ class VideoStratifiedKFold(BaseCrossValidator):
         y : array-like
             The videos' targets in any form that `video_category` reads.
         groups : array-like of shape (n_videos,), default=None
-            Group of each video; videos of one group stay together.
+            Group of each video, none missing; videos of one group stay together.
 
         Yields
         ------
         train, test : ndarray of int
-            Row numbers, ascending.
+            Row numbers, ascending; at least one each.
 
         Raises
         ------
         ValueError
-            If ``y`` is missing or of no known form, lengths differ, or there are fewer videos (or groups)
-            than folds.
+            If ``y`` is missing or of no known form, lengths differ, a group is missing, or there are fewer videos
+            (or groups) than folds.
 
         Warns
         -----
@@ -140,16 +143,28 @@ class VideoStratifiedKFold(BaseCrossValidator):
             If a category has fewer videos than there are folds; or if numbers are the segment labels but
             ``background`` is text, so that background counts as an event.
         """
-        codes = self._category_codes(X, y, groups)
+        if y is None:
+            raise ValueError("y must be given: VideoStratifiedKFold stratifies on each video's category.")
+        check_consistent_length(X, y)
+        groups = None if groups is None else self._group_codes(groups, len(y))
+        codes = self._category_codes(X, y)
         fold = self._deal(codes) if groups is None else self._deal_groups(codes, groups)
         for k in range(self.n_splits):
             yield np.flatnonzero(fold != k), np.flatnonzero(fold == k)
 
-    def _category_codes(self, X, y, groups):
+    def _group_codes(self, groups, n_videos):
+        """Return each video's group as a number 0, 1, ...; at least as many groups as folds."""
+        groups = read_groups(groups, n_videos)
+        n_groups = len(np.unique(groups))
+        if self.n_splits > n_groups:
+            raise ValueError(
+                f"n_splits={self.n_splits} must not be greater than the number of groups; groups has {n_groups} "
+                f"different ones for {n_videos} videos."
+            )
+        return groups
+
+    def _category_codes(self, X, y):
         """Return each video's category as a number 0, 1, ..."""
-        if y is None:
-            raise ValueError("y must be given: VideoStratifiedKFold stratifies on each video's category.")
-        check_consistent_length(X, y, groups)
         n_segments = _n_segments(X)
         category = video_category(y, background=self.background, n_segments=n_segments)
         if self.n_splits > len(category):
@@ -180,7 +195,7 @@ class VideoStratifiedKFold(BaseCrossValidator):
         fold = np.empty(len(codes), dtype=int)
         for k, (_, test) in enumerate(splitter.split(codes, codes, groups)):
             fold[test] = k
-        return fold
+        return _fill_empty_folds(fold, codes, groups, self.n_splits)
 
     def _random_state(self):
         """Return the generator; for None a fresh one, since scikit-learn would take the global one."""
@@ -237,7 +252,8 @@ def cross_val_predict_proba(
     TypeError
         If the estimator has no ``predict_proba``.
     ValueError
-        If the test folds do not hold each video just once.
+        If the test folds do not hold each video just once, or a fold has no training video, no test video or a video
+        that is both.
 
     Examples
     --------
@@ -250,7 +266,7 @@ def cross_val_predict_proba(
     """
     if not hasattr(estimator, "predict_proba"):
         raise TypeError(f"estimator must have predict_proba; got {estimator!r}.")
-    splits = list(_check_cv(cv, estimator).split(X, y, groups))
+    splits = _check_folds(_check_cv(cv, estimator).split(X, y, groups), len(y))
     rows = cross_val_predict(_ProbaRows(estimator), X, y, cv=splits, n_jobs=n_jobs, params=params, verbose=verbose)
     return _align_columns(rows)
 
@@ -289,6 +305,34 @@ def _align_columns(rows):
     return y_proba
 
 
+def _fill_empty_folds(fold, codes, groups, n_splits):
+    """Move a group into each fold without one, so that the categories stay as even as can be.
+
+    Parameters
+    ----------
+    fold, codes, groups : ndarray of int, of shape (n_videos,)
+        The fold, the category and the group of each video, from 0.
+    n_splits : int
+        At most the number of groups.
+
+    Returns
+    -------
+    fold : ndarray of int, of shape (n_videos,)
+    """
+    by_group = pd.crosstab(groups, codes, normalize="columns").to_numpy()  # the share of each category's videos
+    fold_of = np.zeros(len(by_group), dtype=int)
+    fold_of[groups] = fold
+    for empty in np.setdiff1d(np.arange(n_splits), fold_of):
+        shares = np.zeros((n_splits, by_group.shape[1]))
+        np.add.at(shares, fold_of, by_group)
+        movable = np.flatnonzero(np.bincount(fold_of)[fold_of] > 1)
+        left, moved = shares[fold_of[movable]], by_group[movable]
+        # means over folds are fixed, so the least sum of squares is the least spread
+        change = ((left - moved) ** 2 + moved**2 - left**2).sum(axis=1)
+        fold_of[movable[change.argmin()]] = empty
+    return fold_of[groups]
+
+
 def _check_cv(cv, estimator):
     """Return a splitter; a number of folds, or None, becomes stratified folds of videos."""
     if cv is not None and not isinstance(cv, numbers.Integral):
@@ -298,6 +342,27 @@ def _check_cv(cv, estimator):
     except ValueError:
         background = None
     return VideoStratifiedKFold(5 if cv is None else cv, random_state=0, background=background)
+
+
+def _check_folds(splits, n_videos):
+    """Return folds as a list of (train, test); each has both, they share no video, and each video is tested once."""
+    splits = [(np.asarray(train), np.asarray(test)) for train, test in splits]
+    for k, (train, test) in enumerate(splits):
+        if not (train.size and test.size):
+            raise ValueError(
+                f"cv must leave training and test videos in each fold; fold {k} has {train.size} training and "
+                f"{test.size} test videos."
+            )
+        both = np.intersect1d(train, test)
+        if both.size:
+            raise ValueError(f"cv must keep training and test videos apart; fold {k} has both of video {both[0]}.")
+    tested = np.sort(np.concatenate([test for _, test in splits])) if splits else np.zeros(0)
+    if not np.array_equal(tested, np.arange(n_videos)):
+        raise ValueError(
+            f"cv must test each of {n_videos} videos just once; its {len(splits)} folds test {len(np.unique(tested))} "
+            f"different ones, {tested.size} in all."
+        )
+    return splits
 
 
 def _warn_of_rare_categories(codes, n_splits):

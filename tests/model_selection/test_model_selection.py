@@ -28,7 +28,12 @@ from sklearn.preprocessing import FunctionTransformer
 
 from ave_sklearn import AVFeatures
 from ave_sklearn.metrics import segment_accuracy_scorer
-from ave_sklearn.model_selection import VideoStratifiedKFold, cross_val_predict_proba, video_category
+from ave_sklearn.model_selection import (
+    VideoStratifiedKFold,
+    _fill_empty_folds,
+    cross_val_predict_proba,
+    video_category,
+)
 
 quiet = pytest.mark.filterwarnings("ignore:The least:UserWarning")  # rare categories
 
@@ -41,7 +46,7 @@ def fold_numbers(cv, y, groups=None):
         assert train.tolist() == sorted(train) and test.tolist() == sorted(test)
         fold[test] = k
     assert k + 1 == cv.get_n_splits()
-    assert fold.min() == 0
+    assert sorted(set(fold)) == list(range(cv.get_n_splits()))  # none is empty, each video is tested
     return fold
 
 
@@ -129,11 +134,97 @@ def test_no_group_is_in_two_folds(videos, n_splits, shuffle):
     category, groups = np.array(videos).T
     cv = VideoStratifiedKFold(n_splits, shuffle=shuffle, random_state=0 if shuffle else None)
     if len(np.unique(groups)) < n_splits:
-        with pytest.raises(ValueError, match="greater than the number of groups"):
+        with pytest.raises(ValueError, match=f"n_splits={n_splits} must not be greater than the number of groups"):
             list(cv.split(None, category, groups))
     else:
         fold = fold_numbers(cv, category, groups)
         assert all(len(np.unique(fold[groups == g])) == 1 for g in groups)
+
+
+EMPTIED = [  # n_splits, videos and category of each group, of which scikit-learn 1.9 leaves a fold empty
+    (4, [1, 6, 3, 2], [0, 2, 2, 0]),
+    (4, [2, 4, 1, 8], [1, 2, 1, 2]),
+    (5, [1, 5, 1, 2, 7], [3, 2, 4, 1, 1]),
+    (5, [1, 8, 1, 2, 3], [4, 0, 1, 0, 0]),
+    (6, [10, 8, 2, 11, 3, 8], [3, 2, 2, 4, 0, 1]),
+]
+
+
+@quiet
+@pytest.mark.filterwarnings("ignore:The least populated:UserWarning")
+@pytest.mark.parametrize(("n_splits", "sizes", "categories"), EMPTIED)
+def test_with_as_many_groups_as_folds_each_is_a_fold(n_splits, sizes, categories):
+    groups, category = np.repeat(np.arange(n_splits), sizes), np.repeat(categories, sizes)
+    for cv in [VideoStratifiedKFold(n_splits, shuffle=False)] + [VideoStratifiedKFold(n_splits, random_state=0)] * 2:
+        fold = fold_numbers(cv, category, groups)
+        assert sorted(np.bincount(fold)) == sorted(sizes)
+        assert fold.tolist() == fold_numbers(cv, category, groups).tolist()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The least:UserWarning")
+def test_no_fold_is_empty_whatever_the_groups():
+    rng = np.random.default_rng(0)
+    for seed in range(80):
+        n_splits = int(rng.integers(2, 7))
+        n_groups = n_splits + int(rng.integers(0, 4))
+        sizes, pure = rng.integers(1, 12, n_groups), rng.integers(0, n_groups, n_groups)
+        groups = np.repeat(np.arange(n_groups), sizes)
+        category = pure[groups] if seed % 2 else rng.integers(0, 4, len(groups))
+        for cv in (VideoStratifiedKFold(n_splits, random_state=seed), VideoStratifiedKFold(n_splits, shuffle=False)):
+            fold = fold_numbers(cv, category, groups)
+            assert all(len(np.unique(fold[groups == g])) == 1 for g in range(n_groups))
+
+
+def test_an_empty_fold_gets_the_group_that_keeps_categories_even():
+    # fold 0 has three groups, with (4, 1), (2, 1) and (2, 2) videos of two categories, fold 1 one group with (8, 4)
+    groups = np.repeat([0, 1, 2, 3], [5, 3, 4, 12])
+    codes = np.repeat([0, 1] * 4, [4, 1, 2, 1, 2, 2, 8, 4])
+    fold = np.repeat([0, 0, 0, 1], [5, 3, 4, 12])
+
+    def unevenness(moved):
+        counts = counts_by_fold(np.where(groups == moved, 2, fold), codes)
+        return (counts / counts.sum(0)).std(0).dot([1, 1])
+
+    best = min(range(3), key=unevenness)
+    filled = _fill_empty_folds(fold, codes, groups, 3)
+    assert filled.tolist() == np.where(groups == best, 2, fold).tolist()
+    assert _fill_empty_folds(filled, codes, groups, 3).tolist() == filled.tolist()
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        (list("aabbccd"), r"groups must name the group of each of 8 videos; got the shape \(7,\)"),
+        (np.zeros((8, 1)), r"groups must name the group of each of 8 videos; got the shape \(8, 1\)"),
+        ("aabbccdd", r"groups must name .* of 8 videos; got the shape \(\)"),
+        ([*"aabbccd", None], "groups must name the group of each video; got None for video 7"),
+        ([*"aab", float("nan"), *"bccd"], "groups must name the group of each video; got nan for video 3"),
+        (pd.Series([1, 1, 2, pd.NA, 2, 3, 3, 4], dtype="Int64"), "groups must name .*; got nan for video 3"),
+        (np.array([np.nan, 1, 2, 3, 4, 5, 6, 7]), r"groups must name .*; got nan for video 0"),
+        (pd.Categorical([*"aabbccd", None]), "groups must name .*; got nan for video 7"),
+        (np.ma.masked_equal([0, 1, 2, 3, 4, 5, 6, 7], 2), "groups has masked values"),
+        ([1, "1", 2, "2", 3, "3", 4, "4"], "groups must be all text or all numbers"),
+        (list("aabbccaa"), "n_splits=4 must not be greater than the number of groups; groups has 3"),
+        ([1.0] * 8, "n_splits=4 must not be greater than the number of groups; groups has 1"),
+    ],
+)
+def test_bad_groups_are_named_before_anything_else(groups, message):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=message):
+            next(VideoStratifiedKFold(4).split(None, list("aabbaabc"), groups))
+
+
+def test_every_form_of_groups_gives_the_same_folds():
+    category, groups = np.array(list("ab" * 12)), np.arange(24) // 4
+    cv = VideoStratifiedKFold(3, random_state=0)
+    expected = fold_numbers(cv, category, groups).tolist()
+    names = np.array(list("uvwxyz"))[groups]
+    for form in (groups.tolist(), groups + 0.5, names, names.tolist(), names.astype(object), pd.Series(names)):
+        assert fold_numbers(cv, category, form).tolist() == expected
+    for form in (pd.Categorical(names), pd.Series(groups, dtype="Int64"), groups.astype("datetime64[D]")):
+        assert fold_numbers(cv, category, form).tolist() == expected
 
 
 def test_groups_are_stratified():
@@ -183,10 +274,8 @@ def test_bad_targets_are_named(y, message):
         next(VideoStratifiedKFold(4).split(np.zeros(3), y))
 
 
-def test_bad_groups_and_a_plain_dict_are_named():
+def test_a_plain_dict_is_named():
     category = list("aabbaabb")
-    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[8, 8, 7\]"):
-        next(VideoStratifiedKFold(2).split(np.zeros(8), category, list("abcdefg")))
     with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[2, 8\]"):
         next(VideoStratifiedKFold(2).split({"audio": np.zeros(8), "visual": np.zeros(8)}, category))
 
@@ -374,5 +463,23 @@ def test_bad_estimators_and_folds_are_named(videos):
     X, y = videos
     with pytest.raises(TypeError, match="estimator must have predict_proba; got FunctionTransformer"):
         cross_val_predict_proba(FunctionTransformer(), X, y)
-    with pytest.raises(ValueError, match="only works for partitions"):
-        cross_val_predict_proba(SegmentNB(), X, y, cv=[(np.arange(30), np.arange(30))])
+
+
+EVEN, ODD = np.arange(0, 60, 2), np.arange(1, 60, 2)
+
+
+@pytest.mark.parametrize(
+    ("cv", "message"),
+    [
+        ([(EVEN, ODD)], "cv must test each of 60 videos just once; its 1 folds test 30 different ones, 30 in all"),
+        ([(EVEN, ODD)] * 2, "cv must test each of 60 videos .* 2 folds test 30 different ones, 60 in all"),
+        ([(EVEN, ODD), (ODD, EVEN), (ODD, [])], "fold 2 has 30 training and 0 test videos"),
+        ([([], np.arange(60))], "fold 0 has 0 training and 60 test videos"),
+        ([(EVEN, ODD), (np.arange(60), EVEN)], "fold 1 has both of video 0"),
+        ([], "cv must test each of 60 videos just once; its 0 folds"),
+        ([(EVEN, ODD + 2), (ODD, EVEN)], "cv must test each of 60 videos just once"),
+    ],
+)
+def test_folds_that_leave_videos_out_or_test_on_training_videos_are_named(videos, cv, message):
+    with pytest.raises(ValueError, match=message):
+        cross_val_predict_proba(SegmentNB(), *videos, cv=cv)
