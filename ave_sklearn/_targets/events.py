@@ -5,6 +5,7 @@ import pandas as pd
 
 from ave_sklearn._checks import check_positive
 from ave_sklearn._targets.labels import as_array, is_background, read_segment_labels
+from ave_sklearn._targets.times import as_decimal
 
 
 def segments_to_events(y, *, background="background", segment_duration=1.0, scores=None, videos=None):
@@ -49,7 +50,7 @@ def segments_to_events(y, *, background="background", segment_duration=1.0, scor
     1  a.mp4    3.0     4.0         cat
     """
     y = read_segment_labels(y, "y")
-    duration = check_positive(segment_duration, "segment_duration")
+    duration = check_positive(as_decimal(segment_duration), "segment_duration")
     videos = _check_videos(videos, len(y))
     runs = find_runs(y, is_background(y, background))
     events = pd.DataFrame(

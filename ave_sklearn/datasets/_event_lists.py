@@ -12,6 +12,7 @@ import pandas as pd
 from ave_sklearn._checks import check_positive, check_positive_integer, first_few
 from ave_sklearn._targets.events import segments_to_events
 from ave_sklearn._targets.labels import as_array, is_background, read_labels
+from ave_sklearn._targets.times import TIME_TOLERANCE, as_decimal
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.datasets._event_rows import check_frame, read_table
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from ave_sklearn._typing import Label, PathLike
 
 __all__ = ["read_events", "to_events", "to_segments"]
-
-TOLERANCE = 1e-9  # of a segment: what the rounding of seconds may add to an overlap or take from it
 
 
 def read_events(file: PathLike) -> pd.DataFrame:
@@ -92,6 +91,10 @@ def to_segments(
 
     .. math:: \frac{1}{d} |[t d, (t + 1) d] \cap \bigcup_{e: label(e) = c} [onset_e, offset_e]| \ge min\_overlap
 
+    The covered time may fall short by a tolerance of 1e-6 seconds, and an event must cover more than that of a segment
+    to be in it. Times and numbers in float32 or float16 are first read as their shortest decimals: an event from 0.2 to
+    0.7 covers half a second in float32 too.
+
     Parameters
     ----------
     events : DataFrame
@@ -138,6 +141,7 @@ def to_segments(
     >>> to_segments(events, ["a", "b"], n_segments=4).tolist()
     [['background', 'dog', 'dog', 'background'], ['background', 'background', 'background', 'background']]
     """
+    segment_duration, min_overlap = as_decimal(segment_duration), as_decimal(min_overlap)
     videos, duration = _check_videos(videos), check_positive(segment_duration, "segment_duration")
     _check_options(n_segments, min_overlap, unknown)
     events = check_frame(events).assign(video=lambda frame: videos.get_indexer(frame["filename"]))
@@ -145,7 +149,7 @@ def to_segments(
     _check_ends(events, n_segments, duration)
     codes, labels = _encode_labels(events, background)
     touches = _touches(events, codes, n_segments, duration)
-    marks = touches[touches["share"] >= max(min_overlap - TOLERANCE, TOLERANCE)]
+    marks = touches[touches["share"] * duration >= max(min_overlap * duration - TIME_TOLERANCE, TIME_TOLERANCE)]
     _check_one_label(marks, events, duration)
     _warn_unmarked(events[~np.isin(np.arange(len(events)), marks["event"])], min_overlap, duration)
     y = np.zeros((len(videos), n_segments), dtype=int)
@@ -223,7 +227,7 @@ def _check_videos(videos):
 def _check_options(n_segments, min_overlap, unknown):
     """Refuse options of `to_segments` that are out of their range."""
     check_positive_integer(n_segments, "n_segments")
-    if not isinstance(min_overlap, numbers.Real) or not 0 <= min_overlap <= 1:
+    if not isinstance(min_overlap, numbers.Real) or not 0 <= min_overlap <= 1 + TIME_TOLERANCE:
         raise ValueError(f"min_overlap must be a number within [0, 1]; got {min_overlap!r}.")
     if unknown not in ("raise", "ignore"):
         raise ValueError(f"unknown must be 'raise' or 'ignore'; got {unknown!r}.")
@@ -242,7 +246,7 @@ def _known_events(events, videos, unknown):
 
 def _check_ends(events, n_segments, duration):
     """Refuse events that end more than half a segment after the last one."""
-    late = events[events["offset"] / duration > n_segments + 0.5 + TOLERANCE]
+    late = events[events["offset"] > (n_segments + 0.5) * duration + TIME_TOLERANCE]
     if len(late):
         row = late.iloc[0]
         raise ValueError(
@@ -281,7 +285,7 @@ def _touches(events, codes, n_segments, duration):
     stop, video = np.minimum(offset[event], segment + 1), events["video"].to_numpy()[event]
     touches = pd.DataFrame({"video": video, "segment": segment, "code": codes[event], "event": event})
     touches["share"] = np.maximum(stop - np.maximum(uncovered[event], segment), 0)
-    touches = touches[stop - np.maximum(onset[event], segment) > TOLERANCE]
+    touches = touches[(stop - np.maximum(onset[event], segment)) * duration > TIME_TOLERANCE]
     cell = ["video", "segment", "code"]
     return touches.assign(share=touches.groupby(cell)["share"].transform("sum")).sort_values(cell)
 

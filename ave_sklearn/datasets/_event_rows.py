@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ave_sklearn._targets.times import TIME_TOLERANCE, decimal_column
+
 REQUIRED = ["filename", "onset", "offset", "event_label"]
 OPTIONAL = ["score", "probability"]
 
@@ -93,7 +95,7 @@ def _check_columns(columns, where):
 
 
 def _check_events(events, where):
-    """Return events whose times are floats; each row is an event or a file without one.
+    """Return events whose times are float64, none below 0; each row is an event or a file without one.
 
     `where` names the row at a position for the error message.
     """
@@ -101,11 +103,12 @@ def _check_events(events, where):
     _refuse(events["filename"].isna() | (events["filename"] == ""), where, "filename is missing")
     for name in events.columns.drop(["filename", "event_label"]):
         events[name] = _check_numbers(events[name], where)
+    _refuse(events["onset"] < -TIME_TOLERANCE, where, "onset must be 0 or more", events["onset"])
+    events = events.assign(onset=events["onset"].clip(lower=0))
     onset, offset = events["onset"], events["offset"]
     some = events[["onset", "offset", "event_label"]].notna().any(axis=1)
     for name in ("onset", "offset", "event_label"):
         _refuse(some & events[name].isna(), where, f"{name} is missing; leave out all of {REQUIRED[1:]} or none")
-    _refuse(onset < 0, where, "onset must be 0 or more", onset)
     times = events[["onset", "offset"]].to_numpy().tolist()
     _refuse(onset >= offset, where, "the event must end after its onset", times)
     return events
@@ -116,7 +119,7 @@ def _check_numbers(column, where):
     if column.dtype.kind not in "iuf":
         bad = [not isinstance(value, numbers.Real) or isinstance(value, bool) for value in column]
         _refuse(np.array(bad, dtype=bool) & column.notna(), where, f"{column.name} must be a number", column)
-    values = column.astype(float)
+    values = decimal_column(column)
     _refuse(np.isinf(values), where, f"{column.name} must be finite", values)
     return values
 

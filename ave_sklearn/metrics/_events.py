@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from ave_sklearn._checks import check_positive
 from ave_sklearn._targets.events import find_runs
 from ave_sklearn._targets.labels import is_background, read_label_pair, read_segment_labels
+from ave_sklearn._targets.times import TIME_TOLERANCE, as_decimal
 from ave_sklearn.metrics._segments import name_rows
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ def event_f1_score(
 
     - ``collar``: :math:`|on - \hat{on}| \le collar` and :math:`|off - \hat{off}| \le collar`, or
     - ``iou``: the time they share, divided by the time that either takes, is at least ``iou``.
+
+    Both hold up to a tolerance of 1e-6 (seconds, or of the ratio), so that what float arithmetic rounds, such as the
+    thresholds of ``np.arange(0.1, 1, 0.1)`` or a collar of ``3 * 0.1``, decides nothing. float32 and float16 numbers
+    are first read as their shortest decimals. sed_eval compares without a tolerance; mir_eval rounds to four decimals.
 
     Each event is in one pair at most, and the pairs are chosen so that they are as many as possible
     (maximum bipartite matching), as sed_eval and DCASE do it [1]_. With TP pairs, F1 is
@@ -170,7 +175,7 @@ def event_report(
     return name_rows(report, labels, ["micro avg", "macro avg"])
 
 
-def match_runs(true, pred, *, collar=None, iou=None):
+def match_runs(true, pred, *, collar=None, iou=None, segment_duration=1.0):
     r"""Pair true and predicted runs one to one, as many as possible.
 
     Two runs may be paired if they have the same video and label and, with ``collar``, their starts and
@@ -178,14 +183,17 @@ def match_runs(true, pred, *, collar=None, iou=None):
 
     .. math:: \frac{|true \cap pred|}{|true \cup pred|} \ge iou
 
-    Of all ways to pair them, one with the most pairs is taken (Hopcroft and Karp's maximum matching).
+    up to `TIME_TOLERANCE`; runs that share no time are not paired by ``iou``, however small it is. Of all ways to pair
+    them, one with the most pairs is taken (Hopcroft and Karp's maximum matching).
 
     Parameters
     ----------
     true, pred : dict of str to ndarray of shape (n_true,) or (n_pred,)
         ``video``, ``label``, ``start`` and ``stop`` of each run, in segments.
     collar, iou : float, default=None
-        One of the two: the tolerance in segments, or the least intersection over union.
+        One of the two: the tolerance in seconds, or the least intersection over union.
+    segment_duration : float, default=1.0
+        Length of a segment in seconds.
 
     Returns
     -------
@@ -196,17 +204,21 @@ def match_runs(true, pred, *, collar=None, iou=None):
         return np.full(len(true["video"]), -1)
     left, right = (pd.DataFrame(runs).reset_index() for runs in (true, pred))
     pairs = left.merge(right, on=["video", "label"], suffixes=("_true", "_pred"))
-    pairs = pairs[_within_collar(pairs, collar) if iou is None else _iou(pairs) >= iou]
+    if iou is None:
+        fits = _distance(pairs) * segment_duration <= collar + TIME_TOLERANCE
+    else:
+        fits = _iou(pairs) >= max(iou - TIME_TOLERANCE, TIME_TOLERANCE)
+    pairs = pairs[fits]
     edges = (np.ones(len(pairs), dtype=np.int8), (pairs["index_true"], pairs["index_pred"]))
     graph = csr_array(edges, shape=(len(left), len(right)))
     return maximum_bipartite_matching(graph, perm_type="column")
 
 
-def _within_collar(pairs, collar):
-    """Tell which pairs start and stop within the collar of each other, up to rounding."""
+def _distance(pairs):
+    """Return how many segments the starts or the stops of each pair of runs are apart, whichever is more."""
     start = (pairs["start_true"] - pairs["start_pred"]).abs()
     stop = (pairs["stop_true"] - pairs["stop_pred"]).abs()
-    return np.maximum(start, stop) <= collar + 1e-9
+    return np.maximum(start, stop)
 
 
 def _iou(pairs):
@@ -219,18 +231,19 @@ def _iou(pairs):
 
 
 def _check_match(collar, iou, segment_duration):
-    """Return what `match_runs` needs: the collar in segments, or the intersection over union."""
+    """Return the options of `match_runs` as floats: the collar or the intersection over union, and the duration."""
+    collar, iou, segment_duration = (as_decimal(value) for value in (collar, iou, segment_duration))
     duration = check_positive(segment_duration, "segment_duration")
     if collar is not None and iou is not None:
         raise ValueError(f"Give collar or iou, not both; got collar={collar!r} and iou={iou!r}.")
     if collar is not None:
         if not isinstance(collar, numbers.Real) or not 0 <= collar < np.inf:
             raise ValueError(f"collar must be a number of seconds, 0 or more; got {collar!r}.")
-        return {"collar": collar / duration}
+        return {"collar": float(collar), "segment_duration": duration}
     iou = 0.5 if iou is None else iou
-    if not isinstance(iou, numbers.Real) or not 0 < iou <= 1:
+    if not isinstance(iou, numbers.Real) or not 0 < iou <= 1 + TIME_TOLERANCE:
         raise ValueError(f"iou must be above 0 and at most 1; got {iou!r}.")
-    return {"iou": iou}
+    return {"iou": float(iou)}
 
 
 def _event_counts(y_true, y_pred, background, match):

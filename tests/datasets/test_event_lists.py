@@ -189,6 +189,71 @@ def test_rounding_neither_loses_nor_gains_a_segment():
     assert to_segments(events[1:], ["b"], **options).tolist() == [["d", "-"]]
 
 
+TIME_FORMS = {
+    "float32": lambda times: times.astype(np.float32),
+    "Float32": lambda times: times.astype("Float32"),
+    "float32 scalars": lambda times: pd.Series([*map(np.float32, times)], dtype=object),
+    "rounded sums": lambda times: (times + 0.1) + 0.2 - 0.3,
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*are lost:UserWarning")
+@pytest.mark.parametrize("form", TIME_FORMS)
+@pytest.mark.parametrize("begin", [0, 7, 3600, 100_000])
+def test_times_in_any_form_label_what_their_decimals_label(form, begin):
+    spans = [(s, e) for s in range(10) for e in range(s + 1, 11)]  # tenths of a second after `begin`
+    spans = spans[1::6] if begin > 1000 else spans  # the last second of a long video is looked at
+    names = [f"{s}-{e}" for s, e in spans]
+    events = event_table(*[(n, begin + s / 10, begin + e / 10, "d") for n, (s, e) in zip(names, spans, strict=True)])
+    events = events.assign(**{name: TIME_FORMS[form](events[name]) for name in ("onset", "offset")})
+    for tenths in range(0, 11, 5 if begin > 10_000 else 1):
+        min_overlap = np.arange(0, 1.05, 0.1)[tenths]
+        y = to_segments(events, names, n_segments=begin + 1, min_overlap=min_overlap, background="-")
+        assert y[:, -1].tolist() == ["d" if e - s >= max(tenths, 1) else "-" for s, e in spans]
+        assert np.all(y[:, :-1] == "-")
+
+
+@pytest.mark.filterwarnings("ignore:.*are lost:UserWarning")
+@pytest.mark.parametrize("kind", [np.float32, np.float16, float])
+def test_options_in_any_precision_are_their_decimals(kind):
+    events = event_table(*[(str(k), 0.0, k / 10, "d") for k in range(1, 10)])
+    for tenths in range(1, 10):
+        y = to_segments(events, events["filename"], n_segments=1, min_overlap=kind(tenths / 10), background="-")
+        assert y[:, 0].tolist() == ["d" if k >= tenths else "-" for k in range(1, 10)]
+    options = {"n_segments": 10, "segment_duration": kind(0.1), "min_overlap": 1, "background": "-"}
+    assert (to_segments(events, events["filename"], **options) == "d").sum(axis=1).tolist() == list(range(1, 10))
+    codes = np.eye(10, dtype=int)
+    assert to_events(codes, background=0, segment_duration=kind(0.1))["onset"].tolist() == [k * 0.1 for k in range(10)]
+
+
+@pytest.mark.filterwarnings("ignore:.*are lost:UserWarning")
+@pytest.mark.parametrize("begin", [0, 100_000])
+def test_the_tolerance_of_times_is_a_microsecond(begin):
+    short = (8e-7, 1.2e-6, 1e-5)
+    events = event_table(*[(str(less), begin, begin + 0.5 - less, "d") for less in short])
+    y = to_segments(events, events["filename"], n_segments=begin + 1, background="-")
+    assert y[:, -1].tolist() == ["d", "-", "-"]
+    longer = event_table(*[(str(more), begin, begin + 1 + more, "d") for more in (8e-7, 1.2e-6)])
+    y = to_segments(longer, longer["filename"], n_segments=begin + 2, min_overlap=0, background="-")
+    assert y[:, -2:].tolist() == [["d", "-"], ["d", "d"]]
+
+
+def test_times_that_rounding_took_below_zero_or_over_the_end_are_kept(read):
+    events = read(HEADER + f"a,{0.3 - 3 * 0.1!r},1,dog\n")
+    assert 0.3 - 3 * 0.1 < 0 and events["onset"].tolist() == [0]
+    events = event_table(("a", 0.3 - 3 * 0.1, 4.5 + 1e-9, "dog"))
+    assert to_segments(events, ["a"], n_segments=4).tolist() == [["dog"] * 4]
+    with pytest.raises(ValueError, match=r"line 2: onset must be 0 or more; got -1e-05"):
+        read(HEADER + "a,-0.00001,1,dog\n")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "Float32", "float64", "Float64", "Int64", object])
+def test_missing_times_of_any_dtype_say_that_a_file_has_no_event(dtype):
+    events = event_table(("a", np.nan, np.nan, None), ("b", 0, 1, "dog"))
+    events[["onset", "offset"]] = events[["onset", "offset"]].astype(dtype)
+    assert to_segments(events, ["a", "b"], n_segments=1).tolist() == [["background"], ["dog"]]
+
+
 def test_events_of_one_label_add_up():
     events = event_table(("a", 0.0, 0.25, "dog"), ("a", 0.5, 0.75, "dog"))
     assert to_segments(events, ["a"], n_segments=1).tolist() == [["dog"]]

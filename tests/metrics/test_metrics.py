@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -256,6 +257,59 @@ def test_event_metrics_match_trying_every_pairing(data, criterion):
     assert event_f1_score(y_true, y_pred, average="macro", **options) == pytest.approx(macro)
     assert report["f1"].tolist()[-2:] == pytest.approx([micro, macro])
     assert event_f1_score(y_pred, y_true, **options) == pytest.approx(micro)
+
+
+STEPS = {  # twentieths, by arithmetic that does not give the nearest float to each
+    "arange": np.arange(0.05, 1.0, 0.05),
+    "coarse arange": np.arange(0.1, 1.0, 0.1),
+    "linspace": np.linspace(0, 1, 21)[1:],
+    "cumsum": np.cumsum(np.full(20, 0.05)),
+    "complement": 1 - np.arange(0.95, 0.0, -0.05),
+    "float32": np.arange(0.1, 1.0, 0.1, dtype=np.float32),
+    "float16": np.arange(0.1, 1.0, 0.1).astype(np.float16),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_an_exact_iou_reaches_its_threshold_however_that_was_computed(name):
+    shares = [(p, q) for q in range(1, 21) for p in range(1, q + 1)]  # pairs of events with the IoU p / q, a label each
+    true, pred = np.zeros((2, len(shares), 20), dtype=int)
+    for label, (p, q) in enumerate(shares, 1):
+        true[label - 1, :q] = pred[label - 1, :p] = label
+    for threshold in STEPS[name]:
+        wanted = Fraction(round(20 * float(threshold)), 20)
+        report = event_report(true, pred, background=0, iou=threshold)
+        expected = [int(Fraction(p, q) >= wanted) for p, q in shares]
+        assert report["n_matched"].tolist()[:-2] == expected, threshold
+
+
+def test_the_tolerance_of_iou_is_one_millionth():
+    y_true, y_pred = row("ddd"), row("dd.")
+    matched = [event_f1_score(y_true, y_pred, iou=2 / 3 + more) for more in (-1e-5, 0, 9e-7, 1.1e-6, 1e-5)]
+    assert matched == [1, 1, 1, 0, 0]
+    assert event_f1_score(y_true, y_true, iou=1 + 1e-9) == 1
+    assert event_f1_score(row("d..."), row(".d.."), iou=1e-9) == 0  # they share nothing
+
+
+@pytest.mark.parametrize("duration", [0.1, np.float32(0.1), 0.3, np.float32(1 / 3), np.float16(0.1), 1e4])
+@pytest.mark.parametrize("form", [float, np.float32])
+def test_an_event_as_late_as_the_collar_is_found(duration, form):
+    pred = np.eye(20, dtype=int)[:12]  # onset and offset are 0 to 11 segments late
+    true = np.broadcast_to(pred[0], pred.shape) * np.arange(1, 13)[:, None]
+    pred = pred * np.arange(1, 13)[:, None]
+    options = {"background": 0, "segment_duration": duration}
+    exact = float(str(duration))
+    for late in range(12):
+        for collar in (late * exact, sum([exact] * late, 0.0)):
+            report = event_report(true, pred, collar=form(collar), **options)
+            assert report["n_matched"].tolist()[:-2] == [int(k <= late) for k in range(12)]
+
+
+def test_the_tolerance_of_collars_is_a_microsecond():
+    y_true, y_pred = row(".d."), row("d..")
+    options = {"segment_duration": 0.04}
+    found = [event_f1_score(y_true, y_pred, collar=0.04 - less, **options) for less in (9e-7, 1.1e-6, 1e-5)]
+    assert found == [1, 0, 0]
 
 
 def row(text):
