@@ -102,14 +102,14 @@ def read_segment_labels(y, name="y"):
     return y
 
 
-def read_label_pair(y_true, y_pred, read=read_labels):
-    """Return true and predicted labels as arrays of one shape, of one kind and not empty."""
-    y_true, y_pred = read(y_true, "y_true"), read(y_pred, "y_pred")
+def read_label_pair(y_true, y_pred, read=read_labels, name="y_pred"):
+    """Return true and predicted labels as arrays of one shape, of one kind and not empty; `name` is the latter's."""
+    y_true, y_pred = read(y_true, "y_true"), read(y_pred, name)
     if y_true.shape != y_pred.shape:
-        raise ValueError(f"y_true and y_pred must have the same shape; got {y_true.shape} and {y_pred.shape}.")
+        raise ValueError(f"y_true and {name} must have the same shape; got {y_true.shape} and {y_pred.shape}.")
     if label_kind(check_not_empty(y_true)) != label_kind(y_pred):
         raise ValueError(
-            f"y_true and y_pred must both be text or both be numbers; got {label_kind(y_true)}, such as "
+            f"y_true and {name} must both be text or both be numbers; got {label_kind(y_true)}, such as "
             f"{_first(y_true)!r}, and {label_kind(y_pred)}, such as {_first(y_pred)!r}."
         )
     return y_true, y_pred

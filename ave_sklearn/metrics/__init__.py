@@ -6,8 +6,11 @@ alone or several in a dict. All of them are such that higher is better.
 - ``segment_accuracy_scorer``: `segment_accuracy_score` of ``predict``
 - ``event_f1_scorer``: `event_f1_score` of ``predict`` at an IoU of 0.5, an `EventF1Scorer`
 - ``segment_log_loss_scorer``: minus `segment_log_loss` of ``predict_proba``, a `SegmentLogLossScorer`
+
+`paired_difference` compares two systems by one of the metrics, with an interval and a p-value.
 """
 
+from ave_sklearn.metrics._comparison import PairedDifference, paired_difference
 from ave_sklearn.metrics._events import event_f1_score, event_report
 from ave_sklearn.metrics._scorers import (
     EventF1Scorer,
@@ -24,10 +27,12 @@ from ave_sklearn.metrics._segments import (
 
 __all__ = [
     "EventF1Scorer",
+    "PairedDifference",
     "SegmentLogLossScorer",
     "event_f1_score",
     "event_f1_scorer",
     "event_report",
+    "paired_difference",
     "segment_accuracy_score",
     "segment_accuracy_scorer",
     "segment_classification_report",

@@ -1,6 +1,7 @@
 """benchmarks/tables.py: its files, its figures, and going on where it stopped."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 pytestmark = pytest.mark.slow  # each test starts the script
 ROOT = Path(__file__).parents[2]
@@ -78,7 +80,10 @@ def test_the_means_and_differences_are_those_of_the_kept_fits(results):
     (line,) = [line for line in (results / "out" / "tables.md").read_text().splitlines() if "AVEL, L_ce |" in line]
     mean, spread = 100 * avel.mean(), 100 * avel.mean(1).std(ddof=1)
     assert f"| {mean:.1f} ± {spread:.1f} |" in line
-    assert f"| {100 * (avel.mean() - psp.mean()):+.1f} [" in line
+    found = stats.ttest_1samp((avel - psp).mean(0), 0).confidence_interval(0.95)  # the bootstrap is over 15 videos
+    difference, low, high = (float(figure) for figure in re.search(r"([+-]\S+) \[(\S+), (\S+)\]", line).groups())
+    assert difference == pytest.approx(100 * (avel.mean() - psp.mean()), abs=0.051)
+    assert [low, high] == pytest.approx([100 * end for end in found], abs=0.1 * (high - low))
     fits = pd.read_csv(results / "out" / "tables.csv").pivot(index="fold", columns="key", values="validation")
     difference = 100 * (fits["full-avel"] - fits["full-psp"])
     assert f"| {difference.mean():+.1f} ± {abs(difference[0] - difference[1]) / 2:.1f} |" in line
@@ -184,7 +189,23 @@ def test_the_docs_have_the_tables_of_the_kept_fits(folder, options, tmp_path):
     shutil.copy(BENCHMARKS / "results" / folder / "fits.jsonl", tmp_path)
     done = launch("--kept", "--out", tmp_path, *options)
     assert done.returncode == 0, done.stderr
-    rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    rows = table_lines(done.stdout)
     assert len(rows) > 10
-    docs = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8").splitlines()
-    assert set(rows) - set(docs) == set()
+    assert rows - table_lines((ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")) == set()
+
+
+def table_lines(text):
+    """Lines of tables without the difference and its interval: those of the docs were made by an earlier bootstrap."""
+    return {re.sub(r"\| \S+ \[\S+, \S+\] ", "", line) for line in text.splitlines() if line.startswith("|")}
+
+
+def test_the_interval_is_over_the_test_speakers(tmp_path):
+    file = shutil.copy(BENCHMARKS / "results" / "av_digits" / "fits.jsonl", tmp_path)
+    accuracy = {}
+    for record in map(json.loads, Path(file).read_text(encoding="utf-8").splitlines()):
+        accuracy[record["key"], record["fold"]] = np.mean(record["correct"]) / 10
+    avel, psp = ([100 * accuracy[f"full-{key}", fold] for fold in range(6)] for key in ("avel", "psp"))
+    low, high = stats.ttest_rel(avel, psp).confidence_interval(0.95)
+    lines = launch("--kept", "--out", tmp_path, "--tables", "2").stdout.splitlines()
+    (line,) = (line for line in lines if "| full | AVEL, L_ce |" in line)
+    assert f"{np.mean(avel) - np.mean(psp):+.1f} [{low:+.1f}, {high:+.1f}]" in line

@@ -45,7 +45,8 @@ def test_parameters_and_defaults_agree_with_the_signature(name):
         kind, home = documented[parameter.name]
         stated = re.search(r"default=(.+)$", kind)
         if stated and parameter.default is not inspect.Parameter.empty:
-            assert stated.group(1).strip("`") in (repr(parameter.default), f'"{parameter.default}"'), parameter.name
+            written = repr(parameter.default), f'"{parameter.default}"', getattr(parameter.default, "__name__", "")
+            assert stated.group(1).strip("`") in written, parameter.name
         elif home and not kind:  # several parameters in a line, documented elsewhere
             assert inspect.signature(home).parameters[parameter.name].default == parameter.default, parameter.name
         elif parameter.kind is parameter.KEYWORD_ONLY and parameter.default is not inspect.Parameter.empty:

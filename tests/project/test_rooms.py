@@ -111,6 +111,7 @@ PLACES = {  # saved models name them, and skops is told to trust them: a move is
     "extraction.VGGish": "ave_sklearn.extraction.networks",
     "extraction.VideoFeatureExtractor": "ave_sklearn.extraction._extractor",
     "metrics.EventF1Scorer": "ave_sklearn.metrics._scorers",
+    "metrics.PairedDifference": "ave_sklearn.metrics._comparison",
     "metrics.SegmentLogLossScorer": "ave_sklearn.metrics._scorers",
     "model_selection.VideoStratifiedKFold": "ave_sklearn.model_selection",
 }

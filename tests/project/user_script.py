@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 
 from ave_sklearn import AVFeatures, EventLocalizer, PSPLocalizer, WeakPSPLocalizer
 from ave_sklearn.datasets import make_av_events, to_segments
-from ave_sklearn.metrics import EventF1Scorer, event_report, segment_log_loss
+from ave_sklearn.metrics import EventF1Scorer, event_report, paired_difference, segment_log_loss
 from ave_sklearn.model_selection import VideoStratifiedKFold, cross_val_predict_proba
 from ave_sklearn.nn import PSPNet, all_pair_similarity, class_probabilities, prune
 
@@ -42,6 +42,9 @@ def main() -> None:
     again = to_segments(events.rename(columns={"video": "filename"}), names, n_segments=6, segment_duration=0.5)
     assert np.array_equal(again, localizer.predict(test))
     print(len(events), longest_event(events), event_report(y[16:], again, collar=1.0)["f1"].to_dict())
+
+    low: float = paired_difference(y[16:], again, y[:8], groups=np.arange(8) % 4, confidence=0.9).interval[0]
+    assert low == paired_difference(y[16:], again, y[:8], groups=list("abcdabcd"), confidence=0.9).interval[0]
 
     weak = WeakPSPLocalizer(target="proportion", early_stopping=2, random_state=np.random.RandomState(0), max_epochs=1)
     weak.fit({"audio": X["audio"], "visual": X.visual}, y)
