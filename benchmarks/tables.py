@@ -177,7 +177,7 @@ def run(systems, path, data, folds, recipe, file, n_jobs, may_fit=True):
 
 
 def result(record):
-    """Return which segments of the test videos are right, (n, T) of 1 and 0 in that order, and the figures of the fit."""
+    """Return which test segments are right, (n, T) of 1 and 0 in that order, and the figures of the fit."""
     right = np.arange(record["n_segments"]) < np.array(record["correct"])[:, None]
     return right.astype(int), record["about"]
 

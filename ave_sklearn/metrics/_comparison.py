@@ -162,6 +162,7 @@ def paired_difference(
     n_resamples = _check_options(metric, confidence, n_resamples)
     unit = np.arange(len(labels[0])) if groups is None else read_groups(groups, len(labels[0]))
     if weight is not None:
+        weight = weight / weight.max()  # sums of weights near the largest float would overflow
         labels, unit, weight = [rows[weight > 0] for rows in labels], unit[weight > 0], weight[weight > 0]
     unit = np.unique(unit, return_inverse=True)[1]
     n_units = _check_units(unit, groups)

@@ -466,7 +466,8 @@ def test_the_comparison_moves_no_generator_and_nothing_of_the_network(pooled):
     torch.manual_seed(3)
     np.random.normal(), random.random()  # those of the one network
     assert drawn == (np.random.normal(), random.random(), torch.rand(()).item())
-    assert EventLocalizer(network=Calls, **QUICK).fit(X, y).net_.module_.network.n_calls == 5  # 2 batches, 2 epochs, a look
+    localizer = EventLocalizer(network=Calls, **QUICK).fit(X, y)
+    assert localizer.net_.module_.network.n_calls == 5  # 2 batches, 2 epochs, and a look at the outputs
 
 
 class Undeepcopiable(CallsCounted):
