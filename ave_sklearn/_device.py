@@ -14,19 +14,36 @@ def resolve_device(device, fallback=False):
     Parameters
     ----------
     fallback : bool, default=False
-        Return the CPU in place of a CUDA device that this machine does not have, in place of raising.
+        Return the CPU in place of a device that this machine does not have, in place of raising.
+
+    Raises
+    ------
+    ValueError
+        For what torch does not take as a device, and for a device that this machine does not have.
     """
-    if device == "auto":
+    if isinstance(device, str) and device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(device)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise ValueError(f"device is {device!r}; wanted 'auto' or a torch device such as 'cpu'.") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        if not fallback:
-            raise ValueError(f"device is {str(device)!r}, but torch finds no CUDA device; wanted 'auto' or 'cpu'.")
+    if is_here(device):
+        return device
+    if fallback:
         return torch.device("cpu")
-    return device
+    kind = "CUDA device" if device.type == "cuda" and not torch.cuda.is_available() else "such device here"
+    raise ValueError(f"device is {str(device)!r}, but torch finds no {kind}; wanted 'auto' or 'cpu'.")
+
+
+def is_here(device):
+    """Whether numbers can be written to a torch.device and read back."""
+    try:
+        torch.zeros(1, dtype=torch.float32, device=device).cpu()
+    except (RuntimeError, AssertionError, ImportError) as error:  # as each kind of device has it
+        if ran_out_of_memory(error):
+            raise
+        return False
+    return True
 
 
 def multiplies_bfloat16(device):

@@ -1,5 +1,7 @@
 """Bad input: a clear error that names the argument, what came and what was wanted; an earlier fit stays usable."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -245,6 +247,21 @@ def test_parameters_of_one_estimator_out_of_range(pooled):
 def test_cuda_where_there_is_none(pooled):
     with pytest.raises(ValueError, match="device is 'cuda', but torch finds no CUDA device"):
         quick(PSPLocalizer, device="cuda").fit(*pooled)
+
+
+@pytest.mark.parametrize(
+    "device", ["meta", "vulkan", "hpu", "privateuseone", torch.device("meta"), "cuda:99", "cpu:0:1"]
+)
+def test_a_device_that_is_not_here(pooled, device):
+    with pytest.raises(ValueError, match=f"device is '?{device}'?"):
+        quick(PSPLocalizer, device=device).fit(*pooled)
+
+
+def test_a_fit_on_a_device_that_is_not_here_predicts_on_the_cpu(pooled):
+    X, y = pooled
+    localizer = quick(PSPLocalizer, device="cpu").fit(X, y)
+    localizer.set_params(device="hpu")
+    assert_array_equal(pickle.loads(pickle.dumps(localizer)).predict_proba(X), localizer.predict_proba(X))
 
 
 def test_validation_arguments_that_do_not_fit_together(pooled):
