@@ -16,7 +16,14 @@ def own_random_state(random_state):
     ValueError
         If `random_state` is none of these.
     """
-    return np.random.RandomState() if random_state is None else check_random_state(random_state)
+    if random_state is None:
+        return np.random.RandomState()
+    try:
+        return check_random_state(random_state)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"random_state is {random_state!r}; wanted an integer from 0 to {2**32 - 1}, a RandomState or None."
+        ) from error
 
 
 def own_generator(random_state):

@@ -1,6 +1,7 @@
 """The generated task is learnable and needs what it claims to; AV-Digits is what its description says."""
 
 import importlib.util
+import re
 import sys
 
 import numpy as np
@@ -239,9 +240,10 @@ def test_bad_arguments(name, value, wanted):
         make_av_events(**{name: value})
 
 
-def test_bad_random_state():
-    with pytest.raises(ValueError, match="cannot be used to seed"):
-        make_av_events(random_state="seed")
+@pytest.mark.parametrize("value", ["seed", 1.0, -1, 2**32, np.nan, [1, 2], np.random.default_rng(0)])
+def test_bad_random_state(value):
+    with pytest.raises(ValueError, match=f"random_state is {re.escape(repr(value))}; wanted an integer from 0"):
+        make_av_events(random_state=value)
 
 
 # make_av_events: what it takes to solve it

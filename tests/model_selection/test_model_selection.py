@@ -294,6 +294,11 @@ def test_bad_parameters_raise_at_once(options, error, message):
         VideoStratifiedKFold(**options)
 
 
+def test_a_random_state_that_is_none():
+    with pytest.raises(ValueError, match="random_state is 1.5; wanted"):
+        list(VideoStratifiedKFold(2, random_state=1.5).split(None, list("aabb")))
+
+
 def test_repr_copy_and_pickle():
     cv = VideoStratifiedKFold(3, random_state=5, background=28)
     assert repr(cv) == "VideoStratifiedKFold(background=28, n_splits=3, random_state=5, shuffle=True)"
