@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ave_sklearn._checks import check_positive
-from ave_sklearn._targets.labels import as_array, is_background, read_segment_labels
+from ave_sklearn._targets.labels import as_array, is_background, read_numbers, read_segment_labels
 from ave_sklearn._targets.times import as_decimal
 
 
@@ -121,7 +121,7 @@ def _check_videos(videos, n_videos):
 
 def _check_scores(scores, y):
     """Return the scores as float64, shaped like ``y`` and within [0, 1] up to rounding."""
-    scores = as_array(scores, "scores").astype(np.float64)
+    scores = read_numbers(scores, "scores").astype(np.float64)
     if scores.shape != y.shape:
         raise ValueError(
             f"scores must hold one number for each of y's segments, shape {y.shape}; got the shape "

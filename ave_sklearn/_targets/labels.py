@@ -28,6 +28,25 @@ def as_array(y, name):
     return array
 
 
+def read_numbers(values, name):
+    """Return real numbers, such as weights or probabilities, as an array: floats as they are, others in float64.
+
+    Raises
+    ------
+    ValueError
+        Naming them, for masked values, text, complex numbers, and objects that are no real numbers.
+    """
+    array = as_array(values, name)
+    if array.dtype.kind not in "biufO":
+        raise ValueError(f"{name} must hold real numbers; got the dtype {array.dtype}.")
+    if array.dtype.kind == "O" and (wrong := [x for x in array.flat if isinstance(x, str | bytes)]):
+        raise ValueError(f"{name} must hold real numbers; got the {type(wrong[0]).__name__} {wrong[0]!r:.60}.")
+    try:
+        return array if array.dtype.kind == "f" else array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{name} must hold real numbers: {error}.") from error
+
+
 def read_target(y, name="y"):
     """Return a target, in any of its forms, as an array of numbers or of text.
 

@@ -9,7 +9,14 @@ import pandas as pd
 from sklearn.metrics import precision_recall_fscore_support
 
 from ave_sklearn._checks import check_weights
-from ave_sklearn._targets.labels import TOLERANCE, as_array, check_not_empty, label_kind, read_label_pair, read_labels
+from ave_sklearn._targets.labels import (
+    TOLERANCE,
+    check_not_empty,
+    label_kind,
+    read_label_pair,
+    read_labels,
+    read_numbers,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -100,8 +107,8 @@ def segment_classification_report(
     """
     y_true, y_pred = read_label_pair(y_true, y_pred)
     weight = check_weights(sample_weight, len(y_true))
-    largest = weight.max()  # sums of weights near the largest float would overflow
-    segment_weight = np.repeat(weight / largest, y_true.size // len(y_true))
+    scaled, exponent = _in_range(weight)
+    segment_weight = np.repeat(scaled, y_true.size // len(y_true))
     labels = np.unique(np.stack([y_true, y_pred])) if labels is None else _check_labels(labels, y_true)
     columns = precision_recall_fscore_support(
         y_true.ravel(), y_pred.ravel(), labels=labels, sample_weight=segment_weight, zero_division=0.0
@@ -112,7 +119,8 @@ def segment_classification_report(
     summary = pd.DataFrame([[accuracy] * 3 + [segment_weight.sum()], report.mean()], columns=names)
     summary.loc[1, "support"] = report["support"].sum()
     report = pd.concat([report, summary])
-    report["support"] *= largest
+    with np.errstate(over="ignore"):  # sums of weights beyond float64 are infinite
+        report["support"] = np.ldexp(report["support"], exponent)
     return name_rows(report, labels, ["accuracy", "macro avg"])
 
 
@@ -166,8 +174,14 @@ def segment_log_loss(
 
 
 def mean_of_videos(values, weight):
-    """Return the weighted mean of the means of rows; weights as large as 1e308 do not overflow."""
-    return float(np.average(values.mean(axis=1), weights=weight / weight.max()))
+    """Return the weighted mean of the means of rows."""
+    return float(np.average(values.mean(axis=1), weights=_in_range(weight)[0]))
+
+
+def _in_range(weight):
+    """Return weights divided, exactly, by a power of two, so that sums stay in float64's range; and its exponent."""
+    exponent = np.frexp(weight.max())[1]
+    return np.ldexp(weight, -exponent), exponent
 
 
 def _check_labels(labels, y_true):
@@ -185,12 +199,11 @@ def _check_labels(labels, y_true):
 
 def _check_proba(y_proba, shape):
     """Return probabilities of the given shape as floats; each within [0, 1], summing to 1."""
-    y_proba = as_array(y_proba, "y_proba")
+    y_proba = read_numbers(y_proba, "y_proba")
     if y_proba.shape != shape:
         raise ValueError(
             f"y_proba must have the shape {shape}, y_true's and one column for each of labels; got {y_proba.shape}."
         )
-    y_proba = y_proba if y_proba.dtype.kind == "f" else y_proba.astype(np.float64)
     if not np.all((y_proba >= 0) & (y_proba <= 1 + TOLERANCE)):
         raise ValueError("y_proba must lie within [0, 1]; got other values, or NaN.")
     sums = y_proba.sum(axis=-1, dtype=np.float64)

@@ -160,12 +160,34 @@ def test_segment_log_loss_is_zero_when_sure_and_finite_when_wrong():
         ([[1], [1]], [[1], [1]], [1, -1], "sample_weight must be finite, not negative and not all zero"),
         ([[1], [1]], [[1], [1]], [0, 0], "sample_weight must be finite, not negative and not all zero"),
         ([[1], [1]], [[1], [1]], [1, np.nan], "sample_weight must be finite, not negative and not all zero"),
+        ([[1], [1]], [[1], [1]], ["a", "b"], "sample_weight must hold real numbers; got the dtype <U1"),
+        ([[1], [1]], [[1], [1]], [1, 2j], "sample_weight must hold real numbers; got the dtype complex128"),
+        ([[1], [1]], [[1], [1]], [1, None], "sample_weight must be finite"),
+        ([[1], [1]], [[1], [1]], np.array([1, "2"], object), "sample_weight must hold real numbers; got the str '2'"),
+        ([[1], [1]], [[1], [1]], {"a": 1}, "sample_weight must hold real numbers: .*dict"),
+        ([[1], [1]], [[1], [1]], [1, 10**400], "sample_weight must hold real numbers: int too large"),
     ],
 )
 @pytest.mark.parametrize("metric", [segment_accuracy_score, segment_classification_report])
 def test_bad_segment_labels_are_named(metric, y_true, y_pred, weight, message):
     with pytest.raises(ValueError, match=message):
         metric(y_true, y_pred, sample_weight=weight)
+
+
+@pytest.mark.parametrize("scale", [1e308, 1e300, 1e-300, 5e-324])
+def test_huge_and_tiny_weights_count_as_others(scale):
+    y_true, y_pred, weight = [[1, 2], [1, 1], [2, 2]], [[1, 1], [1, 1], [1, 2]], np.array([1, 0, 1])
+    proba = [[[0.5, 0.5], [0.25, 0.75]]] * 3
+    for metric, predicted, options in [
+        (segment_accuracy_score, y_pred, {}),
+        (segment_log_loss, proba, {"labels": [1, 2]}),
+        (segment_classification_report, y_pred, {}),
+    ]:
+        expected = metric(y_true, predicted, **options, sample_weight=weight)
+        result = metric(y_true, predicted, **options, sample_weight=weight * scale)
+        if metric is segment_classification_report:
+            expected, result = expected.drop(columns="support"), result.drop(columns="support")
+        np.testing.assert_allclose(result, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +202,9 @@ def test_bad_segment_labels_are_named(metric, y_true, y_pred, weight, message):
         ([[[0.5, 0.5]] * 2], ["a", "a"], "labels must be a list of different labels"),
         ([[[0.5, 0.5]] * 2], [0, 1], "labels and y_true must both be text or both be numbers"),
         ([[[0.5, 0.5]] * 2], [], "labels must be a list of different labels, at least one"),
+        ([[["0.5", "0.5"]] * 2], ["a", "b"], "y_proba must hold real numbers; got the dtype <U3"),
+        ([[[0.5, 0.5 + 0j]] * 2], ["a", "b"], "y_proba must hold real numbers; got the dtype complex128"),
+        ([[[0.5, {}]] * 2], ["a", "b"], "y_proba must hold real numbers: .*dict"),
     ],
 )
 def test_bad_probabilities_are_named(proba, labels, message):

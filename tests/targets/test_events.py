@@ -120,6 +120,9 @@ def test_input_is_left_alone():
         ([["a"]], {"scores": [[0.5, 0.5]]}, r"scores must hold one number.*\(1, 1\).*\(1, 2\)"),
         ([["a"]], {"scores": [[1.5]]}, r"scores must be probabilities within \[0, 1\]"),
         ([["a"]], {"scores": [[np.nan]]}, r"scores must be probabilities within \[0, 1\]"),
+        ([["a"]], {"scores": [["high"]]}, "scores must hold real numbers; got the dtype <U4"),
+        ([["a"]], {"scores": [[0.5j]]}, "scores must hold real numbers; got the dtype complex128"),
+        ([["a"]], {"scores": [[pd.NA]]}, "scores must hold real numbers: .*NAType"),
     ],
 )
 def test_bad_input_is_named(y, options, message):
