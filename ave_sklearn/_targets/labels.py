@@ -234,6 +234,7 @@ def is_background(y, background):
     ValueError
         If ``background`` is text and the labels are numbers, or the other way round.
     """
+    check_background(background)
     if background is None:
         return np.zeros(y.shape, dtype=bool)
     kind = label_kind(np.asarray(background))
@@ -245,7 +246,14 @@ def is_background(y, background):
     return np.asarray(y == background)
 
 
+def check_background(background):
+    """Raise ValueError for a background that is no label: a missing value, or more than one."""
+    if pd.api.types.is_list_like(background) or background is not None and pd.isna(background):
+        raise ValueError(f"background is {background!r:.60}; wanted one label, or None if no label means background.")
+
+
 def background_code(labels, background):
     """Return the position of the label `background` in an array of labels, or None."""
+    check_background(background)
     found = np.flatnonzero([label == background for label in labels.tolist()])
     return int(found[0]) if len(found) else None

@@ -20,7 +20,8 @@ def network_class(network):
     """Return the class that `network` names or is; raise ValueError for anything else."""
     if isinstance(network, str) and network in NETWORKS:
         return NETWORKS[network]
-    if isinstance(network, type) and issubclass(network, torch.nn.Module):
+    is_class = isinstance(network, type) and issubclass(network, torch.nn.Module)
+    if is_class and network is not torch.nn.Module:
         return network
     hint = "; pass the class, and its parameters as network_params" if isinstance(network, torch.nn.Module) else ""
     raise ValueError(

@@ -189,6 +189,7 @@ def test_propagation_of_the_networks_that_have_it(videos):
     [
         ({"network": "pspp"}, r"network is 'pspp'; wanted one of \['avel', 'dmrn', .*'psp', 'cpsp'\] or a torch"),
         ({"network": None}, "network is None; wanted one of"),
+        ({"network": torch.nn.Module}, "network is <class 'torch.nn.modules.module.Module'>; wanted one of"),
         ({"network": "avel", "network_params": {"tau": 0.1}}, r"network_params holds \['tau'\]; network 'avel' takes"),
         ({"network_params": {"supervision": "weak"}}, r"network_params holds \['supervision'\]; network 'psp' takes"),
         ({"network_params": {"weighting": False}}, r"network_params holds \['weighting'\], of weak supervision only"),

@@ -182,6 +182,19 @@ def test_all_refuse_alike(case):
             read(y)
 
 
+@pytest.mark.parametrize("background", [np.nan, pd.NA, pd.NaT, ["a"], ("a", "b"), np.array(["a"]), {"a": 1}])
+def test_a_background_that_is_no_label(background):
+    for read in (
+        lambda: quick(PSPLocalizer, background=background).fit(features(), TEXT[CODES]),
+        lambda: list(VideoStratifiedKFold(3, background=background).split(np.zeros(N), TEXT[CODES])),
+        lambda: video_category(TEXT[CODES], background=background),
+        lambda: event_f1_score(TEXT[CODES], TEXT[CODES], background=background),
+        lambda: to_events(TEXT[CODES], background=background),
+    ):
+        with pytest.raises(ValueError, match="^background is .*; wanted one label, or None"):
+            read()
+
+
 def test_numbers_with_a_background_of_text_are_warned_of_in_every_form():
     for form in ("int8", "whole float64", "objects"):
         with pytest.warns(UserWarning, match="background='background' is text, but y holds numbers"):
