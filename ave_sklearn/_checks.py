@@ -1,6 +1,7 @@
 """Checks of numbers, masks and weights, and names written into messages."""
 
 import numbers
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 
 def check_positive(value, name):
     """Return a positive finite number as a float, or raise ValueError."""
-    if not isinstance(value, numbers.Real) or not 0 < value < np.inf:
+    if not isinstance(value, numbers.Real) or not 0 < value <= sys.float_info.max:
         raise ValueError(f"{name} must be a positive number; got {value!r}.")
     return float(value)
 

@@ -115,6 +115,8 @@ def test_input_is_left_alone():
         ([[1j]], {}, "y must hold labels.*complex128"),
         ([["a"], ["a", "b"]], {}, "y must be an array, with rows of one length"),
         ([["a"]], {"segment_duration": 0}, "segment_duration must be a positive number; got 0"),
+        ([["a"]], {"segment_duration": 10**400}, "segment_duration must be a positive number; got 1000"),
+        ([["a"]], {"segment_duration": np.inf}, "segment_duration must be a positive number; got inf"),
         ([["a"]], {"segment_duration": "1"}, "segment_duration must be a positive number; got '1'"),
         ([["a"]], {"videos": ["v", "w"]}, r"videos must name the 1 rows of y; got the shape \(2,\)"),
         ([["a"]], {"scores": [[0.5, 0.5]]}, r"scores must hold one number.*\(1, 1\).*\(1, 2\)"),
