@@ -550,9 +550,18 @@ def two_classes(convert):
 
     def make(w):
         w.codes = (w.codes > 0).astype(int)
+        w.may_be_named.add("classes")  # of which gated networks may need more
         return convert(w)
 
     return make
+
+
+def named_zeros_and_ones(w):
+    """Zeros and ones with the parameter that says what they are."""
+    y = w.whole()
+    w.params["classes"] = w.classes = [0, 1]
+    w.ambiguous = False
+    return y
 
 
 def as_many_classes(w):
@@ -673,7 +682,7 @@ Y_FORMS = [
     Form("objects of bool", two_classes(lambda w: w.labels([False, True]).astype(object))),
     Form("boolean DataFrame", two_classes(framed(lambda w: w.labels([False, True]), "boolean"))),
     Form("zeros and ones", two_classes(World.whole)),
-    Form("zeros and ones, named by classes", two_classes(lambda w: (w.params.update(classes=[0, 1]), w.whole())[1])),
+    Form("zeros and ones, named by classes", two_classes(named_zeros_and_ones)),
     Form("as many classes as segments", as_many_classes),
     Form("Decimals", lambda w: lost(w, np.vectorize(Decimal, otypes=[object])(w.whole())), EITHER),
     Form("fractions", lambda w: lost(w, w.whole() + 0.5), REFUSED),
@@ -801,6 +810,12 @@ def one_of(value):
     return weights(lambda x, w: spoiled(x, w, value))
 
 
+def zero_but_one(w):
+    """Weights of which all but one are 0."""
+    w.may_be_named.add("X")  # of which one video is left
+    return np.eye(w.n)[int(w.rng.integers(w.n))]
+
+
 WEIGHT_FORMS = [
     Form("None", lambda w: None),
     Form("ones", lambda w: np.ones(w.n)),
@@ -826,7 +841,7 @@ WEIGHT_FORMS = [
     Form("one of 1e-300", one_of(1e-300)),
     Form("a scalar", lambda w: 2.0, EITHER),
     Form("all zero", lambda w: np.zeros(w.n), REFUSED),
-    Form("zero but one", lambda w: np.eye(w.n)[int(w.rng.integers(w.n))], EITHER),
+    Form("zero but one", zero_but_one, EITHER),
     Form("negative", one_of(-1.0), REFUSED),
     Form("all negative", weights(lambda x, w: -x), REFUSED),
     Form("NaN", one_of(np.nan), REFUSED),
@@ -846,229 +861,27 @@ WEIGHT_FORMS = [
     Form("an object", lambda w: object(), REFUSED),
 ]
 
-# ----------------------------------------------------------------- parameters
-NUMBERS = [
-    *(0, 1, -1, 2, 0.5, -0.5, 1e-300, 1e300, 10**400, np.nan, np.inf, -np.inf, True, False),
-    *(np.float64(0.5), np.float32(0.25), np.float16(0.5), np.float64("nan"), np.float32("inf"), np.longdouble(0.5)),
-    *(np.int64(2), np.int8(1), np.uint8(2), np.uint64(2), np.int64(-1), np.bool_(True), np.bool_(False)),
-    *(Fraction(1, 2), Decimal("0.5"), 1j, "0.1", "auto", b"1", None, pd.NA, [0.5], (1,), {"a": 1}),
-    *(np.array(0.5), np.array([0.5]), np.array([1, 2]), torch.tensor(0.5), object, int),
+
+# ------------------------------------------------------ what is given to events
+def values(*these):
+    """Return makers of values."""
+    return [lambda w, value=value: value for value in these]
+
+
+VIDEOS = [
+    *values(None, "a", 3, [], object()),
+    lambda w: [f"{k}.mp4" for k in range(w.n)],
+    lambda w: np.array([f"{k}.mp4" for k in range(w.n)], object),
+    lambda w: ["same"] * w.n,
+    lambda w: list(range(w.n)),
+    lambda w: [f"{k}.mp4" for k in range(w.n + 1)],
+    lambda w: [[k] for k in range(w.n)],
+    lambda w: [[k] * (1 + k % 2) for k in range(w.n)],
+    lambda w: [None] * w.n,
+    lambda w: pd.Series([f"{k}.mp4" for k in range(w.n)], index=range(7, 7 + w.n)),
+    lambda w: pd.DataFrame({"video": range(w.n)}),
+    lambda w: np.ma.masked_array(np.arange(w.n), np.arange(w.n) == 1),
 ]
-INTERVALS = {  # least, greatest, and whether they belong to it
-    "tau": (0, 1, True, True),
-    "lam": (0, np.inf, True, False),
-    "dropout": (0, 1, True, False),
-    "feature_dropout": (0, 1, True, False),
-    "lr": (0, np.inf, False, False),
-    "weight_decay": (0, np.inf, True, False),
-    "label_smoothing": (0, 1, True, False),
-    "validation_fraction": (0, 1, False, False),
-}
-LEAST = {"max_epochs": 1, "batch_size": 1, "hidden_size": 2, "early_stopping": 1, "n_audio_features": 1}
-SWITCHES = ("standardize", "self_attention", "weighting")
-SWITCH_VALUES = [True, False, np.True_, np.False_, 0, 1, np.int64(1), None, "yes", [], np.array(True), np.nan]
-CHOICES = {
-    "variant": ["paper", "released"],
-    "target": ["proportion", "category"],
-    "lr_schedule": ["one_cycle", "constant", "released"],
-    "precision": ["auto", "float32", "float64"],
-}
-OWN = {
-    "tau": [0, 0.095, 1, 1.0, -np.inf, None, np.nextafter(1, 2), 0.3, np.float32(0.1)],
-    "lam": ["auto", 1e6, 1e30, 3],
-    "lr": [1e-300, 1e-12, 1e-3, 1, 10, 1e10, 1e30, 1e38, 5e-324],
-    "weight_decay": [1e-12, 10, 1e10, 1e38],
-    "label_smoothing": [np.nextafter(1, 0), 0.999],
-    "dropout": [0.999, np.nextafter(1, 0)],
-    "feature_dropout": [0.999, np.nextafter(1, 0)],
-    "validation_fraction": [0.01, 0.99, 0.3, 5e-324],
-    "max_epochs": [1, 2, 3, np.int32(2), 2.0, np.float64(2)],
-    "batch_size": [1, 2, 3, 10**6, 2**31, 2**63, 10**30, np.int32(4), np.uint16(5), 4.0, np.float64(4)],
-    "hidden_size": [2, 3, 6, 8, np.int32(4), np.uint8(200), 4.0, 2**30, 2**62, 10**30],
-    "early_stopping": [1, 3, "best", np.int16(2), np.uint8(255), 1.5, 10**6, "worst"],
-    "n_audio_features": [1, 2, 10**6],
-    "random_state": [
-        *(
-            0,
-            1,
-            2**32 - 1,
-            2**32,
-            -1,
-            None,
-            1.0,
-            np.int64(3),
-            np.uint8(3),
-            np.uint32(2**32 - 1),
-            True,
-            "seed",
-            [1, 2],
-            np.nan,
-        ),
-        *(np.random.RandomState(0), np.random.default_rng(0), np.array(1), np.random, torch.Generator(), 2**70),
-    ],
-    "verbose": [0, False, np.int64(0), np.False_, -1, "loud", None, 1.5],
-    "device": [
-        *("cpu", "auto", torch.device("cpu"), "cpu:0", "gpu", "cuda", "cuda:99", "cpu:7", "meta", "mps", "xla", "", 0),
-        *(None, 1.5, ["cpu"], torch.device("meta"), np.str_("cpu"), "cuda:-1", "hpu", "privateuseone", "vulkan"),
-    ],
-    "background": [
-        *(
-            "background",
-            "nothing",
-            "",
-            None,
-            0,
-            -1,
-            1.0,
-            np.int64(0),
-            np.str_("background"),
-            "cat",
-            True,
-            np.nan,
-            pd.NA,
-        ),
-        *(
-            ["background"],
-            np.array("background"),
-            np.array(["background"]),
-            {"a": 1},
-            ("background",),
-            object,
-            b"background",
-        ),
-    ],
-    "classes": [
-        *(None, [], "background", ["background"], ["background", "background"], [[1, 2], [3, 4]], [0, 1, 2, 3, 4]),
-        *(
-            ["cat", 1],
-            [None, "cat"],
-            [np.nan, 1.0],
-            5,
-            object,
-            {"background": 0},
-            np.array("cat"),
-            [("a", 1), ("b", 2)],
-        ),
-        *(NAMES[::-1].tolist(), NAMES, NAMES.astype(object), tuple(NAMES), pd.Series(NAMES), pd.Index(NAMES)),
-        *([*NAMES, "wolf"], NAMES[1:], NAMES[:1], NAMES[[1, 2, 0, 3, 4]], pd.Categorical(NAMES), NAMES.astype("S")),
-        *(
-            NAMES.astype(np.dtypes.StringDType()),
-            set(NAMES),
-            (name for name in ("a", "b")),
-            np.ma.masked_array(NAMES, [1, 0, 0, 0, 0]),
-        ),
-    ],
-    "network_params": [
-        *(None, {}, {"hidden_size": 4}, {"hidden_size": np.int64(4)}, {"hidden_size": 8.0}, {"hidden_size": "8"}),
-        *({"hidden_size": 0}, {"hidden_size": -4}, {"hidden_size": 5}, {"hidden_size": True}, {"hidden_size": None}),
-        *({"hidden_size": np.nan}, {"hidden_size": 2**62}, {"dropout": 0.5}, {"dropout": 1.0}, {"dropout": -0.1}),
-        *({"dropout": "0.1"}, {"dropout": np.nan}, {"dropout": None}, {"dropout": np.float32(0.1)}),
-        *(
-            {"tau": 0.1},
-            {"tau": np.nan},
-            {"tau": 2},
-            {"tau": "0.1"},
-            {"tau": None},
-            {"tau": np.float16(0.1)},
-            {"tau": -1},
-        ),
-        *({"supervision": "weak"}, {"weighting": True}, {"weighting": "yes"}, {"pooling": "max"}, {"pooling": "sum"}),
-        *({"n_heads": 2}, {"n_heads": 3}, {"n_heads": 0}, {"feedforward_size": 8}, {"feedforward_size": -1}),
-        *(
-            {"n_layers": 1},
-            {"n_layers": 0},
-            {"n_layers": -1},
-            {"n_layers": 1.5},
-            {"variant": "released"},
-            {"variant": "x"},
-        ),
-        *({"self_attention": True}, {"self_attention": np.True_}, {"self_attention": "no"}, {"unknown": 1}, {1: 2}),
-        *({"n_classes": 3}, {"n_regions": 4}, [], "hidden_size", 8, [("hidden_size", 8)], {"hidden_size": [8]}),
-        *({"hidden_size": np.array(8)}, {"hidden_size": np.uint8(8)}, {"hidden_size": torch.tensor(8)}, {"k": {}}),
-    ],
-    "network": [
-        *(
-            "PSP",
-            "psp ",
-            "",
-            "resnet",
-            None,
-            3,
-            b"psp",
-            ["psp"],
-            np.str_("psp"),
-            torch.nn.Linear,
-            torch.nn.Module,
-            dict,
-        ),
-        *(torch.nn.Linear(2, 2), object(), np.nan, torch.nn.Identity, lambda *sizes: None),
-    ],
-}
-UNNAMED_NUMBERS = ("random_state", "verbose", "device", "background", "classes", "network_params", "network")
-
-
-def parameter_values(name):
-    """Return the values to try of a parameter."""
-    if name in SWITCHES:
-        return SWITCH_VALUES
-    if name in CHOICES:
-        others = [name.upper(), "", None, 0, b"paper", [CHOICES[name][0]], np.nan, True, str]
-        return [*CHOICES[name], np.str_(CHOICES[name][0]), *others]
-    own = OWN.get(name, [])
-    numbers = [] if name in UNNAMED_NUMBERS else NUMBERS
-    if name == "max_epochs":  # which may not take long
-        numbers = [value for value in numbers if not isinstance(value, int) or value < 10]
-    return [*own, *own, *numbers]
-
-
-def parameter_outcome(name, value):
-    """Return what is expected of a parameter's value."""
-    if name in SWITCHES:
-        return (
-            WORKS if isinstance(value, bool | np.bool_) else EITHER if isinstance(value, int | np.integer) else REFUSED
-        )
-    if name in CHOICES:
-        return (
-            EITHER if name == "precision" else WORKS if isinstance(value, str) and value in CHOICES[name] else REFUSED
-        )
-    if name in INTERVALS:
-        return number_outcome(name, value)
-    if name in LEAST:
-        return integer_outcome(name, value)
-    return EITHER
-
-
-def number_outcome(name, value):
-    """Return what is expected of a number of an interval."""
-    if (
-        value is None
-        or value is pd.NA
-        or isinstance(value, bool | np.bool_ | Fraction | Decimal | np.ndarray | torch.Tensor)
-    ):
-        return EITHER
-    if not isinstance(value, int | float | np.integer | np.floating):
-        return EITHER if value == "auto" else REFUSED
-    low, high, with_low, with_high = INTERVALS[name]
-    inside = (low <= value if with_low else low < value) and (value <= high if with_high else value < high)
-    if name == "tau" and value == -np.inf:
-        return WORKS
-    if not inside:
-        return REFUSED
-    greatest = 0.3 if name == "validation_fraction" else 1  # of so few videos
-    return WORKS if 1e-3 <= value <= greatest or value == 0 and with_low else EITHER
-
-
-def integer_outcome(name, value):
-    """Return what is expected of an integer with a least value."""
-    if value is None or isinstance(value, bool | np.bool_ | np.ndarray | torch.Tensor | Fraction | Decimal):
-        return EITHER
-    if not isinstance(value, int | np.integer):
-        return EITHER if isinstance(value, str) and name == "early_stopping" else REFUSED
-    if value < LEAST[name]:
-        return REFUSED
-    small = value <= (16 if name == "hidden_size" else 10**6)
-    fits = small and (name != "hidden_size" or value % 2 == 0)
-    return WORKS if fits and name in ("max_epochs", "batch_size", "hidden_size") else EITHER
 
 
 def show(value):

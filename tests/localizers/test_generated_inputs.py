@@ -9,8 +9,11 @@ import generated
 import numpy as np
 import pytest
 import torch
-from generated import NAMED, OTHER, UNNAMED, WrongResultError, check_fit, kind_of, run
-from generated_forms import REFUSED, X_FORMS, Y_FORMS, World, parameter_outcome, parameter_values
+from generated import run
+from generated_fits import EstimatorCase, check_fit
+from generated_forms import REFUSED, X_FORMS, Y_FORMS, World
+from generated_parameters import parameter_outcome, parameter_values
+from generated_rule import NAMED, OTHER, UNNAMED, WrongResultError, kind_of
 
 from ave_sklearn import PSPLocalizer
 
@@ -122,7 +125,7 @@ def test_other_classes_than_those_of_the_labels_are_seen():
 
 @pytest.mark.parametrize("damaged", ["a weight", "an attribute"])
 def test_an_earlier_fit_that_changed_is_seen(damaged):
-    case = generated.EstimatorCase(0, np.random.default_rng(0), "")
+    case = EstimatorCase(0, np.random.default_rng(0), "")
     case.estimator = case.earlier_fit()
     assert case.damage() is None
     if damaged == "a weight":
