@@ -177,7 +177,7 @@ def run(systems, path, data, folds, recipe, file, n_jobs, may_fit=True):
 
 
 def result(record):
-    """Return which test segments are right, (n, T) of 1 and 0 in that order, and the figures of the fit."""
+    """Return which segments of the test videos are right, (n, T) of first 1, then 0, and the figures of the fit."""
     right = np.arange(record["n_segments"]) < np.array(record["correct"])[:, None]
     return right.astype(int), record["about"]
 
@@ -205,7 +205,7 @@ def with_error(difference):
 
 def table_row(system, results, folds, same_videos):
     """Return a row of a table, as strings."""
-    accuracy = np.array([results[system.key, fold][0].mean() for fold in range(folds)])
+    accuracy = np.array([results[system.key, fold][0].mean(1).mean() for fold in range(folds)])
     psp = f"{system.supervision}-psp"
     found = minus_psp(results, system.key, psp, folds, same_videos)
     low, high = found.interval
@@ -257,7 +257,13 @@ def fit_table(systems, results, folds):
         for fold in range(folds):
             right, about = results[system.key, fold]
             rows.append(
-                {"key": system.key, "supervision": system.supervision, "fold": fold, "test": right.mean(), **about}
+                {
+                    "key": system.key,
+                    "supervision": system.supervision,
+                    "fold": fold,
+                    "test": right.mean(1).mean(),
+                    **about,
+                }
             )
     return pd.DataFrame(rows)
 
