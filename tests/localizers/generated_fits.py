@@ -211,10 +211,11 @@ class EstimatorCase:
             self.validation = n_val, World.features, World.text, form.make
             self.note(f"sample_weight_val: {form.name}", form.expected, "sample_weight_val")
         else:
-            self.validation = n_val, World.features, World.text
+            self.validation = n_val, World.features, self.make["y"]
             if kind == "no early stopping":
                 self.params["early_stopping"] = False
-            self.note(f"X_val, {kind}", WORKS, "X_val", "early_stopping")
+            outcome = WORKS if self.make["y"] is World.text else EITHER
+            self.note(f"X_val, {kind}", outcome, "X_val", "y_val", "early_stopping")
 
     def draw_later(self):
         """Draw what is called after the fit."""
@@ -234,8 +235,15 @@ class EstimatorCase:
             return
         form = forms[rng.integers(len(forms))]
         self.later = method, kind, form.make
-        outcome = form.outcome if form.outcome is REFUSED else EITHER
-        self.note(f"then {method}, {kind}: {form.name}", outcome, kind, "audio", "visual", "n_audio_features")
+        refused = form.outcome is REFUSED and "n_audio_features" not in form.name  # which the fit remembers
+        self.note(
+            f"then {method}, {kind}: {form.name}",
+            REFUSED if refused else EITHER,
+            kind,
+            "audio",
+            "visual",
+            "n_audio_features",
+        )
 
     def description(self):
         """Return the case in words."""
