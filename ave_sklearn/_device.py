@@ -101,6 +101,19 @@ def naming_batch_size(batch_size):
         ) from error
 
 
+@contextmanager
+def naming_network(network, params):
+    """Say in the error that `network`, a name, with these parameters did not fit, where memory runs out within."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out_of_memory(error):
+            raise
+        raise MemoryError(
+            f"network {network} with the parameters {params} does not fit into this memory; wanted smaller sizes."
+        ) from error
+
+
 def ran_out_of_memory(error):
     """Whether NumPy or PyTorch, on the CPU or a GPU, raised `error` for want of memory."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ave_sklearn._device import WEIGHT_DTYPES, autocast_dtype, bytes_for_features, naming_batch_size
+from ave_sklearn._device import WEIGHT_DTYPES, autocast_dtype, bytes_for_features, naming_batch_size, naming_network
 from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._training.batches import BatchIterator, VideoDataset, prediction_batch_size, watch_zeros
 from ave_sklearn._training.callbacks import Progress, Validation, learning_rate_callbacks
@@ -86,6 +86,10 @@ class NetworkSpec:
 
     def build(self, *, draw):
         """Return the module; without `draw`, the weights of the package's networks are left undrawn."""
+        with naming_network(network_name(self.network), self.params):
+            return self._build(draw)
+
+    def _build(self, draw):
         widths = self.n_audio_features, self.n_visual_features
         n_regions = self.map_size and int(np.prod(self.map_size))
         build = partial(self.network_class, *widths, self.n_classes, n_regions, **copy.deepcopy(self.params))

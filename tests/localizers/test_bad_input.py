@@ -257,6 +257,13 @@ def test_a_device_that_is_not_here(pooled, device):
         quick(PSPLocalizer, device=device).fit(*pooled)
 
 
+def test_a_network_that_no_memory_holds(pooled):
+    with pytest.raises(
+        MemoryError, match="network 'psp' with the parameters .*'hidden_size': 1073741824.* wanted smaller"
+    ):
+        quick(PSPLocalizer, hidden_size=2**30).fit(*pooled)
+
+
 def test_a_fit_on_a_device_that_is_not_here_predicts_on_the_cpu(pooled):
     X, y = pooled
     localizer = quick(PSPLocalizer, device="cpu").fit(X, y)
