@@ -91,7 +91,9 @@ class VideoStratifiedKFold(BaseCrossValidator):
         random_state: RandomStateLike = None,
         background: Label | None = "background",
     ) -> None:
-        StratifiedKFold(n_splits, shuffle=shuffle, random_state=random_state)  # raises on bad values
+        if not isinstance(n_splits, numbers.Integral):
+            raise ValueError(f"n_splits is {n_splits!r}; wanted an integer, 2 or more, of the type Integral.")
+        StratifiedKFold(n_splits, shuffle=shuffle, random_state=random_state)  # raises on other bad values
         self.n_splits = n_splits
         self.shuffle = shuffle
         self.random_state = random_state
@@ -145,7 +147,10 @@ class VideoStratifiedKFold(BaseCrossValidator):
         """
         if y is None:
             raise ValueError("y must be given: VideoStratifiedKFold stratifies on each video's category.")
-        check_consistent_length(X, y)
+        try:
+            check_consistent_length(X, y)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"X and y must have a row for each video: {error}") from error
         groups = None if groups is None else self._group_codes(groups, len(y))
         codes = self._category_codes(X, y)
         fold = self._deal(codes) if groups is None else self._deal_groups(codes, groups)

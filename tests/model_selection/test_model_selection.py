@@ -284,7 +284,9 @@ def test_a_plain_dict_is_named():
     ("options", "error", "message"),
     [
         ({"n_splits": 1}, ValueError, "n_splits=2 or more"),
-        ({"n_splits": 2.0}, ValueError, "Integral"),
+        ({"n_splits": 2.0}, ValueError, "n_splits is 2.0; wanted an integer.*Integral"),
+        ({"n_splits": "2"}, ValueError, "n_splits is '2'; wanted an integer"),
+        ({"n_splits": None}, ValueError, "n_splits is None; wanted an integer"),
         ({"shuffle": 1}, TypeError, "shuffle must be True or False"),
         ({"shuffle": False, "random_state": 0}, ValueError, "random_state has no effect"),
     ],
@@ -292,6 +294,12 @@ def test_a_plain_dict_is_named():
 def test_bad_parameters_raise_at_once(options, error, message):
     with pytest.raises(error, match=message):
         VideoStratifiedKFold(**options)
+
+
+@pytest.mark.parametrize("y", [list("aab"), np.array("a"), "a"])
+def test_a_target_of_another_length_is_named(y):
+    with pytest.raises((TypeError, ValueError), match="X and y must have a row for each video"):
+        list(VideoStratifiedKFold(2).split(np.zeros((4, 2)), y))
 
 
 def test_a_random_state_that_is_none():
