@@ -1,7 +1,6 @@
 """Checks of numbers, masks and weights, and names written into messages."""
 
 import numbers
-import sys
 from fractions import Fraction
 
 import numpy as np
@@ -9,9 +8,17 @@ import numpy as np
 
 def check_positive(value, name):
     """Return a positive finite number as a float, or raise ValueError."""
-    if not isinstance(value, numbers.Real) or not 0 < value <= sys.float_info.max:
+    if not 0 < (number := as_float(value)) < np.inf:
         raise ValueError(f"{name} must be a positive number; got {value!r}.")
-    return float(value)
+    return number
+
+
+def as_float(value):
+    """Return a real number as a float, infinite if it is an integer beyond float64; NaN for what is no number."""
+    try:
+        return float(value) if isinstance(value, numbers.Real) else np.nan
+    except OverflowError:
+        return np.inf if value > 0 else -np.inf
 
 
 def check_positive_integer(value, name):
@@ -60,7 +67,7 @@ def check_weights(weight, n_videos, name="sample_weight"):
     try:
         weight = np.asarray(weight)
         weight = weight.astype(np.float64) if weight.dtype.kind in "biufO" else weight
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name} must hold a number for each of {n_videos} videos: {error}") from error
     if weight.dtype != np.float64:
         raise ValueError(f"{name} must hold a number for each of {n_videos} videos; got the dtype {weight.dtype}.")

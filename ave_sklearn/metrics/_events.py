@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from ave_sklearn._checks import check_positive
+from ave_sklearn._checks import as_float, check_positive
 from ave_sklearn._targets.events import find_runs
 from ave_sklearn._targets.labels import is_background, read_label_pair, read_segment_labels
 from ave_sklearn._targets.times import TIME_TOLERANCE, as_decimal
@@ -237,11 +237,11 @@ def _check_match(collar, iou, segment_duration):
     if collar is not None and iou is not None:
         raise ValueError(f"Give collar or iou, not both; got collar={collar!r} and iou={iou!r}.")
     if collar is not None:
-        if not isinstance(collar, numbers.Real) or not 0 <= collar < np.inf:
+        if not 0 <= as_float(collar) < np.inf:
             raise ValueError(f"collar must be a number of seconds, 0 or more; got {collar!r}.")
         return {"collar": float(collar), "segment_duration": duration}
     iou = 0.5 if iou is None else iou
-    if not isinstance(iou, numbers.Real) or not 0 < iou <= 1 + TIME_TOLERANCE:
+    if not 0 < as_float(iou) <= 1 + TIME_TOLERANCE:
         raise ValueError(f"iou must be above 0 and at most 1; got {iou!r}.")
     return {"iou": float(iou)}
 
@@ -268,10 +268,12 @@ def _coded_runs(codes, is_event):
 
 def _rates(counts, zero_division):
     """Compute precision, recall and F1 from the counts of events, row by row."""
+    if not isinstance(zero_division, numbers.Real):
+        raise ValueError(f"zero_division must be a number; got {zero_division!r}.")
     matched = counts["n_matched"]
     rates = {
         "precision": matched / counts["n_predicted"],
         "recall": matched / counts["n_true"],
         "f1": 2 * matched / (counts["n_true"] + counts["n_predicted"]),
     }
-    return pd.DataFrame(rates).fillna(zero_division)
+    return pd.DataFrame(rates).fillna(as_float(zero_division))

@@ -291,7 +291,7 @@ def test_of_six_groups_a_percentile_bootstrap_covers_less():
         ({"confidence": float("nan")}, "confidence must be a number .*; got nan"),
         ({"n_resamples": 0}, "n_resamples must be a positive integer; got 0"),
         ({"n_resamples": 50}, r"n_resamples must be \d\d or more for confidence=0.95; got 50"),
-        ({"random_state": "seed"}, "cannot be used to seed"),
+        ({"random_state": "seed"}, "random_state is .seed.; wanted"),
     ],
 )
 def test_bad_arguments_are_named(change, message):
