@@ -1,4 +1,4 @@
-"""Checks of numbers, masks and weights, and names written into messages."""
+"""Checks of numbers and masks, and names written into messages."""
 
 import numbers
 from fractions import Fraction
@@ -29,14 +29,14 @@ def check_positive_integer(value, name):
 
 
 def plain(value):
-    """Return NumPy's scalars, and fractions, as Python's numbers, within lists, tuples and dicts too; else `value`.
+    """Return NumPy's scalars as Python's, within lists, tuples and dicts too; fractions and huge integers as floats.
 
     ``np.False_ is False`` is not true, and ``np.uint8(200) * 2`` is 144.
     """
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, Fraction):
-        return float(value)
+    if isinstance(value, Fraction) or type(value) is int and abs(value) > 2**63:
+        return as_float(value)
     if type(value) in (list, tuple):
         return type(value)(map(plain, value))
     if type(value) is dict:
@@ -49,35 +49,6 @@ def holds_masked(values):
     if isinstance(values, list | tuple):
         return any(holds_masked(item) for item in values if isinstance(item, list | tuple | np.ma.MaskedArray))
     return isinstance(values, np.ma.MaskedArray) and bool(np.ma.is_masked(values))
-
-
-def check_weights(weight, n_videos, name="sample_weight"):
-    """Return the weight of each video as a float64 array; None is 1 for all, and so is a number.
-
-    Raises
-    ------
-    ValueError
-        Naming `name`, for masked values, another shape than (n_videos,), what is no number, NaN, infinity, negative
-        weights, and none above 0.
-    """
-    if weight is None:
-        return np.ones(n_videos)
-    if holds_masked(weight):
-        raise ValueError(f"{name} has masked values; wanted a number for each video, 0 to leave it out.")
-    try:
-        weight = np.asarray(weight)
-        weight = weight.astype(np.float64) if weight.dtype.kind in "biufO" else weight
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{name} must hold a number for each of {n_videos} videos: {error}") from error
-    if weight.dtype != np.float64:
-        raise ValueError(f"{name} must hold a number for each of {n_videos} videos; got the dtype {weight.dtype}.")
-    if weight.ndim == 0:
-        weight = np.full(n_videos, weight)
-    if weight.shape != (n_videos,):
-        raise ValueError(f"{name} must hold a number for each of {n_videos} videos; got the shape {weight.shape}.")
-    if not (np.all(np.isfinite(weight)) and np.all(weight >= 0) and np.any(weight > 0)):
-        raise ValueError(f"{name} must be finite, not negative and not all zero.")
-    return weight
 
 
 def first_few(names, limit=3):

@@ -1,6 +1,5 @@
 """scikit-learn's private names that the package uses, in one place: where a new version may break it."""
 
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
-__all__ = ["HasMethods", "Interval", "Options", "StrOptions", "check_sample_weight"]
+__all__ = ["HasMethods", "Interval", "Options", "StrOptions"]

@@ -18,6 +18,7 @@ from sklearn.model_selection import (
 )
 from sklearn.utils import check_consistent_length
 
+from ave_sklearn._checks import plain
 from ave_sklearn._random import own_random_state
 from ave_sklearn._targets.categories import video_category
 from ave_sklearn._targets.encoding import ClassRule, holds_proportions
@@ -91,6 +92,7 @@ class VideoStratifiedKFold(BaseCrossValidator):
         random_state: RandomStateLike = None,
         background: Label | None = "background",
     ) -> None:
+        n_splits, shuffle = plain(n_splits), plain(shuffle)
         if not isinstance(n_splits, numbers.Integral):
             raise ValueError(f"n_splits is {n_splits!r}; wanted an integer, 2 or more, of the type Integral.")
         StratifiedKFold(n_splits, shuffle=shuffle, random_state=random_state)  # raises on other bad values

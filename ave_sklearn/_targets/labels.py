@@ -18,7 +18,7 @@ FORMS = (
 def as_array(y, name):
     """Return `y` as an array; an error for masked values, and for nested lists of different lengths, names it."""
     if holds_masked(y):
-        raise ValueError(f"{name} has masked values; leave these videos out, or fill them with {name}.filled(label).")
+        raise ValueError(f"{name} has masked values; leave these videos out, or fill them with {name}.filled(value).")
     try:
         array = np.asarray(y)
     except ValueError as error:
@@ -45,6 +45,26 @@ def read_numbers(values, name):
         return array if array.dtype.kind == "f" else array.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name} must hold real numbers: {error}.") from error
+
+
+def check_weights(weight, n_videos, name="sample_weight"):
+    """Return the weight of each video as a float64 array; None is 1 for all, and so is a number.
+
+    Raises
+    ------
+    ValueError
+        As :func:`read_numbers`; for another shape than (n_videos,), NaN, infinity, negative weights, and none above 0.
+    """
+    if weight is None:
+        return np.ones(n_videos)
+    weight = read_numbers(weight, name).astype(np.float64)
+    if weight.ndim == 0:
+        weight = np.full(n_videos, weight)
+    if weight.shape != (n_videos,):
+        raise ValueError(f"{name} must hold a number for each of {n_videos} videos; got the shape {weight.shape}.")
+    if not (np.all(np.isfinite(weight)) and np.all(weight >= 0) and np.any(weight > 0)):
+        raise ValueError(f"{name} must be finite, not negative and not all zero.")
+    return weight
 
 
 def read_target(y, name="y"):

@@ -125,7 +125,10 @@ class NetworkSpec:
         proba = class_probabilities(outputs, self.n_classes, self.background)
         if not proba.isfinite().all():
             name = network_name(self.network)
-            raise ValueError(f"network {name} gives outputs that are not finite in evaluation mode; wanted numbers.")
+            raise ValueError(
+                f"network {name} gives outputs that are not finite in evaluation mode; wanted numbers. The features X "
+                "may be much larger than those of the fit."
+            )
         return proba
 
     def choose(self, outputs, names):
@@ -279,7 +282,7 @@ class TrainedNetwork:
         try:
             return self.spec.decode(outputs)
         except ValueError as error:
-            raise diverged(f"After epoch {len(self.net.history)}: {str(error).removesuffix('.')}") from error
+            raise diverged(f"After epoch {len(self.net.history)}: {str(error).partition(';')[0]}") from error
 
     def _callbacks(self, train):
         """Return the callbacks of the learning rate."""

@@ -11,13 +11,13 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ave_sklearn._checks import check_positive_integer, check_weights, plain
+from ave_sklearn._checks import check_positive_integer, plain
 from ave_sklearn._device import resolve_device, resolve_precision
 from ave_sklearn._random import own_random_state
 from ave_sklearn._sklearn import Interval, StrOptions
 from ave_sklearn._targets.encoding import ClassRule
 from ave_sklearn._targets.events import code_events
-from ave_sklearn._targets.labels import column_names, read_labels
+from ave_sklearn._targets.labels import check_weights, column_names, read_labels
 from ave_sklearn._training.model import NetworkSpec, Recipe, TrainedNetwork, TrainingLog, Videos
 from ave_sklearn.localizers._inputs import (
     FittedForms,
@@ -257,9 +257,9 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
             return rows, None, None
         if X_val is None:
             rows, held_out = hold_out(rows, targets.categories(), self.validation_fraction, seed)
-            weight, reference = weight[held_out], targets.take(held_out)
+            weight, reference = relative_weights(weight[held_out]), targets.take(held_out)
             score = validation_score(reference, weight)
-            return rows, Videos(X[held_out], reference.values, relative_weights(weight), held_out), score
+            return rows, Videos(X[held_out], reference.values, weight, held_out), score
         X_val = validate_features(self, X_val, self._forms_.n_audio_features, reset=False, name="X_val")
         check_same_layout(self, X_val, spec, "X_val")
         rule, supervision = self._forms_.rule(targets.classes, y_val, name="y_val"), self._make_supervision()
@@ -268,8 +268,8 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         chosen = positive_rows(weight)
         encoded = supervision.encode(y_val, X_val.n_segments, rule).take(chosen)
         reference = supervision.reference(y_val, X_val.n_segments, rule).take(chosen)
-        videos = Videos(X_val[chosen], encoded.values, relative_weights(weight[chosen]), chosen, "X_val")
-        return rows, videos, validation_score(reference, weight[chosen])
+        weight = relative_weights(weight[chosen])
+        return rows, Videos(X_val[chosen], encoded.values, weight, chosen, "X_val"), validation_score(reference, weight)
 
     # -------------------------------------------------------------- predict
     def _validate(self, X):

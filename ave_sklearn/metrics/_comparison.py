@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from ave_sklearn._checks import check_positive_integer, check_weights
+from ave_sklearn._checks import check_positive_integer
 from ave_sklearn._random import own_generator
 from ave_sklearn._targets.groups import read_groups
-from ave_sklearn._targets.labels import read_label_pair
+from ave_sklearn._targets.labels import check_weights, read_label_pair
 from ave_sklearn.metrics._segments import segment_accuracy_score
 
 if TYPE_CHECKING:

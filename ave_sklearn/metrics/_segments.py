@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_fscore_support
 
-from ave_sklearn._checks import check_weights
 from ave_sklearn._targets.labels import (
     TOLERANCE,
     check_not_empty,
+    check_weights,
     label_kind,
     read_label_pair,
     read_labels,

@@ -160,10 +160,10 @@ def test_segment_log_loss_is_zero_when_sure_and_finite_when_wrong():
         ([[1], [1]], [[1], [1]], [1, -1], "sample_weight must be finite, not negative and not all zero"),
         ([[1], [1]], [[1], [1]], [0, 0], "sample_weight must be finite, not negative and not all zero"),
         ([[1], [1]], [[1], [1]], [1, np.nan], "sample_weight must be finite, not negative and not all zero"),
-        ([[1], [1]], [[1], [1]], ["a", "b"], "sample_weight must hold a number for .*<U1"),
-        ([[1], [1]], [[1], [1]], [1, 2j], "sample_weight must hold a number for .*complex128"),
-        ([[1], [1]], [[1], [1]], {"a": 1}, "sample_weight must hold a number for .*dict"),
-        ([[1], [1]], [[1], [1]], [1, 10**400], "sample_weight must hold a number for .*int too large"),
+        ([[1], [1]], [[1], [1]], ["a", "b"], "sample_weight must hold real numbers; got the str"),
+        ([[1], [1]], [[1], [1]], [1, 2j], "sample_weight must hold real numbers.*complex128"),
+        ([[1], [1]], [[1], [1]], {"a": 1}, "sample_weight must hold real numbers.*dict"),
+        ([[1], [1]], [[1], [1]], [1, 10**400], "sample_weight must hold real numbers.*int too large"),
     ],
 )
 @pytest.mark.parametrize("metric", [segment_accuracy_score, segment_classification_report])
