@@ -31,7 +31,7 @@ from ave_sklearn.localizers._inputs import (
     validate_target,
 )
 from ave_sklearn.localizers._networks import check_network, warn_of_pruning
-from ave_sklearn.localizers._supervision import WeakSupervision, code_accuracy, validation_score
+from ave_sklearn.localizers._supervision import SUPERVISIONS, WeakSupervision, code_accuracy, validation_score
 
 if TYPE_CHECKING:
     from typing import Any, Self
@@ -194,6 +194,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
             background=self.background,
             target=targets.form,
             one_label=targets.one_label,
+            device=str(self.device),
         )
 
     def _set_fitted(self, model, targets, log):
@@ -205,16 +206,18 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
 
     def _set_weights(self, layout, targets, weights):
         """Set the fitted attributes around the weights, a dict of ndarrays, of a training elsewhere."""
-        spec = self._make_spec(layout, targets, self._make_supervision().name, seed=0)
-        self._set_fitted(self._rebuild(spec, weights), targets, TrainingLog([], 0, None))
+        supervision = self._make_supervision()
+        spec = self._make_spec(layout, targets, supervision.name, seed=0)
         self.n_features_in_ = spec.n_audio_features + int(np.prod(spec.map_size or ())) * spec.n_visual_features
         self._set_forms(spec, targets)
+        model = self._rebuild(spec, self._make_recipe(supervision.milestones), weights)
+        self._set_fitted(model, targets, TrainingLog([], 0, None))
         return self
 
-    def _rebuild(self, spec, weights):
+    def _rebuild(self, spec, recipe, weights):
         """Return the network of `spec` around its weights, a dict of ndarrays; on the CPU where there is no GPU."""
-        recipe = self._make_recipe(self._make_supervision().milestones)
-        return TrainedNetwork.of_weights(spec, recipe, resolve_device(self.device, fallback=True), weights)
+        device = resolve_device(self._forms_.device, fallback=True)
+        return TrainedNetwork.of_weights(spec, recipe, device, weights)
 
     def _draw_seeds(self):
         """Draw a seed for each use of random numbers; None means fresh entropy, not NumPy's global state."""
@@ -242,10 +245,10 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         return Recipe(
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
-            lr=float(self.lr),
+            lr=self.lr,
             lr_schedule=self.lr_schedule,
             milestones=milestones,
-            weight_decay=float(self.weight_decay),
+            weight_decay=self.weight_decay,
             early_stopping=self.early_stopping,
             verbose=self.verbose,
         )
@@ -335,7 +338,8 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         X = self._validate(X)
         codes, _ = self._model_.codes(X, self._videos_at_once)
         rule = self._forms_.rule(self.classes_, y, strict=False)
-        reference = self._make_supervision().reference(validate_target(self, y, X), X.n_segments, rule)
+        supervision = SUPERVISIONS[self._model_.spec.supervision]
+        reference = supervision.reference(validate_target(self, y, X), X.n_segments, rule)
         weight = None if sample_weight is None else check_weights(sample_weight, len(X))
         return code_accuracy(np.searchsorted(reference.classes, self.classes_)[codes], reference, weight)
 
@@ -423,8 +427,8 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         if model is not None:  # plain values and NumPy arrays, so that the file names no class but the estimator's
             if model.copy_error is not None:
                 raise ValueError(f"This {type(self).__name__} cannot be pickled or copied: {model.copy_error}")
-            state = {**state, "_spec_": dict(vars(model.spec)), "_weights_": model.weights()}
-            state["_forms_"] = dict(vars(self._forms_))
+            state = {**state, "_weights_": model.weights(), "_forms_": dict(vars(self._forms_))}
+            state = {**state, "_spec_": dict(vars(model.spec)), "_recipe_": dict(vars(model.recipe))}
         return {**state, "_format_version": FORMAT_VERSION}
 
     def __setstate__(self, state):
@@ -436,10 +440,11 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
                 f"This {type(self).__name__} was saved in format {version} by {other} ave_sklearn; this version "
                 f"reads format {FORMAT_VERSION}. Load it with the version that saved it."
             )
-        spec, weights = state.pop("_spec_", None), state.pop("_weights_", None)
+        spec, recipe, weights, forms = (state.pop(f"_{name}_", None) for name in ("spec", "recipe", "weights", "forms"))
         super().__setstate__(state)
         if weights is not None:
-            self._model_, self._forms_ = self._rebuild(NetworkSpec(**spec), weights), FittedForms(**self._forms_)
+            self._forms_ = FittedForms(**forms)
+            self._model_ = self._rebuild(NetworkSpec(**spec), Recipe(**recipe), weights)
 
 
 class WeakLocalizer(BaseLocalizer):

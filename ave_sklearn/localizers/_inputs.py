@@ -29,6 +29,8 @@ class FittedForms:
         Form of y, as :class:`ave_sklearn._targets.encoding.Targets` calls it.
     one_label : bool
         Whether y was one label a video of one segment, and predictions are to be so.
+    device : str
+        The parameter of that name, for a copy.
     """
 
     n_audio_features: int | None
@@ -36,6 +38,7 @@ class FittedForms:
     background: object
     target: str
     one_label: bool
+    device: str
 
     def rule(self, known, y, *, strict=True, name="y"):
         """Return how the labels of `y` become codes of the `known` classes."""

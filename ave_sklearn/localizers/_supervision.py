@@ -102,6 +102,10 @@ class WeakSupervision:
         return WeakLoss(label_smoothing, background, extra_loss)
 
 
+SUPERVISIONS = {"full": FullSupervision(lam=0.0), "weak": WeakSupervision(target="proportion")}
+"""Those of fitted models, whose targets are only compared with: lam and the pooling of labels do not matter then."""
+
+
 def code_accuracy(codes, reference, sample_weight=None):
     """Accuracy of predicted segment codes (n, T).
 

@@ -13,7 +13,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ave_sklearn import AVFeatures, PSPLocalizer, WeakEventLocalizer, WeakPSPLocalizer
+from ave_sklearn import AVFeatures, EventLocalizer, PSPLocalizer, WeakEventLocalizer, WeakPSPLocalizer
 from ave_sklearn.datasets import make_av_events
 from ave_sklearn.metrics import event_f1_scorer
 from ave_sklearn.model_selection import VideoStratifiedKFold, video_category
@@ -315,7 +315,7 @@ def what_it_says(localizer):
     one_hot = np.eye(4, dtype=int)[CODES][..., SHUFFLED]
     said = [localizer.predict_proba(X), localizer.predict(X), localizer.embed(X), localizer.score(X, TEXT)]
     said += [localizer.predict_events(X).to_numpy(), event_f1_scorer(localizer, X, TEXT), localizer.score(X, one_hot)]
-    if isinstance(localizer, WeakPSPLocalizer):
+    if isinstance(localizer, WeakPSPLocalizer | WeakEventLocalizer):
         said += [localizer.predict_video_proba(X), localizer.score(X, SHARES[:, SHUFFLED])]
     return said
 
@@ -332,6 +332,20 @@ def test_parameters_set_after_a_fit_change_nothing(estimator):
             for one, other in zip(what_it_says(pickle.loads(pickle.dumps(changed))), before, strict=True):
                 assert_array_equal(one, other, err_msg=name)
     assert localizer.background_ == "background"
+
+
+@pytest.mark.parametrize("estimator", [PSPLocalizer, WeakPSPLocalizer, EventLocalizer, WeakEventLocalizer])
+def test_nonsense_set_after_a_fit_waits_for_the_next_one(estimator):
+    size = {"network_params": {"hidden_size": 4}} if "Event" in estimator.__name__ else {"hidden_size": 4}
+    localizer = estimator(classes=CLASSES[SHUFFLED], max_epochs=1, random_state=0, **size).fit(X, TEXT)
+    before = what_it_says(localizer)
+    names = localizer.get_params().keys() - {"batch_size", "verbose"}
+    localizer.set_params(**dict.fromkeys(names, "nonsense"))
+    for changed in (localizer, pickle.loads(pickle.dumps(localizer)), copy.deepcopy(localizer)):
+        for one, other in zip(what_it_says(changed), before, strict=True):
+            assert_array_equal(one, other)
+    with pytest.raises((ValueError, TypeError), match="nonsense"):
+        localizer.fit(X, TEXT)
 
 
 def test_batch_size_and_verbose_may_change_after_a_fit():
