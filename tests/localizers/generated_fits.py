@@ -39,6 +39,8 @@ class OwnNet(nn.Module):
 
     def __init__(self, n_audio_features, n_visual_features, n_classes, n_regions, hidden_size=4):
         super().__init__()
+        if not isinstance(hidden_size, int) or not 0 < hidden_size < 1000:
+            raise ValueError(f"hidden_size is {hidden_size!r}; wanted a small integer.")
         self.audio = nn.Linear(n_audio_features, hidden_size)
         self.visual = nn.Linear(n_visual_features, hidden_size)
         self.output = nn.Linear(hidden_size, n_classes)
@@ -184,8 +186,9 @@ class EstimatorCase:
             kind = "y_val"
         if kind == "X_val":
             form = X_FORMS[rng.integers(len(X_FORMS))]
-            self.validation = n_val, form.make, World.text
-            self.note(f"X_val: {form.name}", lambda w: REFUSED if form.outcome is REFUSED else EITHER, "X_val")
+            self.validation = n_val, form.make, self.make["y"]
+            refused = form.outcome is REFUSED and "n_audio_features" not in form.name  # which is that of X
+            self.note(f"X_val: {form.name}", REFUSED if refused else EITHER, "X_val", "y_val")
             self.names |= {"audio", "visual", "n_audio_features"}
         elif kind in ("y_val", "both"):
             form = Y_FORMS[rng.integers(len(Y_FORMS))]

@@ -218,6 +218,8 @@ def test_proportions_that_are_none(pooled):
         ("batch_size", 0),
         ("max_epochs", 0),
         ("lr", 0.0),
+        ("lr", 10**400),
+        ("weight_decay", 10**400),
         ("hidden_size", 7),
         ("variant", "ours"),
         ("lr_schedule", "cosine"),
@@ -237,6 +239,8 @@ def test_parameters_out_of_range(pooled, estimator, name, value):
 
 
 def test_parameters_of_one_estimator_out_of_range(pooled):
+    with pytest.raises(ValueError, match="lam.*1000"):
+        quick(PSPLocalizer, lam=10**400).fit(*pooled)
     with pytest.raises(ValueError, match="lam.*-1"):
         quick(PSPLocalizer, lam=-1).fit(*pooled)
     with pytest.raises(ValueError, match="target.*'tags'"):
