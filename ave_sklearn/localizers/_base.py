@@ -285,7 +285,9 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
     @property
     def _videos_at_once(self):
         """The parameter `batch_size`, which may have changed since the fit."""
-        return int(check_positive_integer(self.batch_size, "batch_size"))
+        size = self.batch_size
+        size = int(size) if isinstance(size, bool | np.bool_) else size  # True is 1 in fit
+        return int(check_positive_integer(size, "batch_size"))
 
     def predict_proba(self, X: Features) -> NDArray[np.floating[Any]]:
         """Return the probability of each class at each segment.

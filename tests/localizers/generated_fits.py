@@ -211,8 +211,8 @@ class EstimatorCase:
             self.note("y_val with a label that y lacks", REFUSED, "y_val")
         elif kind == "weights":
             form = WEIGHT_FORMS[rng.integers(len(WEIGHT_FORMS))]
-            self.validation = n_val, World.features, World.text, form.make
-            self.note(f"sample_weight_val: {form.name}", form.expected, "sample_weight_val")
+            self.validation = n_val, World.features, self.make["y"], form.make
+            self.note(f"sample_weight_val: {form.name}", form.expected, "sample_weight_val", "y_val")
         else:
             self.validation = n_val, World.features, self.make["y"]
             if kind == "no early stopping":

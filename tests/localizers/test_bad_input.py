@@ -261,6 +261,16 @@ def test_a_device_that_is_not_here(pooled, device):
         quick(PSPLocalizer, device=device).fit(*pooled)
 
 
+def test_a_batch_of_true_videos_is_one(pooled):
+    X, y = pooled
+    localizer = quick(PSPLocalizer, batch_size=16).fit(X, y)
+    expected = localizer.predict(X)
+    for batch_size in (True, np.True_, 1):
+        assert_array_equal(localizer.set_params(batch_size=batch_size).predict(X), expected)
+    with pytest.raises(ValueError, match="batch_size must be a positive integer; got 0"):
+        localizer.set_params(batch_size=False).predict(X)
+
+
 def test_a_network_that_no_memory_holds(pooled):
     with pytest.raises(
         MemoryError, match="network 'psp' with the parameters .*'hidden_size': 1073741824.* wanted smaller"
