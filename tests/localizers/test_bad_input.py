@@ -218,8 +218,6 @@ def test_proportions_that_are_none(pooled):
         ("batch_size", 0),
         ("max_epochs", 0),
         ("lr", 0.0),
-        ("lr", 10**400),
-        ("weight_decay", 10**400),
         ("hidden_size", 7),
         ("variant", "ours"),
         ("lr_schedule", "cosine"),
@@ -239,8 +237,6 @@ def test_parameters_out_of_range(pooled, estimator, name, value):
 
 
 def test_parameters_of_one_estimator_out_of_range(pooled):
-    with pytest.raises(ValueError, match="lam.*1000"):
-        quick(PSPLocalizer, lam=10**400).fit(*pooled)
     with pytest.raises(ValueError, match="lam.*-1"):
         quick(PSPLocalizer, lam=-1).fit(*pooled)
     with pytest.raises(ValueError, match="target.*'tags'"):
@@ -259,6 +255,12 @@ def test_cuda_where_there_is_none(pooled):
 def test_a_device_that_is_not_here(pooled, device):
     with pytest.raises(ValueError, match=f"device is '?{device}'?"):
         quick(PSPLocalizer, device=device).fit(*pooled)
+
+
+@pytest.mark.parametrize("name", ["lr", "lam", "weight_decay", "tau"])
+def test_an_integer_beyond_float64(pooled, name):
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of PSPLocalizer must be"):
+        quick(PSPLocalizer, **{name: 10**400}).fit(*pooled)
 
 
 def test_a_batch_of_true_videos_is_one(pooled):
