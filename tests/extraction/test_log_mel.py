@@ -108,3 +108,38 @@ def test_resampling_keeps_a_tone_and_drops_what_16_khz_cannot_hold():
     kept = resample(np.sin(2 * np.pi * 1000 * times), 48000)
     np.testing.assert_allclose(kept[500:-500], np.sin(2 * np.pi * 1000 * np.arange(16000) / RATE)[500:-500], atol=1e-3)
     assert np.abs(resample(np.sin(2 * np.pi * 12000 * times), 48000)[500:-500]).max() < 1e-3
+
+
+# ------------------------------------------------------------ what of a second is seen
+def changing_second(n_samples=RATE):
+    """Noise that grows louder, so that no two frames are alike."""
+    return np.random.default_rng(3).normal(size=n_samples) * np.linspace(0.01, 1, n_samples)
+
+
+def test_the_example_is_the_first_96_of_98_frames():
+    second = changing_second()
+    frames = log_mel_spectrogram(second)
+    assert frames.shape == (98, 64)
+    np.testing.assert_array_equal(log_mel_examples(second[None], RATE)[0], frames[:96].astype(np.float32))
+
+
+@pytest.mark.parametrize("part", [slice(0, 400), slice(15200, 15600)])
+def test_sound_from_the_first_to_the_last_sample_of_these_frames_counts(part):
+    silence = np.zeros((1, RATE))
+    sound = silence.copy()
+    sound[0, part] = 1.0
+    changed = (log_mel_examples(sound, RATE) != log_mel_examples(silence, RATE)).any(axis=(0, 2))
+    frame = 0 if part.start == 0 else 95
+    assert changed[frame]
+    sound = silence.copy()
+    sound[0, 15600:] = 1.0  # behind the 96th frame, of samples 15200 to 15599
+    np.testing.assert_array_equal(log_mel_examples(sound, RATE), log_mel_examples(silence, RATE))
+
+
+@pytest.mark.parametrize("n_samples", [15000, 15599, 15999, 16001, 16400])
+def test_a_second_that_is_too_long_or_too_short_is_cut_or_followed_by_silence(n_samples):
+    second = changing_second(n_samples)
+    expected = np.zeros(RATE)
+    for i in range(min(n_samples, RATE)):
+        expected[i] = second[i]
+    np.testing.assert_array_equal(log_mel_examples(second[None], RATE), log_mel_examples(expected[None], RATE))

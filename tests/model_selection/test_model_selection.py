@@ -496,3 +496,36 @@ EVEN, ODD = np.arange(0, 60, 2), np.arange(1, 60, 2)
 def test_folds_that_leave_videos_out_or_test_on_training_videos_are_named(videos, cv, message):
     with pytest.raises(ValueError, match=message):
         cross_val_predict_proba(SegmentNB(), *videos, cv=cv)
+
+
+# ----------------------------------------------------------------- at the border
+@pytest.mark.parametrize("n_splits", [2, 3, 5])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_categories_of_just_n_splits_videos_are_in_every_fold(n_splits, grouped):
+    category = np.repeat(["cat", "dog", "bird"], n_splits)
+    groups = np.arange(len(category)) if grouped else None
+    for seed in range(5):
+        cv = VideoStratifiedKFold(n_splits, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            folds = [test for _, test in cv.split(None, category, groups)]
+        assert all(sorted(category[test]) == ["bird", "cat", "dog"] for test in folds)
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_categories_of_one_video_fewer_are_warned_of(grouped):
+    category = np.repeat(["cat", "dog", "bird"], 2)
+    groups = np.arange(len(category)) if grouped else None
+    with pytest.warns(UserWarning, match="has only 2 videos, fewer than n_splits=3"):
+        folds = [test for _, test in VideoStratifiedKFold(3, random_state=0).split(None, category, groups)]
+    assert sorted(np.concatenate(folds)) == list(range(6)) and min(map(len, folds)) > 0
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_there_may_be_as_many_folds_as_videos_and_no_more(grouped):
+    category = np.repeat(["cat"], 4)
+    groups = np.arange(4) if grouped else None
+    folds = [test.tolist() for _, test in VideoStratifiedKFold(4, random_state=0).split(None, category, groups)]
+    assert sorted(folds) == [[0], [1], [2], [3]]
+    with pytest.raises(ValueError, match="n_splits=5 must not be greater than the number of videos, 4"):
+        list(VideoStratifiedKFold(5).split(None, category, groups))
