@@ -102,6 +102,7 @@ def kept_generators():
     before = global_generators()
 
     def have_moved():
+        """Whether they are elsewhere than at the begin."""
         return pickle.dumps(global_generators()) != pickle.dumps(before)
 
     try:

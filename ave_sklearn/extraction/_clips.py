@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from ave_sklearn._targets.times import TIME_TOLERANCE
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.datasets import to_segments
 
@@ -64,7 +65,7 @@ def _absent(events, is_there):
     onset, offset = events["onset"].to_numpy()[:, None], events["offset"].to_numpy()[:, None]
     stop = np.where(second < second[-1], second + 1, np.inf)
     length = np.minimum(offset, stop) - np.maximum(onset, second)  # how much of each second the event is
-    return events[((length > LEFT_OUT) & ~is_there).any(axis=1)]
+    return events[((length >= LEFT_OUT - TIME_TOLERANCE) & ~is_there).any(axis=1)]
 
 
 def _tell_absent(events, skipped):

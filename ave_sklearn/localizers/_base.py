@@ -18,7 +18,8 @@ from ave_sklearn._sklearn import Interval, StrOptions
 from ave_sklearn._targets.encoding import ClassRule
 from ave_sklearn._targets.events import code_events
 from ave_sklearn._targets.labels import check_weights, column_names, read_labels
-from ave_sklearn._training.model import NetworkSpec, Recipe, TrainedNetwork, TrainingLog, Videos
+from ave_sklearn._training.model import Recipe, TrainedNetwork, TrainingLog, Videos
+from ave_sklearn._training.spec import NetworkSpec
 from ave_sklearn.localizers._inputs import (
     FittedForms,
     check_same_layout,

@@ -165,7 +165,7 @@ def hold_out(rows, categories, fraction, seed):
     n_held_out = max(round(fraction * len(rows)), (counts > 1).sum(), 1)
     if len(candidates) - n_held_out < max((counts > 1).sum(), 1):
         raise ValueError(
-            f"X has {len(rows)} videos, too few to hold out validation_fraction={fraction} of them in every "
+            f"X has {len(rows)} videos, too few to hold out validation_fraction={fraction} of them by "
             "category; pass X_val and y_val, or early_stopping=False."
         )
     kept, held_out = train_test_split(

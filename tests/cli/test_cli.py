@@ -655,6 +655,17 @@ def test_labels_of_clips_are_those_of_their_seconds():
     assert clip_labels(events.replace(3.0, 3.55), clips, 3, set(), background="-").tolist() == y.tolist()
 
 
+@pytest.mark.parametrize("seconds", [3, 10, 60, 3600])
+def test_what_clips_leave_out_does_not_depend_on_rounding(seconds):
+    """0.6 s behind the end are refused and 0.55 s are left out, wherever the end is."""
+    clips = clips_of(*[("a", start) for start in range(0, seconds, min(seconds, 10))])
+    events = pd.DataFrame({"filename": ["a"], "onset": [1.0], "offset": [seconds + 0.6], "event_label": ["dog"]})
+    with pytest.raises(ValueError, match="features of 'a' end before"):
+        clip_labels(events, clips, min(seconds, 10), set())
+    y = clip_labels(events.assign(offset=seconds + 0.55), clips, min(seconds, 10), set())
+    assert (y == "dog").sum() == seconds - 1
+
+
 LATE = [("a", 2.0, 3.6, "dog"), ("a", 5.0, 9.0, "dog"), ("a", 8.0, 10.0, "dog"), ("b", 3.0, 4.0, "dog")]
 
 

@@ -486,4 +486,4 @@ def test_networks_of_the_package_are_not_compared(pooled, monkeypatch):
     monkeypatch.setattr("ave_sklearn._training.model.first_difference", lambda *outputs: "logits")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        pickle.dumps(EventLocalizer(network="avel", **QUICK).fit(*pooled))
+        assert pickle.dumps(EventLocalizer(network="avel", **QUICK).fit(*pooled))

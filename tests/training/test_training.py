@@ -9,7 +9,8 @@ from torch import nn
 from ave_sklearn import AVFeatures, EventLocalizer, PSPLocalizer, WeakPSPLocalizer
 from ave_sklearn._training.batches import BatchIterator, VideoDataset
 from ave_sklearn._training.callbacks import learning_rate_callbacks
-from ave_sklearn._training.model import NetworkSpec, Recipe, TrainedNetwork, Videos
+from ave_sklearn._training.model import Recipe, TrainedNetwork, Videos
+from ave_sklearn._training.spec import NetworkSpec
 from ave_sklearn._training.statistics import feature_statistics
 from ave_sklearn.localizers._inputs import hold_out
 from ave_sklearn.nn import FullyLoss, StandardizedNetwork, WeakLoss, set_dropout_generator
