@@ -5,6 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from ave_sklearn._checks import holds_masked
 from ave_sklearn._features.source import RowSource
 
 LAYOUTS = {
@@ -44,7 +45,7 @@ def as_feature_array(name, values):
 
 
 def _convert(name, values):
-    if np.ma.is_masked(values):
+    if holds_masked(values):
         raise ValueError(f"{name} has masked values; fill them first, for example with {name}.filled(0).")
     try:
         return np.asarray(values)
@@ -100,8 +101,8 @@ def check_n_audio_features(n_audio_features, n_features):
         )
 
 
-def check_finite(array, name, rows):
-    """Raise ValueError when `array`, features of the videos `rows`, holds NaN or infinity."""
+def check_finite(array, name, tell_row):
+    """Raise ValueError when `array` holds NaN or infinity; `tell_row` turns a row of it into what the user calls it."""
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(array.sum(dtype=array.dtype)):
             return
@@ -110,6 +111,5 @@ def check_finite(array, name, rows):
         row, segment = np.argwhere(bad)[0]
         what = "NaN" if np.isnan(array[row, segment]).any() else f"infinity or a value too large for {array.dtype}"
         raise ValueError(
-            f"Input {name} contains {what}, first in segment {segment} of video {rows[row]}; "
-            "finite features are wanted."
+            f"Input {name} contains {what}, first in segment {segment} of {tell_row(row)}; finite features are wanted."
         )

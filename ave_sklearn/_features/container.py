@@ -448,6 +448,28 @@ class AVFeatures:
             "np.asarray(X)."
         )
 
+    def stored_rows(self, rows: Rows) -> NDArray[np.intp]:
+        """Tell where videos lie: their rows in the array that this is a view of.
+
+        Parameters
+        ----------
+        rows : int, slice, bool mask or int array-like of shape (n,)
+            Videos of this view.
+
+        Returns
+        -------
+        stored : int ndarray of shape (n,)
+            Rows of the audio array that was given, or of the parts of `concatenate` one after the other.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ave_sklearn import AVFeatures
+        >>> AVFeatures(np.zeros((9, 2, 1)), np.zeros((9, 2, 1)))[4:].stored_rows([0, 3]).tolist()
+        [4, 7]
+        """
+        return np.asarray(self._audio.index.select(row_positions(rows, len(self))).rows, np.intp)
+
     def check_files(self) -> None:
         """Check that the files of the features still hold all of them.
 

@@ -95,7 +95,12 @@ class VideoDataset(Dataset):
 
     def check(self, array, stream, rows):
         """Raise ValueError when the features `array` of a modality (0 audio, 1 visual) of `rows` are not finite."""
-        check_finite(array, self.modality(stream), self.rows[rows])
+        check_finite(array, self.modality(stream), lambda row: self.video(rows[row]))
+
+    def video(self, row):
+        """Return what errors call a video: its row in what the user gave, and in the array that this is a view of."""
+        given, stored = self.rows[row], self.X.stored_rows([row])[0]
+        return f"video {given}" if given == stored else f"video {given} (row {stored} of the array that it lies in)"
 
     def modality(self, stream):
         """Return what errors call the audio (`stream` 0) or the visual features (1)."""

@@ -122,6 +122,6 @@ def check_peaks(peaks, dataset, stream):
     if peaks[row] / OUTLIER > typical:
         raise ValueError(
             f"Input {dataset.modality(stream)} contains a value too large for {dataset.dtype} beside those of the "
-            f"other videos: {peaks[row]:.3g} in video {dataset.rows[row]}, where half of the videos stay below "
+            f"other videos: {peaks[row]:.3g} in {dataset.video(row)}, where half of the videos stay below "
             f"{typical:.3g}; features of one scale are wanted."
         )

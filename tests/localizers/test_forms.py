@@ -120,6 +120,12 @@ def test_masked_features_are_refused(masked):
         good.predict(masked)
 
 
+def test_rows_of_masked_features_are_refused():
+    audio = list(np.ma.array(X.audio, mask=X.audio > 1))
+    with pytest.raises(ValueError, match="audio has masked values"):
+        AVFeatures(audio, X.visual)
+
+
 def test_numbers_among_text_are_refused_in_lists_too():
     mixed = TEXT.tolist()
     mixed[3][1] = 2
