@@ -49,20 +49,23 @@ def watch(monkeypatch):
         on_fit = {name: options.pop(name) for name in ("X_val", "y_val", "sample_weight") if name in options}
         params = {"standardize": False, "feature_dropout": 0.0, "random_state": 0, "batch_size": 5, **options}
         localizer = estimator(network=Watch, max_epochs=max_epochs, **params)
-        localizer.fit(numbered(0, N_VIDEOS) if X is None else X, labels() if y is None else y, **on_fit)
-        return epochs(Watch.seen, localizer)
+        X = numbered(0, N_VIDEOS) if X is None else X
+        localizer.fit(X, labels() if y is None else y, **on_fit)
+        training = epochs(Watch.seen, True, localizer.n_iter_)
+        n_left = np.count_nonzero(on_fit.get("sample_weight", np.ones(len(X)))) - len(set(joined(training[0])))
+        return training, epochs(Watch.seen, False, localizer.n_iter_, len(on_fit.get("X_val", [])) or n_left)
 
     return fit
 
 
-def epochs(seen, localizer):
-    """The batches of training and of validation, a list of each for every epoch of the fit."""
-    n_epochs, found = localizer.n_iter_, []
-    for mode in (True, False):
-        batches = [numbers for training, numbers in seen if training == mode]
+def epochs(seen, in_training, n_epochs, n_videos=None):
+    """The batches in one mode, a list for every epoch, of so many videos each; what follows the last is left out."""
+    batches = [numbers for training, numbers in seen if training == in_training]
+    if n_videos is None:
         size = len(batches) // n_epochs
-        found.append([batches[size * epoch : size * (epoch + 1)] for epoch in range(n_epochs)])
-    return found
+    else:
+        size = np.searchsorted(np.cumsum([len(batch) for batch in batches]), n_videos) + 1 if n_videos else 0
+    return [batches[size * epoch : size * (epoch + 1)] for epoch in range(n_epochs)]
 
 
 def joined(batches):

@@ -83,15 +83,6 @@ def test_the_validation_score_is_the_score_of_the_validation_videos(videos, esti
 
 
 @pytest.mark.slow
-def test_ties_of_the_score_go_to_the_lower_validation_loss(videos):
-    X, y = videos
-    localizer = quick(early_stopping=20, lr=1e-6).fit(X[:40], y[:40], X_val=X[40:42], y_val=y[40:42])
-    best = localizer.history_[localizer.best_epoch_ - 1]
-    tied = [entry["valid_loss"] for entry in localizer.history_ if entry["valid_score"] == best["valid_score"]]
-    assert len(tied) > 1 and best["valid_loss"] == min(tied)
-
-
-@pytest.mark.slow
 def test_training_stops_when_patience_is_over(videos):
     X, y = videos
     localizer = quick(early_stopping=2, max_epochs=60, lr=0.05, lr_schedule="constant").fit(X, y)
