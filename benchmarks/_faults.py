@@ -36,6 +36,7 @@ SIMILARITY = f"{PARAMETERS}::test_a_pair_loss_without_similarity_is_an_error_of_
 BEST = "training/test_best_epoch.py"
 LOG_MEL = "extraction/test_log_mel.py"
 TOLERANCES = "targets/test_tolerances.py"
+TIMES = f"{TOLERANCES} datasets/test_event_lists.py metrics/test_metrics.py"
 FOLDS = "model_selection/test_model_selection.py"
 MAPPED = "features/test_mapped_files.py"
 ATTENTION = "nn/test_nn_transformer.py"
@@ -397,8 +398,9 @@ FAULTS = {
         Fault("label files, narrower", "datasets/_ave_labels.py", "atol=1e-4", "atol=1e-8", TOLERANCES),
         Fault("scores of events", "_targets/events.py", "1 + 1e-6", "1 + 1e-3", TOLERANCES),
         Fault(
-            "overlap of events", "datasets/_event_lists.py", "TOLERANCE = 1e-", "TOLERANCE = 1e-4 or 1e-", TOLERANCES
+            "times and overlaps, wider", "_targets/times.py", "TIME_TOLERANCE = 1e-6", "TIME_TOLERANCE = 1e-4", TIMES
         ),
+        Fault("times and overlaps, none", "_targets/times.py", "TIME_TOLERANCE = 1e-6", "TIME_TOLERANCE = 0.0", TIMES),
         Fault("ties of categories", "_targets/encoding.py", "TIE = 1e-6", "TIE = 1e-3", TOLERANCES),
     ],
     "folds at the border": [
