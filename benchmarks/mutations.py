@@ -1,6 +1,6 @@
 """Deliberate faults in a copy of the package: each must make a test fail, or the tests have a hole.
 
-``OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 python benchmarks/mutations.py`` runs all of ``_faults.py`` in about 15 minutes on
+``OMP_NUM_THREADS=1 SCIPY_ARRAY_API=1 python benchmarks/mutations.py`` runs all of ``_faults.py`` in 10 to 15 minutes on
 one core. Words behind it choose the faults whose kind, name or file holds one of them, ``--list`` names them, and
 ``--tests`` runs other tests.
 

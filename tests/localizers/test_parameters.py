@@ -108,12 +108,14 @@ def test_each_value_trains_another_network(data, estimator, name):
         assert same == [], f"{VALUES[name][i]} trains the same network"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("estimator", "name"), cases(SAME))
 def test_each_value_trains_the_same_network(data, estimator, name):
     one, other = (trained(estimator, *data, **{name: value}) for value in SAME[name])
     assert is_same(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_the_same_parameters_train_the_same_network(data, estimator):
     assert is_same(trained(estimator, *data), trained(estimator, *data))
@@ -146,6 +148,7 @@ def test_lam_weighs_a_loss_of_more_than_one_segment(data, estimator, n_segments)
     assert more - none == pytest.approx(3 * (some - none), rel=1e-6, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_auto_lam_is_that_of_the_network(data):
     for network, lam in (("psp", 10.0), ("cpsp", 10.0), ("avel", 0.0), ("avrb", 0.0)):
         losses = [first_loss(EventLocalizer, data, network=network, lam=value) for value in ("auto", lam, lam + 1)]
@@ -175,6 +178,7 @@ def test_a_pair_loss_without_similarity_is_an_error_of_more_than_one_segment(dat
         localizer.fit(*part)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_background_is_what_no_event_is_listed_of(data, estimator):
     X, y = data
@@ -191,6 +195,7 @@ def test_background_is_what_the_pair_loss_pushes_apart(data, estimator):
     assert len(set(losses.values())) == len(LABELS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize(("precision", "dtype"), [("float32", torch.float32), ("float64", torch.float64)])
 def test_precision_is_the_type_of_weights_and_probabilities(data, estimator, precision, dtype):
