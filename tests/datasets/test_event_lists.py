@@ -197,6 +197,7 @@ TIME_FORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*are lost:UserWarning")
 @pytest.mark.parametrize("form", TIME_FORMS)
 @pytest.mark.parametrize("begin", [0, 7, 3600, 100_000])

@@ -37,6 +37,7 @@ def test_features_that_are_not_finite(pooled, estimator, standardize, value, wha
         fitted.predict(spoiled(X, value))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("standardize", [True, False])
 @pytest.mark.parametrize("part", ["early stopping", "weights", "batches of one", "a view"])
 def test_the_row_that_is_named_is_the_users(pooled, standardize, part):
@@ -333,6 +334,7 @@ def test_a_loss_that_is_not_finite_names_the_epoch(pooled):
 DIVERGING = [{"weight_decay": 1e300}, {"lr": 1e30}, {"lr": 1e38}, {"lr": 1e3, "max_epochs": 20}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", [PSPLocalizer, WeakPSPLocalizer, EventLocalizer, WeakEventLocalizer])
 @pytest.mark.parametrize("params", DIVERGING)
 @pytest.mark.parametrize("early_stopping", [False, "best"])

@@ -326,6 +326,7 @@ def what_it_says(localizer):
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", [PSPLocalizer, WeakPSPLocalizer])
 def test_parameters_set_after_a_fit_change_nothing(estimator):
     localizer = quick(estimator, classes=CLASSES[SHUFFLED], max_epochs=4).fit(X, TEXT)
@@ -340,6 +341,7 @@ def test_parameters_set_after_a_fit_change_nothing(estimator):
     assert localizer.background_ == "background"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", [PSPLocalizer, WeakPSPLocalizer, EventLocalizer, WeakEventLocalizer])
 def test_nonsense_set_after_a_fit_waits_for_the_next_one(estimator):
     size = {"network_params": {"hidden_size": 4}} if "Event" in estimator.__name__ else {"hidden_size": 4}

@@ -43,6 +43,7 @@ def test_generated_inputs_work_or_are_refused_by_name(outcomes, first):
 
 
 # ------------------------------------------------------- the generator itself
+@pytest.mark.slow
 def test_a_case_is_its_seed():
     for seed in range(3):
         first, second = run(seed), run(seed)
@@ -91,6 +92,7 @@ class Liar(PSPLocalizer):
         return self.told(value) if name == self.lie else value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lie", "told", "complaint"),
     [

@@ -66,6 +66,7 @@ def results(localizer, X):
     return recorded, localizer.predict_proba(X).tolist(), localizer.n_iter_, localizer.best_epoch_
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_every_parameter_takes_numpy_scalars(pooled, estimator, capsys):
     X, y = pooled[0][:12], pooled[1][:12]
@@ -95,6 +96,7 @@ def test_numpy_scalars_out_of_range_are_refused_by_name(pooled, name, value):
         small(PSPLocalizer).set_params(**{name: value}).fit(*pooled)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["psp", "cmran", "avt", "dmrn"])
 def test_parameters_of_networks_take_numpy_scalars(pooled, network):
     X, y = pooled
@@ -125,6 +127,7 @@ def test_parameters_of_own_networks_are_pythons(pooled):
     assert params["flag"] is np.False_
 
 
+@pytest.mark.slow
 def test_a_search_over_numpy_ranges(pooled):
     grid = {"max_epochs": np.arange(1, 3), "tau": np.linspace(0, 0.2, 2, dtype="f4"), "standardize": np.array([False])}
     search = GridSearchCV(small(PSPLocalizer), grid, cv=VideoStratifiedKFold(2, random_state=0), error_score="raise")

@@ -225,6 +225,7 @@ def copies(localizer, tmp_path):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("standardize", [True, False])
 @pytest.mark.parametrize("network", SURVIVE)
 def test_state_that_torch_knows_survives(pooled, network, standardize, tmp_path):
@@ -406,6 +407,7 @@ LOST = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("standardize", [True, False])
 @pytest.mark.parametrize("network", LOST)
 def test_state_that_is_lost_is_said_at_the_fit_and_refused_later(pooled, network, standardize, tmp_path):

@@ -138,6 +138,7 @@ def test_label_smoothing_spreads_its_share_of_the_target(data, estimator):
     assert more - none == pytest.approx(3 * (some - none), rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", [PSPLocalizer, EventLocalizer])
 @pytest.mark.parametrize("n_segments", [1, 2, 4])
 def test_lam_weighs_a_loss_of_more_than_one_segment(data, estimator, n_segments):

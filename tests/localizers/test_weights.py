@@ -88,6 +88,7 @@ class Prior(nn.Module):
         return {"logits": logits, "video_logits": logits.mean(1)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 3, 8])
 @pytest.mark.parametrize("estimator", [EventLocalizer, WeakEventLocalizer])
 def test_weights_count_the_same_in_batches_of_any_size(estimator, batch_size):
@@ -101,6 +102,7 @@ def test_weights_count_the_same_in_batches_of_any_size(estimator, batch_size):
     assert localizer.fit(X, y).predict_proba(X)[0, 0, 1] == pytest.approx(0.5, abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("early_stopping", [False, "best"])
 def test_equal_weights_are_none_to_the_bit(pooled, estimator, early_stopping):
@@ -113,6 +115,7 @@ def test_equal_weights_are_none_to_the_bit(pooled, estimator, early_stopping):
     assert_same_fit(localizer.fit(X, y, sample_weight=weight), unweighted, X)
 
 
+@pytest.mark.slow
 def test_only_ratios_of_weights_count(pooled):
     X, y = pooled
     weight = np.linspace(0, 2, 60) ** 2
@@ -127,6 +130,7 @@ def test_a_weight_that_vanishes_beside_the_others_is_0(pooled):
     assert_same_fit(quick().fit(X, y, sample_weight=weight), quick().fit(X[:45], y[:45]), X)
 
 
+@pytest.mark.slow
 def test_batches_without_weight_leave_the_loss_to_the_others(pooled):
     X, y = pooled
     light = {"batch_size": 1, "max_epochs": 1, "lr_schedule": "constant", "lr": 1e-9, "feature_dropout": 0}
@@ -177,6 +181,7 @@ def test_weights_of_validation_videos(pooled):
     assert best["valid_loss"] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_a_validation_video_of_weight_0_is_not_there(pooled, estimator):
     X, y = pooled
@@ -208,6 +213,7 @@ BAD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("weight", "message"), BAD, ids=range(len(BAD)))
 def test_weights_that_are_none_are_refused_by_name(pooled, weight, message):
     X, y = pooled

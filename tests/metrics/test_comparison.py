@@ -117,6 +117,7 @@ def test_random_state_alone_decides():
     assert first == again != other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("groups", [None, np.arange(60) % 6, np.arange(60) % 30, np.arange(60) % 2])
 @pytest.mark.parametrize(
     ("metric", "weight"),
@@ -156,6 +157,7 @@ def test_two_videos_are_enough(n_videos):
 
 
 # ----------------------------------------------------------- metric and weights
+@pytest.mark.slow
 def test_another_metric_is_computed_of_the_rows_of_each_resample():
     y, a, b = make_pair(8, right=(0.9, 0.7))
     metric, drawn = partial(event_f1_score, background=0), []
@@ -173,6 +175,7 @@ def test_another_metric_is_computed_of_the_rows_of_each_resample():
     assert found.interval[0] < found.difference < found.interval[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("groups", [None, np.arange(40) % 6, np.arange(40) % 25])
 @pytest.mark.parametrize("weight", [None, np.random.default_rng(0).random(40)])
 def test_accuracy_by_its_own_way_is_accuracy_as_any_metric(groups, weight):

@@ -293,6 +293,7 @@ STEPS = {  # twentieths, by arithmetic that does not give the nearest float to e
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STEPS)
 def test_an_exact_iou_reaches_its_threshold_however_that_was_computed(name):
     shares = [(p, q) for q in range(1, 21) for p in range(1, q + 1)]  # pairs of events with the IoU p / q, a label each
@@ -314,6 +315,7 @@ def test_the_tolerance_of_iou_is_one_millionth():
     assert event_f1_score(row("d..."), row(".d.."), iou=1e-9) == 0  # they share nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("duration", [0.1, np.float32(0.1), 0.3, np.float32(1 / 3), np.float16(0.1), 1e4])
 @pytest.mark.parametrize("form", [float, np.float32])
 def test_an_event_as_late_as_the_collar_is_found(duration, form):

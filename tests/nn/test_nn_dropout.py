@@ -121,6 +121,7 @@ def test_every_network_is_in_the_table():
     assert {name for name, _, _ in PLACES} == set(NETWORKS)
 
 
+@pytest.mark.slow
 @each_case
 def test_dropout_acts_at_its_places_and_at_no_other(case):
     by_layers, by_places = network(*case), network(*case)
@@ -135,6 +136,7 @@ def test_dropout_acts_at_its_places_and_at_no_other(case):
     assert not torch.allclose(outputs["fused"], plain["fused"], atol=1e-6)
 
 
+@pytest.mark.slow
 @each_case
 def test_every_place_counts(case):
     """Each place of the table can be seen: the outputs are others without it."""

@@ -48,6 +48,7 @@ def ordinary(request, pooled):
     return request.param, X, y, proba
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CHANGES)
 def test_features_of_any_size_and_offset_train_as_ordinary_ones(ordinary, case):
     (precision, X, y, expected), (change, dtype) = ordinary, CHANGES[case]
@@ -60,6 +61,7 @@ def test_features_of_any_size_and_offset_train_as_ordinary_ones(ordinary, case):
     assert_allclose(localizer.predict_proba(moved[47]), got[47:48], atol=1e-6)  # one that is new
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CHANGES)
 def test_wide_statistics_are_those_of_a_slow_loop(videos, case, monkeypatch):
     monkeypatch.setattr("ave_sklearn.nn.blocking.BLOCK_SIZE", 7 * videos[0].shape[1])  # blocks of seven videos
@@ -94,6 +96,7 @@ def test_ordinary_features_are_read_once_and_leave_the_state_as_it_was(videos, m
     assert not [name for name in state if "wide" in name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["npy", "hdf5"])
 def test_wide_features_in_files(videos, store, tmp_path):
     X, y = videos
@@ -178,6 +181,7 @@ def test_the_wide_statistics_are_part_of_the_state_dict():
     assert layer.wide is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("constant", [0.0, 0.1, -7.3, 1e9 + 0.1, 1e60, 1e-60])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_constant_modality_is_centred_only(pooled, constant, dtype):
@@ -248,6 +252,7 @@ def zero_warnings(X, y, weight=None, fit_params=None, **params):
     return [str(warning.message) for warning in caught if "zero" in str(warning.message)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", [{}, {"standardize": False}, {"early_stopping": 2}, {"feature_dropout": 0}])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
 def test_videos_that_are_zero_are_named_once(videos, params, dtype):

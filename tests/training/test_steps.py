@@ -71,6 +71,7 @@ def rates(seen):
 
 
 # ------------------------------------------------------------------- steps
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize(("batch_size", "n_batches"), [(3, 4), (5, 2), (100, 1)])
 def test_every_batch_of_every_epoch_is_a_step(data, estimator, batch_size, n_batches):
@@ -98,6 +99,7 @@ def test_the_constant_schedule_stays_at_lr(data, estimator):
     assert rates(seen).tolist() == [0.003] * 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_one_cycle_has_its_peak_at_lr_and_ends_with_the_last_batch(data, estimator):
     with steps() as seen:

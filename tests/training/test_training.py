@@ -89,6 +89,7 @@ def test_training_stops_when_patience_is_over(videos):
     assert localizer.n_iter_ == localizer.best_epoch_ + 2 < 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_validation_videos_without_early_stopping_are_scored_and_change_nothing(pooled, estimator):
     X, y = pooled
@@ -101,6 +102,7 @@ def test_validation_videos_without_early_stopping_are_scored_and_change_nothing(
     assert alone.validation_score_ is None and "valid_score" not in alone.history_[-1]
 
 
+@pytest.mark.slow
 def test_best_trains_all_epochs_and_keeps_the_best(pooled):
     X, y = pooled
     val = {"X_val": X[40:], "y_val": y[40:]}
