@@ -243,7 +243,7 @@ def run_score(args):
     from ave_sklearn.metrics import event_f1_score, event_report, segment_accuracy_score, segment_classification_report
 
     localizer = _load_model(args.model).named_steps["localize"]
-    background = localizer.background
+    background = localizer.background_
     X, y, clips = _annotated(args, background)
     true, found = ([values for *_, values in join_clips(labels, clips)] for labels in (y, localizer.predict(X)))
     seconds = [np.concatenate(stretches)[None] for stretches in (true, found)]

@@ -35,7 +35,7 @@ def event_rows(localizer, X, clips):
 def _stretch_events(localizer, name, start, proba):
     """Return the events of successive seconds of a video, the first of which is `start`."""
     codes, scores = proba.argmax(-1)[None], proba.max(-1)[None]
-    events = code_events(codes, scores, localizer.classes_, localizer.background, videos=[name])
+    events = code_events(codes, scores, localizer.classes_, localizer.background_, videos=[name])
     events[["onset", "offset"]] += start
     return events
 
