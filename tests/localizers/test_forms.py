@@ -88,7 +88,8 @@ def test_weak_supervision_of_divided_columns_or_features_does_not_warn():
         quick(WeakPSPLocalizer, n_audio_features=3).fit(FLAT[:, :5], TEXT[:, 0])
         quick(WeakPSPLocalizer).fit(AVFeatures(X.audio[:, :1], X.audio[:, :1]), TEXT[:, 0])
         quick(WeakPSPLocalizer).fit({"audio": X.audio[:, :1], "visual": X.visual[:, :1]}, TEXT[:, 0])
-        quick(WeakPSPLocalizer, background=0).fit(X, SHARES)
+        localizer = quick(WeakPSPLocalizer, background=0).fit(X, SHARES)
+    assert localizer.n_segments_ == T
 
 
 def test_a_joined_array_is_divided_as_in_the_fit():
