@@ -90,7 +90,7 @@ def test_two_dimensional_input_is_videos_of_one_segment(estimator):
     assert localizer.score(X, y) > 0.8
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # one-segment videos need no background
-        assert quick(estimator).fit(X, y[:, None]).predict(X).shape == (100, 1)
+        assert quick(estimator, n_audio_features=1).fit(X, y[:, None]).predict(X).shape == (100, 1)
 
 
 def test_refitting_on_other_features_forgets_the_old_names(pooled):
