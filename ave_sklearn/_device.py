@@ -87,31 +87,28 @@ def bytes_for_features(device):
     return torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else 0
 
 
-@contextmanager
 def naming_batch_size(batch_size):
     """Say in the error that a batch of `batch_size` videos did not fit, where memory runs out within."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not ran_out_of_memory(error):
-            raise
-        hint = f"a smaller one, such as {batch_size // 4}" if batch_size >= 8 else "more memory"
-        raise MemoryError(
-            f"batch_size is {batch_size}, too many videos at once for this memory; wanted {hint}."
-        ) from error
+    hint = f"a smaller one, such as {batch_size // 4}" if batch_size >= 8 else "more memory"
+    return telling_memory(f"batch_size is {batch_size}, too many videos at once for this memory; wanted {hint}.")
+
+
+def naming_network(network, params):
+    """Say in the error that `network`, a name, with these parameters did not fit, where memory runs out within."""
+    return telling_memory(
+        f"network {network} with the parameters {params} does not fit into this memory; wanted smaller sizes."
+    )
 
 
 @contextmanager
-def naming_network(network, params):
-    """Say in the error that `network`, a name, with these parameters did not fit, where memory runs out within."""
+def telling_memory(message):
+    """Raise a MemoryError with this message where memory runs out within."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if not ran_out_of_memory(error):
             raise
-        raise MemoryError(
-            f"network {network} with the parameters {params} does not fit into this memory; wanted smaller sizes."
-        ) from error
+        raise MemoryError(message) from error
 
 
 def ran_out_of_memory(error):
