@@ -44,9 +44,14 @@ def as_feature_array(name, values):
     return array
 
 
-def _convert(name, values):
+def refuse_masked(name, values):
+    """Raise ValueError where `values` have masked ones, which an array of them would uncover."""
     if holds_masked(values):
         raise ValueError(f"{name} has masked values; fill them first, for example with {name}.filled(0).")
+
+
+def _convert(name, values):
+    refuse_masked(name, values)
     try:
         return np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ave_sklearn._checks import holds_masked
+from ave_sklearn._features.arrays import refuse_masked
 from ave_sklearn._features.container import AVFeatures
 
 
@@ -24,8 +24,7 @@ def as_features(X, n_audio_features=None, name="X"):
     streams = _two_streams(X, name)
     if streams is not None:
         return AVFeatures(*streams)
-    if holds_masked(X):
-        raise ValueError(f"{name} has masked values; fill them first, for example with {name}.filled(0).")
+    refuse_masked(name, X)
     ndim = _ndim(X)
     if ndim == 3:
         return _split_joined(X, n_audio_features, name)
