@@ -20,7 +20,7 @@ from sklearn.utils import check_consistent_length
 
 from ave_sklearn._checks import plain
 from ave_sklearn._random import own_random_state
-from ave_sklearn._targets.categories import video_category
+from ave_sklearn._targets.categories import target_category, video_category
 from ave_sklearn._targets.encoding import ClassRule, holds_proportions
 from ave_sklearn._targets.groups import read_groups
 from ave_sklearn._targets.labels import column_names, label_kind, read_target
@@ -172,13 +172,13 @@ class VideoStratifiedKFold(BaseCrossValidator):
 
     def _category_codes(self, X, y):
         """Return each video's category as a number 0, 1, ..."""
-        n_segments = _n_segments(X)
-        category = video_category(y, background=self.background, n_segments=n_segments)
+        rule, y, n_segments = ClassRule(None, self.background, names=column_names(y)), read_target(y), _n_segments(X)
+        category = target_category(y, rule, n_segments)
         if self.n_splits > len(category):
             raise ValueError(
                 f"n_splits={self.n_splits} must not be greater than the number of videos, {len(category)}."
             )
-        _warn_of_unmeant_background(y, n_segments, self.background)
+        _warn_of_unmeant_background(y, rule, n_segments)
         return np.unique(category, return_inverse=True)[1]
 
     def _deal(self, codes):
@@ -389,13 +389,12 @@ def _n_segments(X):
     return X.shape[1] if getattr(X, "ndim", None) == 3 else None
 
 
-def _warn_of_unmeant_background(y, n_segments, background):
+def _warn_of_unmeant_background(y, rule, n_segments):
     """Warn if segment labels are numbers but the background label is text."""
-    rule, y = ClassRule(background=background, names=column_names(y)), read_target(y)
     are_labels = y.ndim == 2 and y.shape[1] > 1 and not holds_proportions(y, rule, n_segments)
-    if are_labels and label_kind(y) == "numbers" and isinstance(background, str):
+    if are_labels and label_kind(y) == "numbers" and isinstance(rule.background, str):
         warn_user(
-            f"background={background!r} is text, but y holds numbers, so no segment counts as background: "
+            f"background={rule.background!r} is text, but y holds numbers, so no segment counts as background: "
             "give VideoStratifiedKFold the number that means background, or None if none does."
         )
 

@@ -67,10 +67,14 @@ def video_category(
     >>> video_category([[0.8, 0.2, 0.0], [1.0, 0.0, 0.0]], background=0).tolist()
     [1, 0]
     """
-    names, y = column_names(y), read_target(y)
+    return target_category(read_target(y), ClassRule(classes, background, names=column_names(y)), n_segments)
+
+
+def target_category(y, rule, n_segments=None):
+    """Return what :func:`video_category` does of a target `y` that :func:`read_target` has read, by its ClassRule."""
     if y.size == 0:
         raise ValueError(f"y must have at least one video and one segment; got the shape {y.shape}.")
     if y.ndim == 1:
         return read_labels(y)
-    targets = encode_target(y, ClassRule(classes, background, names=names), n_segments)
+    targets = encode_target(y, rule, n_segments)
     return targets.classes[targets.categories()]
