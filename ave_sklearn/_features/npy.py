@@ -4,10 +4,11 @@ import errno
 import os
 import shutil
 from contextlib import contextmanager, suppress
-from uuid import uuid4
 
 import numpy as np
 from numpy.lib import format as npy_format
+
+from ave_sklearn._files import naming_file, temporary_beside
 
 
 def open_npy(file):
@@ -175,21 +176,6 @@ class NpyWriter:
         with naming_file(self.file):
             npy_format.write_array_header_1_0(self._stream, {"shape": shape, "fortran_order": False, "descr": descr})
         return self._stream.tell()
-
-
-def temporary_beside(file):
-    """Return a name, not taken yet, for a file in the making, in the folder that it goes to."""
-    folder, name = os.path.split(os.path.abspath(file))
-    return os.path.join(folder, f".{name}.{uuid4().hex[:12]}.part")
-
-
-@contextmanager
-def naming_file(file):
-    """Let an OSError say which file, as the user named it, could not be written."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno, f"{error.strerror or error}, while writing", os.fspath(file)) from error
 
 
 def check_output_files(files):

@@ -199,7 +199,8 @@ def run_fit(args):
     import joblib
     from sklearn.pipeline import Pipeline
 
-    from ave_sklearn.cli.folder import check_output_file, read_extractor, whole_file
+    from ave_sklearn._files import whole_file
+    from ave_sklearn.cli.folder import check_output_file, read_extractor
 
     check_output_file(args.output)
     extractor, localizer = read_extractor(args.features), _localizer(args)

@@ -3,14 +3,14 @@
 import json
 import os
 import re
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 import pandas as pd
 
 from ave_sklearn._checks import first_few
-from ave_sklearn._features.npy import naming_file, temporary_beside
+from ave_sklearn._files import naming_file
 from ave_sklearn._user_warnings import warn_user
 
 AUDIO, VISUAL = "audio.npy", "visual.npy"
@@ -218,15 +218,3 @@ def _match_base_names(names, videos, source):
                 f"unique then: {first_few(own)} there, {first_few(theirs)} here. Name them as {VIDEOS} does."
             )
     return {own[0]: theirs[0] for own, theirs in shared}
-
-
-@contextmanager
-def whole_file(file):
-    """Yield the path of a temporary file, which gets the name `file` if the block ends without an error."""
-    temporary = Path(temporary_beside(file))
-    try:
-        with naming_file(file):
-            yield temporary
-            os.replace(temporary, file)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -4,8 +4,8 @@ import json
 
 import pandas as pd
 
+from ave_sklearn._files import whole_file
 from ave_sklearn._targets.events import code_events
-from ave_sklearn.cli.folder import whole_file
 from ave_sklearn.extraction._clips import join_clips
 
 

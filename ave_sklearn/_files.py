@@ -1,0 +1,90 @@
+"""Files that may be damaged or change: errors that name them, their state, and files that appear whole."""
+
+import errno
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from uuid import uuid4
+
+MACHINE_FAULTS = (FileNotFoundError, PermissionError, MemoryError, ImportError)
+
+
+class FileState(NamedTuple):
+    """What tells one state of a file from another: the file itself, its size and when it was last changed."""
+
+    device: int
+    inode: int
+    size: int
+    modified: int  # nanoseconds
+
+    @classmethod
+    def of(cls, file):
+        """Return the state of a file, given by its path or by an open descriptor; OSError if it is gone."""
+        stat = os.stat(file)
+        return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+@contextmanager
+def reading(file, what, *, parsing=False):
+    """Turn whatever a damaged file makes a reader raise into a ValueError that names the file and the cause.
+
+    What the machine is to blame for passes as it is: a file that is missing or may not be read, a disk that fails,
+    memory that is full.
+
+    Parameters
+    ----------
+    file : path-like
+        As the user named it.
+    what : str
+        What is wanted of it, "an .npy file" for example.
+    parsing : bool, default=False
+        Whether text of bounded length is parsed. A parser raises MemoryError where brackets are too deep: then that is
+        the file's fault.
+
+    Raises
+    ------
+    ValueError
+        "FILE cannot be read as WHAT: CAUSE".
+    """
+    try:
+        yield
+    except Exception as error:
+        if _is_of_the_machine(error) and not (parsing and isinstance(error, MemoryError)):
+            raise
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ValueError(f"{os.fspath(file)} cannot be read as {what}: {reason}") from error
+
+
+def _is_of_the_machine(error):
+    """Tell faults of the machine from those of a file; libraries raise OSError without a number for the latter."""
+    if isinstance(error, MACHINE_FAULTS):
+        return True
+    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+
+
+def temporary_beside(file):
+    """Return a name, not taken yet, for a file in the making, in the folder that it goes to."""
+    folder, name = os.path.split(os.path.abspath(file))
+    return os.path.join(folder, f".{name}.{uuid4().hex[:12]}.part")
+
+
+@contextmanager
+def naming_file(file):
+    """Let an OSError say which file, as the user named it, could not be written."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror or error}, while writing", os.fspath(file)) from error
+
+
+@contextmanager
+def whole_file(file):
+    """Yield the path of a temporary file, which gets the name `file` if the block ends without an error."""
+    temporary = Path(temporary_beside(file))
+    try:
+        with naming_file(file):
+            yield temporary
+            os.replace(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)
