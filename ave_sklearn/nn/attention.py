@@ -14,6 +14,8 @@ from ave_sklearn.nn.region_attention import region_attention
 if TYPE_CHECKING:
     from ave_sklearn._typing import Init
 
+ONE_OF_THREE = 0.5**0.5  # Xavier's bound of a third of a matrix (3 d, d), over that of a matrix (d, d)
+
 
 class AVGA(nn.Module):
     r"""Audio-guided visual attention [1]_: look where the sound comes from.
@@ -122,7 +124,10 @@ class MultiHeadAttention(nn.Module):
     project : bool, default=True
         False leaves out the linear layer on the output.
     init : {"xavier", "torch"}, default="xavier"
-        See :func:`ave_sklearn.nn.initialize`.
+        Initial weights: each of the four layers by Xavier's rule, with torch's default for biases, or all as
+        :class:`torch.nn.MultiheadAttention` starts. That takes query, key and value for one matrix, so that by Xavier's
+        rule they start smaller by the square root of 2, and has torch's default for the output's weights and 0 for all
+        biases.
 
     References
     ----------
@@ -133,8 +138,11 @@ class MultiHeadAttention(nn.Module):
         self, n_features: int, n_heads: int = 1, dropout: float = 0.0, project: bool = True, init: Init = "xavier"
     ) -> None:
         super().__init__()
-        self.query, self.key, self.value = (linear(n_features, n_features, bias=True, init=init) for _ in range(3))
-        self.output = linear(n_features, n_features, bias=True, init=init) if project else nn.Identity()
+        as_torch = init == "torch"
+        layer = {"bias": True, "gain": ONE_OF_THREE if as_torch else 1.0, "zero_bias": as_torch}
+        self.query, self.key, self.value = (linear(n_features, n_features, **layer) for _ in range(3))
+        output = {"bias": True, "init": init, "zero_bias": as_torch}
+        self.output = linear(n_features, n_features, **output) if project else nn.Identity()
         self.n_heads = n_heads
         self.dropout = Dropout(dropout)
 

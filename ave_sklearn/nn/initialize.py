@@ -51,5 +51,7 @@ def initialize_linear(layer, generator):
         nn.init.xavier_uniform_(layer.weight, gain=getattr(layer, "init_gain", 1.0), generator=generator)
     else:
         layer.weight.uniform_(-bound, bound, generator=generator)
-    if layer.bias is not None:
+    if layer.bias is not None and getattr(layer, "zero_bias", False):
+        layer.bias.zero_()
+    elif layer.bias is not None:
         layer.bias.uniform_(-bound, bound, generator=generator)

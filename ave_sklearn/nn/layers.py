@@ -9,13 +9,14 @@ from torch import Tensor, nn
 from ave_sklearn.nn.initialize import initialize_linear
 
 
-def linear(n_in, n_out, bias=False, init="xavier", gain=1.0):
+def linear(n_in, n_out, bias=False, init="xavier", gain=1.0, zero_bias=False):
     """Return a linear layer with weights by the scheme `init`, "xavier" (times `gain`) or "torch".
 
-    They are drawn from torch's global generator here, and from one's own by :func:`initialize`.
+    Its bias is drawn as torch's default, or with `zero_bias` starts at 0. All is drawn from torch's global generator
+    here, and from one's own by :func:`initialize`.
     """
     layer = nn.Linear(n_in, n_out, bias=bias)
-    layer.init_scheme, layer.init_gain = init, gain
+    layer.init_scheme, layer.init_gain, layer.zero_bias = init, gain, zero_bias
     with torch.no_grad():
         initialize_linear(layer, None)
     return layer

@@ -27,15 +27,19 @@ class AttentionBlock(nn.Module):
         On the attention weights and on what they give.
     project : bool, default=True
         See :class:`MultiHeadAttention`.
+    init : {"xavier", "torch"}, default="xavier"
+        See :class:`MultiHeadAttention`.
 
     References
     ----------
     .. [1] A. Vaswani et al., "Attention is all you need", NIPS 2017.
     """
 
-    def __init__(self, n_features: int, n_heads: int = 1, dropout: float = 0.0, project: bool = True) -> None:
+    def __init__(
+        self, n_features: int, n_heads: int = 1, dropout: float = 0.0, project: bool = True, init: Init = "xavier"
+    ) -> None:
         super().__init__()
-        self.attention = MultiHeadAttention(n_features, n_heads, dropout, project)
+        self.attention = MultiHeadAttention(n_features, n_heads, dropout, project, init)
         self.norm = nn.LayerNorm(n_features)
         self.dropout = Dropout(dropout)
 
@@ -88,14 +92,14 @@ class TransformerEncoderLayer(nn.Module):
     dropout : float, default=0.0
         On the attention weights, and behind attention and both feed-forward layers.
     init : {"xavier", "torch"}, default="xavier"
-        Of the feed-forward layer; attention has Xavier's rule.
+        Of attention (:class:`MultiHeadAttention`) and of the feed-forward layer.
     """
 
     def __init__(
         self, n_features: int, n_heads: int, feedforward_size: int, dropout: float = 0.0, init: Init = "xavier"
     ) -> None:
         super().__init__()
-        self.attention = AttentionBlock(n_features, n_heads, dropout)
+        self.attention = AttentionBlock(n_features, n_heads, dropout, init=init)
         self.feed_forward = FeedForward(n_features, feedforward_size, dropout, init)
 
     def forward(self, x: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -129,7 +133,7 @@ class TransformerDecoderLayer(TransformerEncoderLayer):
         self, n_features: int, n_heads: int, feedforward_size: int, dropout: float = 0.0, init: Init = "xavier"
     ) -> None:
         super().__init__(n_features, n_heads, feedforward_size, dropout, init)
-        self.self_attention = AttentionBlock(n_features, n_heads, dropout)
+        self.self_attention = AttentionBlock(n_features, n_heads, dropout, init=init)
 
     def forward(self, x: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the updated `x`; see :meth:`TransformerEncoderLayer.forward`, `mask` is of the memory alone."""

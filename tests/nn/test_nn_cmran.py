@@ -29,6 +29,7 @@ from helpers import (
     weighted_sum,
 )
 
+from ave_sklearn.nn import MultiHeadAttention, initialize
 from ave_sklearn.nn.agsca import AGSCA
 from ave_sklearn.nn.systems.cmran import CMRANNet
 
@@ -118,6 +119,34 @@ def test_weak_supervision_halves_the_heads_of_the_interaction_and_makes_backgrou
     assert weak(*videos())["category_logits"].shape == weak(*videos())["video_logits"].shape == (3, C)
 
 
+# ------------------------------------------------- the start, which is the authors'
+def assert_uniform(parameter, bound):
+    """Drawn evenly from -bound to bound, as far as so many numbers tell."""
+    n = parameter.numel()
+    assert bound * (1 - 12 / n) <= parameter.abs().max() <= bound  # the largest of n is less but once in e^12 draws
+    if n > 1000:
+        assert parameter.std().item() == pytest.approx(bound / 3**0.5, rel=3 / n**0.5)
+
+
+@pytest.mark.parametrize("supervision", ["full", "weak"])
+def test_a_fresh_network_starts_as_the_authors(supervision):
+    """Theirs are torch's own layers. Its attention takes query, key and value for one matrix, and has biases of 0."""
+    net = CMRANNet(128, 512, 29, 49, supervision=supervision)
+    initialize(net, torch.Generator().manual_seed(0))
+    attentions = [layer for layer in net.modules() if isinstance(layer, MultiHeadAttention)]
+    within = {layer for attention in attentions for layer in attention.children()}
+    others = [layer for layer in net.modules() if isinstance(layer, torch.nn.Linear) and layer not in within]
+    assert (len(attentions), len(others)) == (7, 26)
+    for layer in attentions:
+        for part in (layer.query, layer.key, layer.value):
+            assert_uniform(part.weight, (6 / (256 + 3 * 256)) ** 0.5)
+        assert_uniform(layer.output.weight, 1 / 16)
+        assert not any(part.bias.any() for part in (layer.query, layer.key, layer.value, layer.output))
+    for layer in others:
+        assert_uniform(layer.weight, layer.in_features**-0.5)
+        assert_uniform(layer.bias, layer.in_features**-0.5)
+
+
 # ------------------------------------------------- size, gradients, masks, parameters
 @pytest.mark.parametrize(("supervision", "count"), [("full", 9_509_150), ("weak", 9_509_407)])
 def test_parameter_count_on_the_ave_dataset(supervision, count):
@@ -131,14 +160,6 @@ def test_parameter_count_of_agsca_on_the_ave_dataset():
 
 def test_every_layer_has_a_rule_for_its_initial_weights():
     assert_every_weight_is_drawn(CMRANNet(D_A, D_V, C, N_REGIONS, hidden_size=8), *videos())
-
-
-def test_initial_weights_are_torchs_default_but_for_the_attention_over_segments():
-    schemes = {name: layer.init_scheme for name, layer in network().named_modules() if hasattr(layer, "init_scheme")}
-    xavier = {name for name in schemes if name.endswith(("attention.query", "attention.key", "attention.value"))}
-    outputs = {name for name in schemes if name.endswith("attention.output")}
-    assert len(xavier) == 3 * len(outputs) == 3 * 7
-    assert {name for name, scheme in schemes.items() if scheme == "xavier"} == xavier | outputs
 
 
 @pytest.mark.parametrize("supervision", ["full", "weak"])

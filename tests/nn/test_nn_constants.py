@@ -20,6 +20,11 @@ from ave_sklearn.nn import (
     prune,
 )
 
+CMRAN_ATTENTIONS = [
+    *[f"{side}_intra.layers.{n}.attention.attention" for side in ("audio", "visual") for n in range(2)],
+    *[f"{side}_cross.layer.attention.attention" for side in ("audio", "visual")],
+    "interaction.attention",
+]
 # Layers whose weights are from torch's interval; all others follow Xavier's rule. A name stands for all that it begins.
 TORCH = {
     "psp": ["encoder.audio_input", "encoder.visual_input", "head.weighting"],
@@ -30,10 +35,14 @@ TORCH = {
     "cmran": ["adapter", "attention", "audio_intra.input", "visual_intra.input", "audio_cross.query"]
     + ["visual_cross.query", "head"]
     + [f"{side}_intra.layers.{n}.feed_forward" for side in ("audio", "visual") for n in range(2)]
-    + [f"{side}_cross.layer.feed_forward" for side in ("audio", "visual")],
+    + [f"{side}_cross.layer.feed_forward" for side in ("audio", "visual")]
+    + [f"{place}.output" for place in CMRAN_ATTENTIONS],
     **dict.fromkeys(["avin", "avrb", "avt", "cman", "dam"], ["head.weighting"]),
 }
 GAIN = {"psp.w2_v": 0.1, "psp.w2_a": 0.1}  # of the paper's form: training starts from each segment's own features
+# torch's attention has query, key and value in one matrix, of 3 d rows, and starts with biases of 0
+ONE_OF_THREE = {f"{place}.{part}": 0.5**0.5 for place in CMRAN_ATTENTIONS for part in ("query", "key", "value")}
+ZERO_BIAS = [f"{place}.{part}" for place in CMRAN_ATTENTIONS for part in ("query", "key", "value", "output")]
 
 CASES = [
     *[
@@ -77,14 +86,14 @@ def test_every_network_is_among_the_cases():
 
 @pytest.mark.parametrize(("name", "params"), CASES)
 def test_initial_weights_have_the_size_of_their_scheme(name, params):
-    gains = {} if params.get("variant") == "released" else GAIN
+    gains = {"cmran": ONE_OF_THREE}.get(name, {} if params.get("variant") == "released" else GAIN)
     for place, layer in network(name, params).named_modules():
         if isinstance(layer, nn.Linear):
             of_torch = layer.in_features**-0.5
             xavier = gains.get(place, 1.0) * (6 / (layer.in_features + layer.out_features)) ** 0.5
             assert_uniform(layer.weight, of_torch if place.startswith(tuple(TORCH[name])) else xavier)
             if layer.bias is not None:
-                assert_uniform(layer.bias, of_torch)
+                assert_uniform(layer.bias, 0 if name == "cmran" and place in ZERO_BIAS else of_torch)
         elif isinstance(layer, nn.LSTM | nn.LSTMCell):
             for weight in layer.parameters():
                 assert_uniform(weight, layer.hidden_size**-0.5)

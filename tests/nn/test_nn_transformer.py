@@ -16,6 +16,7 @@ from helpers import (
     transformer_encoder_loop,
 )
 
+from ave_sklearn.nn.attention import MultiHeadAttention
 from ave_sklearn.nn.transformer import AttentionBlock, FeedForward, TransformerDecoderLayer, TransformerEncoderLayer
 
 D, HEADS, WIDTH = 6, 2, 5
@@ -100,6 +101,16 @@ def test_decoder_layer_is_torchs(mask):
 def test_layers_have_as_many_parameters_as_torchs(layer, copy):
     layer = drawn(layer(D, HEADS, WIDTH))
     assert n_trainable(layer) == n_trainable(copy(layer))
+
+
+def test_attention_can_start_as_torchs():
+    ours, theirs = MultiHeadAttention(256, 4, init="torch"), torch.nn.MultiheadAttention(256, 4)
+    copies = torch.cat([ours.query.weight, ours.key.weight, ours.value.weight]), ours.output.weight
+    for weight, expected in zip(copies, (theirs.in_proj_weight, theirs.out_proj.weight), strict=True):
+        assert weight.std().item() == pytest.approx(expected.std().item(), rel=0.02)
+        assert weight.abs().max().item() == pytest.approx(expected.abs().max().item(), rel=1e-3)
+    assert not theirs.in_proj_bias.any() and not theirs.out_proj.bias.any()
+    assert not any(layer.bias.any() for layer in (ours.query, ours.key, ours.value, ours.output))
 
 
 # ------------------------------------------------- dropout

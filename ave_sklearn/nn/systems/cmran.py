@@ -93,8 +93,14 @@ class CMRANNet(nn.Module):
     supervision, as many as theirs that receive a gradient. The tests compare outputs, the authors'
     losses and their gradient norms with theirs, for weights and videos made from a seed: they agree to 1e-7 in float64.
     So do outputs with each dropout of rate p replaced by a factor 1 - p, which tells where it acts and how strongly.
-    Weakly supervised, the authors train with a multi-label soft margin loss on the probabilities of
-    :math:`\max_t \sigma(e_t)\,c`; here it is Eq. 11 of PSP on them.
+    Weights start as wide as theirs, which is as torch's own layers do (attention as
+    :class:`torch.nn.MultiheadAttention`).
+
+    It departs from their code in these: the layers within a modality are drawn one by one, where theirs start as copies
+    of one; a video without an event has no category in the loss, where theirs has the first; and ``similarity``, for
+    L_avps, is this package's. Weakly supervised, the authors train with a multi-label soft margin loss on the
+    probabilities of :math:`\max_t \sigma(e_t)\,c` and the videos' categories; here it is Eq. 11 of PSP on them, and
+    ``target="category"`` is a parameter of the estimator.
 
     References
     ----------
@@ -134,7 +140,7 @@ class CMRANNet(nn.Module):
         self.visual_intra = IntraModalRelation(n_visual_features, hidden_size, n_layers, **layer)
         self.audio_cross = CrossModalRelation(n_audio_features, hidden_size, **layer)
         self.visual_cross = CrossModalRelation(n_visual_features, hidden_size, **layer)
-        self.interaction = AttentionBlock(hidden_size, n_heads // 2 if weak else n_heads, dropout)
+        self.interaction = AttentionBlock(hidden_size, n_heads // 2 if weak else n_heads, dropout, init="torch")
         n_categories = n_classes if weak else count_events(n_classes)
         self.head = GatedHead(hidden_size, n_categories, pooling="max", weak=weak, init="torch")
 
