@@ -49,30 +49,31 @@ class System:
         return getattr(import_module(f"ave_sklearn.nn.systems.{module}"), name)
 
 
-AUTHORS = "authors' code, described"
+AUTHORS = "authors' code"
+EQUAL = "authors' code, outputs equal"  # tests/nn/test_parity.py compares them
 RECONSTRUCTION = "reconstruction"
 
 SYSTEMS = {
     system.name: system
     for system in [
-        System("avel", "avel:AVELNet", "AVEL", "Tian et al., ECCV", 2018, AUTHORS),
-        System("dmrn", "dmrn:DMRNNet", "AVEL, DMRN fusion", "Tian et al., ECCV", 2018, AUTHORS + "; weak form ours"),
+        System("avel", "avel:AVELNet", "AVEL", "Tian et al., ECCV", 2018, EQUAL),
+        System("dmrn", "dmrn:DMRNNet", "AVEL, DMRN fusion", "Tian et al., ECCV", 2018, EQUAL + "; weak form ours"),
         System(
             "avsdn",
             "avsdn:AVSDNNet",
             "AVSDN",
             "Lin et al., ICASSP",
             2019,
-            "re-implementation, described; head reconstructed",
+            "re-implementation; head reconstructed",
         ),
         System("cman", "cman:CMANNet", "CMAN", "Xuan et al., AAAI", 2020, RECONSTRUCTION),
         System("dam", "dam:DAMNet", "DAM", "Wu et al., ICCV", 2019, RECONSTRUCTION, ("full",), gated=True),
         System("avrb", "avrb:AVRBNet", "AVRB", "Ramaswamy and Das, WACV", 2020, RECONSTRUCTION),
         System("avin", "avin:AVINNet", "AVIN", "Ramaswamy, ICASSP", 2020, RECONSTRUCTION),
         System("avt", "avt:AVTNet", "AVT", "Lin and Wang, ACCV", 2020, RECONSTRUCTION),
-        System("cmran", "cmran:CMRANNet", "CMRAN", "Xu et al., ACM MM", 2020, AUTHORS, gated=True),
-        System("psp", "psp:PSPNet", "PSP", "Zhou et al., CVPR", 2021, 'paper; released code with `variant="released"`'),
-        System("cpsp", "cpsp:CPSPNet", "CPSP", "Zhou et al., TPAMI", 2022, AUTHORS, gated=True),
+        System("cmran", "cmran:CMRANNet", "CMRAN", "Xu et al., ACM MM", 2020, EQUAL, gated=True),
+        System("psp", "psp:PSPNet", "PSP", "Zhou et al., CVPR", 2021, f'paper; `variant="released"`: {EQUAL}'),
+        System("cpsp", "cpsp:CPSPNet", "CPSP", "Zhou et al., TPAMI", 2022, AUTHORS + ", not compared", gated=True),
     ]
 }
 """The systems by name, in the order of tables."""

@@ -27,8 +27,8 @@ NETWORK_CONSTRAINTS: dict = {
 class EventLocalizer(BaseLocalizer):
     r"""Fully supervised audio-visual event localization by any network.
 
-    The systems that the paper compares with [1]_ (Table 4), and networks of your own, trained and scored by one rule.
-    ``GridSearchCV(EventLocalizer(), {"network": ["avel", "psp", ...]})`` is that table.
+    The systems that the paper compares with [1]_ (Table 4), DMRN, CPSP and networks of your own, trained and scored by
+    one rule. ``GridSearchCV(EventLocalizer(), {"network": ["avel", "psp", ...]})`` is that table.
 
     Parameters
     ----------
@@ -149,7 +149,8 @@ class WeakEventLocalizer(WeakLocalizer):
         As in :class:`EventLocalizer`. All but "cmran" and "cpsp" take ``weighting``, PSP's weighting branch (Eq. 5).
     target : {"proportion", "category"}, default="proportion"
         What segment labels given to `fit` are pooled to: their mean over time, the paper's Y_weak, or the
-        video's event class, as the papers of "avel", "cmran" and "cpsp" have it. "cpsp" uses the event classes only.
+        video's event class, as the authors' code of "avel", "cmran" and "cpsp" has it. "cpsp" uses the event classes
+        only.
     standardize, feature_dropout, max_epochs, batch_size, lr, lr_schedule, weight_decay, label_smoothing
         As in :class:`WeakPSPLocalizer`.
     early_stopping, validation_fraction, n_audio_features, background, classes, precision, device, random_state, verbose

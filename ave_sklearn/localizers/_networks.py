@@ -102,5 +102,5 @@ def warn_of_pruning(network, params, n_segments):
     if isinstance(tau, Real) and tau * n_segments > PRUNES_ALL:
         warn_user(
             f"tau={tau} prunes nearly all connections of videos of {n_segments} segments, whose shares are about "
-            f"{1 / n_segments:.3g}; about {0.95 / n_segments:.3g} is the paper's choice for them."
+            f"{1 / n_segments:.3g}; about {0.95 / n_segments:.3g} is for them what the paper's 0.095 is for 10."
         )

@@ -53,7 +53,7 @@ class PSPLocalizer(BaseLocalizer):
     Audio-guided attention and two BiLSTMs encode the modalities; every visual segment is connected with every
     audio segment by its similarity (Eq. 1); negative and weak connections are cut (Eq. 2); features propagate
     along the others (Eq. 3), are fused (Eq. 4) and classified. The loss is
-    :math:`L_{ce} + \lambda L_{avps}` (Eq. 7-10).
+    :math:`L_{ce} + \lambda L_{avps}` (Eq. 7-10, with :func:`ave_sklearn.nn.pair_similarity_loss` for Eq. 8).
 
     Parameters
     ----------
@@ -62,14 +62,14 @@ class PSPLocalizer(BaseLocalizer):
         ("WPSP"), -inf none ("ASP"), None means no propagation at all ("w/o PSP", Table 1). Shares of T segments
         are about 1 / T: for other lengths than 10 use about 0.95 / T.
     lam : float, default=10.0
-        Weight of the audio-visual pair similarity loss L_avps (Eq. 10); 0 leaves it out. The paper has 100, which
-        was worse on both real benchmarks.
+        Weight of the audio-visual pair similarity loss L_avps (Eq. 10); 0 leaves it out. The paper has 100.
     variant : {"paper", "released"}, default="paper"
         The network of the equations, or the authors' code layer by layer.
     self_attention : bool, default=False
         Self-attention over segments before the LSTMs ("SAPSP", Table 1).
     hidden_size : int, default=128
-        Length d_l of the encoded features, both LSTM directions together; even. The paper has 256.
+        Length d_l of the encoded features, both LSTM directions together; even. The authors' code has 256, the paper
+        gives no number.
     dropout : float in [0, 1), default=0.0
         In the linear layers and, with ``variant="paper"``, behind the LSTMs.
     standardize : bool, default=True
@@ -255,7 +255,7 @@ class WeakPSPLocalizer(WeakLocalizer):
 
     The network of :class:`PSPLocalizer` with a head that weighs and averages segment scores to a prediction for
     the video (Eq. 5), trained by binary cross-entropy on video targets (Eq. 11). It predicts a label for each
-    segment nonetheless.
+    segment nonetheless: the class of the largest weighted score, which the paper does not say.
 
     Parameters
     ----------
@@ -265,13 +265,14 @@ class WeakPSPLocalizer(WeakLocalizer):
         The weighting branch of Eq. 5; False is Eq. 6.
     target : {"proportion", "category"}, default="proportion"
         What segment labels given to `fit` are pooled to: their mean over time, the paper's Y_weak, or the
-        video's event class, as other weakly supervised systems use.
+        video's event class, as the authors' code of AVEL, CMRAN and CPSP has it.
     variant : {"paper", "released"}, default="paper"
         The network of the equations, or the authors' code layer by layer.
     self_attention : bool, default=False
         Self-attention over segments before the LSTMs ("SAPSP", Table 1).
     hidden_size : int, default=128
-        Length d_l of the encoded features, both LSTM directions together; even. The paper has 256.
+        Length d_l of the encoded features, both LSTM directions together; even. The authors' code has 256, the paper
+        gives no number.
     dropout : float in [0, 1), default=0.2
         In the linear layers and, with ``variant="paper"``, behind the LSTMs.
     standardize : bool, default=True

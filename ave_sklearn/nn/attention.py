@@ -174,7 +174,8 @@ class MultiHeadAttention(nn.Module):
 class SelfAttention(nn.Module):
     r"""Self-attention over the segments of one modality, for the paper's SAPSP ablation (Table 1).
 
-    :math:`\mathrm{LN}(x + \mathrm{softmax}(q k^\top / \sqrt d)\,u)` with `q`, `k`, `u` linear in `x` [1]_.
+    :math:`\mathrm{LN}(x + \mathrm{softmax}(q k^\top / \sqrt d)\,u)` with `q`, `k`, `u` linear in `x` [1]_. One head,
+    no biases and this residual are choices: the paper says no more than that it has self-attention.
 
     Parameters
     ----------

@@ -8,7 +8,9 @@ from ave_sklearn.nn.layers import Dropout
 
 
 class BiLSTM(nn.Module):
-    """One bidirectional LSTM layer, batch first, zero initial state (Sec. 4.2 of the paper).
+    """One bidirectional LSTM layer, batch first (Sec. 4.2 of the paper).
+
+    One layer, and an initial state of zeros, are those of the authors' code; the paper leaves them open.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ class Encoder(nn.Module):
     self_attention : bool, default=False
         Self-attention over segments in front of the LSTMs (SAPSP, Table 1).
     dropout : float, default=0.0
-        On the LSTMs' outputs.
+        On the LSTMs' outputs; neither the paper nor the authors' code has it there.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ class Fusion(nn.Module):
 
     .. math:: f = \tfrac12 [\mathcal{N}(v^{psp} W_3^v) + \mathcal{N}(a^{psp} W_3^a)]
 
-    One layer norm serves both modalities.
+    One layer norm serves both modalities, as in the authors' code; Eq. 4 leaves it open.
 
     Parameters
     ----------
@@ -66,13 +66,14 @@ class SegmentHead(nn.Module):
     n_classes : int
         Background included.
     hidden_size : int or None, default=64
-        Width d_h of the hidden layer; None is a single layer.
+        Width d_h of the hidden layer, by default that of the authors' code (the paper gives no number); None is a
+        single layer.
     dropout : float, default=0.0
         Before each layer.
     activation : callable or None, default=None
-        Between the layers; None is ReLU.
+        Between the layers; None is ReLU, as in the authors' code (the paper names none).
     bias : bool, default=False
-        Of the layers; PSP has none.
+        Of the layers; PSP's code has none.
     """
 
     def __init__(

@@ -45,13 +45,17 @@ def segment_cross_entropy(
 
 
 def pair_similarity_loss(similarity: Tensor, is_event: Tensor, *, mask: Tensor | None = None) -> Tensor:
-    r"""Audio-visual pair similarity loss L_avps of each video (Eq. 8-9).
+    r"""Audio-visual pair similarity loss L_avps of each video (Eq. 9, with another S than Eq. 8).
 
     .. math:: S = \frac{\mathrm{ReLU}(s)}{\sum_t \mathrm{ReLU}(s_t)}, \quad G = \frac{g}{\sum_t g_t}, \quad
         L = \frac1T \sum_t (S_t - G_t)^2
 
     with :math:`s_t` the cosine of the two modalities' features at segment t and :math:`g_t` 1 on event
     segments, else 0. A video without an event has loss 0.
+
+    Eq. 8 has the inner product of the features in place of the cosine, divided by the sum of its absolute values over
+    the segments, and keeps its signs. This form is the one of the authors' code: like G, S is then a share, which is
+    never negative and sums to 1, and long feature vectors count no more than short ones.
 
     Parameters
     ----------

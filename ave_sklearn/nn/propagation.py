@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ave_sklearn.nn.layers import Dropout, linear
 
 EPS = 1e-8
-PROPAGATED_GAIN = 0.1  # initial size of what is propagated: training starts from each segment's own features
+PROPAGATED_GAIN = 0.1  # W_2's start over Xavier's, not in the paper: training starts from each segment's own features
 
 
 def all_pair_similarity(v: Tensor, a: Tensor) -> Tensor:
@@ -16,7 +16,8 @@ def all_pair_similarity(v: Tensor, a: Tensor) -> Tensor:
     Parameters
     ----------
     v, a : Tensors of shape (n, T, d)
-        The projected features :math:`v^{lstm} W_1^v` and :math:`a^{lstm} W_1^a`.
+        The projected features :math:`v^{lstm} W_1^v` and :math:`a^{lstm} W_1^a`. Their length d is d_h in the paper,
+        which leaves that open; here it is d_l, so that Eq. 1 divides by its root.
 
     Returns
     -------
@@ -32,7 +33,7 @@ def prune(
     r"""Cut negative and weak connections (Eq. 2 and the text around it).
 
     ReLU, division of each row by its sum, :math:`\gamma = \beta\,\mathbb{I}(\beta \geq \tau)`, division of each
-    row by its sum again. A row that loses all its connections becomes zero.
+    row by its sum again. A row that loses all its connections becomes zero, as in the authors' code.
 
     Parameters
     ----------

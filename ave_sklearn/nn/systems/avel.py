@@ -62,7 +62,10 @@ class AVELNet(nn.Module):
 
     Training departs from theirs: here the estimators' losses are cross-entropy of the segments and Eq. 11 of PSP. The
     authors' code has a multi-label soft margin loss on the softmax's probabilities with both, and the paper
-    says cross-entropy.
+    says cross-entropy. With weak supervision it takes the videos' categories and 178 videos of background more, which
+    are parameters here: ``target="category"`` of the estimator, ``background_videos=True`` of
+    :func:`ave_sklearn.datasets.load_ave`. ``similarity`` is this package's: PSP's paper adds L_avps to AVEL (Table 2)
+    and does not say of which features.
 
     References
     ----------

@@ -46,7 +46,7 @@ class ModalityInteraction(nn.Module):
 class AVINNet(nn.Module):
     r"""AVIN [1]_: segments attend to both modalities, and a bilinear fusion joins them for the classifier.
 
-    With :math:`h^a` and :math:`h^v` of two bidirectional LSTMs, the visual one behind audio-guided attention,
+    With :math:`h^a` and :math:`h^v` of two bidirectional LSTMs, the visual one behind :class:`AVGA`,
 
     .. math::
 
@@ -76,9 +76,10 @@ class AVINNet(nn.Module):
     Notes
     -----
     A reconstruction: the author published no code. The stages (LSTMs, bilinear fusion, interaction within and
-    between modalities, aggregation) are the paper's; the form of the attention, how the parts are joined and all
+    between modalities, aggregation) are the paper's; the form of the attentions, how the parts are joined and all
     sizes are choices made here (2,963,150 parameters at the AVE dataset's sizes, of which the keys' four biases
-    have no effect, as the softmax cancels them).
+    have no effect, as the softmax cancels them). The attention over regions is in its published form, which matches
+    sound with content.
 
     References
     ----------

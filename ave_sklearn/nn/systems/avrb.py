@@ -48,7 +48,7 @@ class SegmentAttention(nn.Module):
 class AVRBNet(nn.Module):
     r"""AVRB [1]_: each modality takes up a bilinear fusion of both, and attention weights the segments.
 
-    With :math:`h^a_t` and :math:`h^v_t` of two bidirectional LSTMs, the visual one behind audio-guided attention,
+    With :math:`h^a_t` and :math:`h^v_t` of two bidirectional LSTMs, the visual one behind :class:`AVGA`,
 
     .. math::
 
@@ -78,9 +78,10 @@ class AVRBNet(nn.Module):
     Notes
     -----
     A reconstruction: the authors published no code. An audio-visual fusion block in bilinear form and a
-    segment-wise attention block are the paper's; how :math:`z_t` is used, the form of the attention and all
+    segment-wise attention block are the paper's; how :math:`z_t` is used, the form of both attentions and all
     sizes are choices made here (2,174,415 parameters at the AVE dataset's sizes, of which c has no effect, as the
-    softmax cancels it). The paper's unsupervised training with triplets is left out.
+    softmax cancels it). The attention over regions is in its published form, which matches sound with content. The
+    paper's unsupervised training with triplets is left out.
 
     References
     ----------

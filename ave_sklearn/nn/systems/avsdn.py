@@ -55,9 +55,10 @@ class AVSDNNet(nn.Module):
     -----
     A reconstruction: no code of the authors is known. The trunk is written from a description of the re-implementation
     in CPSP's code, which adds the attention and lets the LSTMs run in both directions; ``attention="mean"`` is nearer
-    to the paper, which has no attention. The classifier is that of :class:`AVELNet`, since CPSP's is its own gated
-    one. It has 2,173,390 trainable parameters at the AVE dataset's sizes (1,794,461 with ``attention="mean"``), which
-    is no check against the paper.
+    to the paper, which has no attention. The attention is :class:`AVGA` in its published form, which matches sound with
+    content; the re-implementation has the released one. The classifier is that of :class:`AVELNet`, since CPSP's is its
+    own gated one. It has 2,173,390 trainable parameters at the AVE dataset's sizes (1,794,461 with
+    ``attention="mean"``), which is no check against the paper.
 
     The estimators' losses are cross-entropy of the segments and Eq. 11 of PSP.
 

@@ -96,7 +96,8 @@ class AVTNet(nn.Module):
     A reconstruction: known are the attention over regions, neighbouring segments and audio, and the instance
     attention, whose weights are the map shown; widths, order and heads are not. 3,239,069 parameters at the AVE
     dataset's sizes. Of these the query and key layers of the decoder's self-attention (131,584) change nothing, for a
-    segment has one audio token: they are there as in :class:`torch.nn.TransformerDecoderLayer`.
+    segment has one audio token: they are there as in :class:`torch.nn.TransformerDecoderLayer`. All linear layers start
+    by Xavier's rule, those of the attentions one by one, unlike torch's.
 
     References
     ----------

@@ -40,9 +40,22 @@ class CPSPNet(PSPTrunk):
     Notes
     -----
     Written from the authors' code (1,537,870 trainable parameters with ``variant="released", hidden_size=256`` at
-    the AVE dataset's sizes). It departs where that code has bugs: the segments' loss has a gradient here, and a
-    batch with fewer than k negatives has the mean of those there are. Weakly supervised, the release trains
-    with a multi-label loss on probabilities; here it is Eq. 11 of PSP, on the event classes alone.
+    the AVE dataset's sizes). Its outputs have not been compared with theirs as a whole; the layers that it shares with
+    :class:`PSPNet` have.
+
+    It departs where that code has bugs: the segments' loss has a gradient here, and a batch with fewer than k negatives
+    has the mean of those there are. Weakly supervised, the release trains with a multi-label loss on probabilities and
+    the videos' categories; here it is Eq. 11 of PSP, on the event classes alone, and ``target="category"`` is a
+    parameter of the estimator.
+
+    It departs in these too:
+
+    * The gated head's weights start by Xavier's rule, the release's by torch's default: at its sizes they start 2.4
+      (event) and 2.3 times (category) as wide here.
+    * Every loss is a mean over all videos of a batch. A video without an event has no category and no similar pair, so
+      that its loss of the category, of L_avps and of both contrasts is 0, and it is no negative of another. The release
+      gives it the first category, has a loss of its similarities, and takes the mean of the segments' contrast over the
+      videos with an event alone.
 
     References
     ----------

@@ -79,7 +79,7 @@ class DAMNet(nn.Module):
     self-attention, which with one head adds no function that it could not have without (1,209,165 parameters at the
     AVE dataset's sizes, of which the keys' two biases have no effect, as the softmax cancels them). The published
     loss weighs the category's cross-entropy and the mean binary cross-entropy of `p` by 0.5 each; the estimators
-    take their sum. The AVGA layer is AVEL's in its published form.
+    take their sum. :class:`AVGA` is in its published form, which matches sound with content.
 
     References
     ----------

@@ -132,7 +132,7 @@ class PSPNet(PSPTrunk):
     tau : float or None, default=0.095
         See :func:`ave_sklearn.nn.prune`; None is no propagation ("w/o PSP", Table 1).
     hidden_size : int, default=128
-        d_l, both LSTM directions together; the paper has 256.
+        d_l, both LSTM directions together; the authors' code has 256, the paper gives no number.
     dropout : float or None, default=None
         None is 0, or 0.2 with weak supervision.
     self_attention : bool, default=False
@@ -142,8 +142,14 @@ class PSPNet(PSPTrunk):
 
     Notes
     -----
-    Checked against the released code: with ``variant="released"`` and its weights the outputs are the same
-    (1,548,657 and, weakly supervised, 1,253,902 parameters at the AVE dataset's sizes and ``hidden_size=256``).
+    Checked against the released code: with ``variant="released"``, for weights and videos made from a seed, the outputs
+    are the same to 1e-6 (1,548,657 and, weakly supervised, 1,253,902 parameters at the AVE dataset's sizes and
+    ``hidden_size=256``).
+
+    With ``variant="paper"`` these are choices, for the paper is silent on them: d_h of Eq. 1 is d_l; the classifier's
+    d_h is 64, as in the authors' code; linear layers have no bias, but for the attention's; one layer norm serves both
+    modalities; ReLU lies between the two layers of the fully supervised classifier, and nothing between those of the
+    weakly supervised one, as Eq. 5 has it; dropout lies behind the LSTMs too; W_2 starts at a tenth of Xavier's size.
 
     References
     ----------
