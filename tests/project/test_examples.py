@@ -7,10 +7,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
+
+from ave_sklearn import PSPLocalizer
+from ave_sklearn.datasets import make_av_events
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "guide.md").read_text()
+README = (ROOT / "README.md").read_text()
+AVE_FILES = (
+    ROOT.parent / "shared" / "ave"
+)  # the dataset's own annotations and splits, which are not part of the project
 ON_GENERATED_DATA = sorted((ROOT / "examples").glob("plot_*.py"))
 
 
@@ -27,7 +37,7 @@ def test_example(path, tmp_path):
 
 @pytest.mark.slow
 def test_the_readmes_example_runs(tmp_path):
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.S)
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert 0.3 < float(done.stdout.split()[-1]) < 1
@@ -36,7 +46,7 @@ def test_the_readmes_example_runs(tmp_path):
 def test_the_readmes_table_names_what_is_there():
     import ave_sklearn.nn
 
-    rows = re.findall(r"^\| Eq.*\| `(.*?)`", (ROOT / "README.md").read_text(), flags=re.M)
+    rows = re.findall(r"^\| Eq.*\| `(.*?)`", README, flags=re.M)
     assert len(rows) >= 9
     for name in rows:
         assert hasattr(ave_sklearn.nn, name.removeprefix("nn.")), name
@@ -69,6 +79,65 @@ def test_the_guides_network_trains_in_both_settings(videos):
     exec(code, names)  # ends in a fit
     weak = WeakEventLocalizer(network=names["MeanNet"], max_epochs=1).fit(X, y)
     assert weak.predict(X).shape == y.shape
+
+
+def baselines(folder):
+    """What examples/ave_baselines.py prints for the files in `folder`."""
+    path = ROOT / "examples" / "ave_baselines.py"
+    done = subprocess.run([sys.executable, path, folder], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_baselines_of_a_dataset_of_four_videos(tmp_path):
+    """Worked out by hand: of the three test videos one is an event throughout, and the others in 8 and 4 seconds."""
+    rows = ["dog&a&good&0&10", "cat&b&good&0&10", "dog&c&good&2&10", "cat&d&good&3&7"]
+    (tmp_path / "Annotations.txt").write_text("\n".join(rows) + "\n")
+    with h5py.File(tmp_path / "test_order.h5", "w") as file:
+        file["order"] = np.array([3, 0, 2])
+    summary, columns, *lines = baselines(tmp_path).splitlines()
+    assert summary == "73.3% of the seconds are events, 33.3% of the videos one event throughout."
+    assert "of the 2 other videos" in columns
+    assert [re.split(r"  +", line) for line in lines] == [
+        ["everything background", "26.7", "40.0", "0.0", "0.0"],
+        ["right category, every second an event", "73.3", "60.0", "66.7", "33.3"],
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not AVE_FILES.is_dir(), reason=f"no released files in {AVE_FILES}")
+def test_the_guides_baselines_are_what_the_example_prints():
+    (block,) = re.findall(r"<!-- baselines -->\n```\n(.*?)```", GUIDE, flags=re.S)
+    assert block == baselines(AVE_FILES)
+
+
+def test_the_readme_and_the_guide_state_the_same_baselines():
+    (block,) = re.findall(r"<!-- baselines -->\n```\n(.*?)```", GUIDE, flags=re.S)
+    (section,) = re.findall(r"## How to read an accuracy\n(.*?)\n## ", README, flags=re.S)
+    assert set(re.findall(r"\d\d\.\d", section)) - set(re.findall(r"\d\d\.\d", block)) == {"77.8"}  # PSP's, Table 4
+
+
+def test_the_guides_look_at_more_than_one_number(videos, capsys):
+    X, y = videos
+    (code,) = re.findall(r"```python\n([^`]*mixed = [^`]*)```", GUIDE)
+    localizer = PSPLocalizer(max_epochs=1, random_state=0).fit(X, y)
+    exec(code, {"localizer": localizer, "X_test": X, "y_test": y})
+    printed = [float(word) for word in capsys.readouterr().out.split()]
+    assert len(printed) == 3 and all(0 <= value <= 1 for value in printed)
+
+
+@pytest.mark.slow
+def test_the_guides_scorer_of_seconds_ranks_events_first():
+    X, y = make_av_events(n_videos=150, random_state=0)
+    (code,) = re.findall(r"```python\n([^`]*score = 1 - proba[^`]*)```", GUIDE)
+    new = slice(100, None)
+    names = {"audio": X.audio[:100], "visual": X.visual[:100], "labels": y[:100]}
+    exec(code, {**names, "new_audio": X.audio[new], "new_visual": X.visual[new]}, found := {})
+    score, is_event = found["score"], y[new] != "background"
+    assert score.shape == is_event.shape and score.min() >= 0 and score.max() <= 1
+    assert roc_auc_score(is_event.ravel(), score.ravel()) > 0.7
+    assert all(is_event.ravel()[row] for row in found["first"])
 
 
 def test_the_commands_of_the_guide_are_commands():
