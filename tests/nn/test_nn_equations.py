@@ -239,7 +239,8 @@ def avps_loop(similarity, is_event):
     return np.mean([(s[t] - g[t]) ** 2 for t in range(len(s))])
 
 
-def test_eq8_and_eq9_pair_similarity_loss(rng):
+def test_eq9_pair_similarity_loss(rng):
+    """On shares of the cosines' positive parts, which stand for Eq. 8."""
     similarity = rng.uniform(-1, 1, (N, T))
     is_event = rng.rand(N, T) < 0.5
     is_event[1] = False  # a video of background

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
+from ave_sklearn._systems import SYSTEMS
 from ave_sklearn.localizers._released import FULL_NAMES, WEAK_NAMES, rename
 from ave_sklearn.nn import (
     AVELNet,
@@ -204,6 +205,11 @@ def assert_agree(outputs, expected):
             ours = ours.transpose(0, 1).reshape(theirs.shape)
         atol = {"float64": 1e-7, "float32": 1e-6}[theirs.dtype.name]
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=atol, err_msg=key)
+
+
+def test_the_systems_whose_outputs_are_called_equal_are_those_compared_here():
+    called_equal = {name for name, system in SYSTEMS.items() if "outputs equal" in system.source}
+    assert called_equal == {case.partition("_")[0] for case in CASES} | {"psp"}
 
 
 # -------------------------------------------------------------------------------------------------- AVEL, DMRN, CMRAN

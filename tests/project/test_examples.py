@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from ave_sklearn import PSPLocalizer
+from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
 from ave_sklearn.datasets import make_av_events
 
 ROOT = Path(__file__).parents[2]
@@ -138,6 +138,19 @@ def test_the_guides_scorer_of_seconds_ranks_events_first():
     assert score.shape == is_event.shape and score.min() >= 0 and score.max() <= 1
     assert roc_auc_score(is_event.ravel(), score.ravel()) > 0.7
     assert all(is_event.ravel()[row] for row in found["first"])
+
+
+def test_the_guide_states_the_defaults_that_depart_from_the_paper():
+    text = " ".join(GUIDE.split())
+    full, weak = (estimator().get_params() for estimator in (PSPLocalizer, WeakPSPLocalizer))
+    for statement in (
+        f"label smoothing of {full['label_smoothing']} in the targets",
+        f"`lam` is {full['lam']:.0f}, where the paper has 100",
+        f"`dropout` is {weak['dropout']} with weak supervision and {full['dropout']:.0f} with full supervision",
+        f"{full['max_epochs']} epochs in batches of {full['batch_size']} videos",
+    ):
+        assert statement in text, statement
+    assert {full[name] == weak[name] for name in ("label_smoothing", "max_epochs", "batch_size")} == {True}
 
 
 def test_the_commands_of_the_guide_are_commands():

@@ -99,8 +99,9 @@ class CMRANNet(nn.Module):
     It departs from their code in these: the layers within a modality are drawn one by one, where theirs start as copies
     of one; a video without an event has no category in the loss, where theirs has the first; and ``similarity``, for
     L_avps, is this package's. Weakly supervised, the authors train with a multi-label soft margin loss on the
-    probabilities of :math:`\max_t \sigma(e_t)\,c` and the videos' categories; here it is Eq. 11 of PSP on them, and
-    ``target="category"`` is a parameter of the estimator.
+    probabilities of :math:`\max_t \sigma(e_t)\,c`, the videos' categories and 178 videos of background more; here it is
+    Eq. 11 of PSP on them, and the targets are parameters: ``target="category"`` of the estimator,
+    ``background_videos=True`` of :func:`ave_sklearn.datasets.load_ave`.
 
     References
     ----------
