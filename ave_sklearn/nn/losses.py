@@ -55,7 +55,8 @@ def pair_similarity_loss(similarity: Tensor, is_event: Tensor, *, mask: Tensor |
 
     Eq. 8 has the inner product of the features in place of the cosine, divided by the sum of its absolute values over
     the segments, and keeps its signs. This form is the one of the authors' code: like G, S is then a share, which is
-    never negative and sums to 1, and long feature vectors count no more than short ones.
+    never negative and sums to 1 (to 0 where no cosine is positive), and long feature vectors count no more than short
+    ones.
 
     Parameters
     ----------
