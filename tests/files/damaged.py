@@ -171,6 +171,8 @@ def in_a_process(call):
             with os.fdopen(theirs, "w") as pipe:
                 json.dump(said, pipe)
             status = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(status)
     os.close(theirs)
@@ -185,7 +187,8 @@ def in_a_process(call):
 
 def attempt(kind, case, variant, rng, good, allowed, names, raising):
     """Read the files of a case; returns the kind of the outcome, a message, the exception's type and its place."""
-    limit(raising)
+    limit()
+    os.chdir(case)
     before, opened = memory("VmRSS"), open_files()
     caught, shown = [], []
     commands._show_warning = lambda message, category, filename, *_: caught.append((message, category, filename))
@@ -195,9 +198,7 @@ def attempt(kind, case, variant, rng, good, allowed, names, raising):
         shown = output()
     stray = [str(w.message) for w in recorded if is_stray(w)]
     stray += [str(message) for message, category, _ in caught if not issubclass(category, UserWarning)]
-    if said[0] in PASSING:
-        said = afterwards(said, stray, shown, memory("VmHWM") - before, opened, case)
-    return said
+    return afterwards(said, stray, shown, memory("VmHWM") - before, opened, case)
 
 
 def outcome_of(kind, case, variant, rng, good, allowed, names, raising):
@@ -214,24 +215,28 @@ def outcome_of(kind, case, variant, rng, good, allowed, names, raising):
 
 
 def afterwards(said, stray, shown, grown, opened, case):
-    """Return what is said of a case that passed, or what it left behind."""
-    if (case / "pwned").exists() or Path("pwned").exists():
+    """Return what is said of a case, or what it left behind, which is worse."""
+    try:
+        complaint = works_as_before(case.parent)
+    except Exception as error:
+        complaint = f"{type(error).__name__}: {error}"
+    if Path("pwned").exists():
         return WRONG, "code in the file was run", "code", ""
+    if complaint:
+        return CHANGED, f"{complaint[:200]}; {said[1]}", "changed", ""
+    if said[0] not in PASSING:
+        return said
     if grown > MAX_MEMORY:
         return MEMORY, f"{grown / 1e6:.0f} MB were taken; {said[1]}", "memory", ""
     if stray or shown:
         return STRAY, f"{(stray + [shown])[0][:200]!r}; {said[1]}", "warning", ""
     if open_files() > opened and (gc.collect(), open_files())[1] > opened:
         return CHANGED, f"{open_files() - opened} files are left open; {said[1]}", "open files", ""
-    try:
-        complaint = works_as_before(case.parent)
-    except Exception as error:
-        complaint = f"{type(error).__name__}: {error}"
-    return (CHANGED, f"{complaint[:200]}; {said[1]}", "changed", "") if complaint else said
+    return said
 
 
-def limit(raising):
-    """Bound the memory and the time of this process, and let it be told of no more."""
+def limit():
+    """Bound the memory and the time of this process."""
     signal.alarm(MAX_WAIT)
     signal.setitimer(signal.ITIMER_VIRTUAL, MAX_SECONDS)
     most = memory("VmSize") + MAX_ADDRESSES

@@ -112,7 +112,7 @@ def digits(rng, data):
     return data[:start] + text.encode() + data[stop:], f"{data[start:stop]!r} at {start} is {text[:30]!r}"
 
 
-def digit_runs(data, limit=4000):
+def digit_runs(data, limit=5000):
     """Return where digits stand in the first bytes."""
     runs, start = [], None
     for place, byte in enumerate(data[:limit] + b" "):
@@ -186,6 +186,7 @@ def text(rng, file):
         "\ufeff",
         "é\n" * 1000,
         "a" * 200_000,
+        *('""', '"', '""\n""\n', ",", ";\n", "\t", "\n\n\n", "&&&&\n", "'"),
     ]
     content = words[rng.integers(len(words))]
     file.write_text(content)

@@ -177,6 +177,7 @@ class HDF5Files:
     name = "hdf5"
     variants = ("contiguous", "chunked", "gzip", "earliest", "latest", "fletcher", "big", "virtual", "link", "storage")
     variants += ("ave", "ave")
+    optional = ("labels.h5",)
 
     def make(self, folder, variant):
         """Write the good files of a variant."""

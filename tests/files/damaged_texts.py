@@ -50,6 +50,7 @@ class FeatureFolders:
         write_events(folder / "events.csv", ",")
         if variant == "score":
             fit(folder)
+            (folder / "extractor.json").unlink()  # which it does not read
 
     def targets(self, folder):
         """Return the files that may be damaged."""
@@ -63,7 +64,11 @@ class FeatureFolders:
 
     def damages(self, file):
         """Return the damage that only such a file can come to."""
-        return (json_value, json_value, json_shape) if file.suffix == ".json" else (csv_cell, csv_cell, csv_columns)
+        return (
+            (json_value, json_value, json_shape)
+            if file.suffix == ".json"
+            else (csv_cell, csv_cell, csv_number, csv_number, csv_columns)
+        )
 
 
 def write_folder(folder, *, skipped=True):
@@ -138,6 +143,7 @@ VALUES += [
     "0x1",
     "١",
 ]
+LARGE = ["1e10", "10000000000", "1e15", "2147483648", "100000000", "9007199254740993", "1e18", "1e308", "-1", "9" * 25]
 JSON = [0, -1, 2**31, 2**63, 10**400, 1e308, 0.5, True, None, [], {}, "", "\x1b[2J", "x" * 100_000, [[]], float("nan")]
 JSON += ["caffe", "cuda", "/nowhere", "random", 1, 3, {"a": 1}, "\ud800"]
 MORE = {
@@ -197,6 +203,17 @@ def csv_cell(rng, file):
     rows[at][column] = value
     file.write_text("\n".join(map(separator.join, rows)) + "\n", encoding="utf-8", errors="surrogatepass")
     return f"line {at + 1}, field {column + 1} is {value[:30]!r}", EITHER
+
+
+def csv_number(rng, file):
+    """A time or another number is large, or none that it can be."""
+    separator = next((char for char in "\t;&" if char in file.read_text()), ",")
+    rows = [line.split(separator) for line in file.read_text().splitlines()]
+    places = [(i, j) for i, row in enumerate(rows) for j, cell in enumerate(row) if cell[:1].isdigit()]
+    at, column = places[rng.integers(len(places))]
+    rows[at][column] = value = LARGE[rng.integers(len(LARGE))]
+    file.write_text("\n".join(map(separator.join, rows)) + "\n")
+    return f"line {at + 1}, field {column + 1} is {value}", EITHER
 
 
 def csv_columns(rng, file):
@@ -272,7 +289,7 @@ class EventLists:
 
     def damages(self, file):
         """Return the damage that only such a file can come to."""
-        return (csv_cell, csv_cell, csv_columns, rows_at_random, as_json)
+        return (csv_cell, csv_cell, csv_number, csv_number, csv_columns, rows_at_random, as_json)
 
 
 def rows_at_random(rng, file):

@@ -141,34 +141,31 @@ def tensor_code(rng, file):
         "OrderedDict of a number": Call(OrderedDict, 5),
         "_rebuild_tensor_v2 of text": Call(rebuild, "a", 0, (2,), (1,), False, OrderedDict()),
         "_rebuild_parameter of text": Call(torch._utils._rebuild_parameter, "a", True, OrderedDict()),
-        "a state of a builder": state_of_builder(rng),
         "Storage of 2e9": Call(torch.FloatStorage, 2 * 10**9),
         "UntypedStorage of 2e9": Call(torch.UntypedStorage, 2 * 10**9),
         "Size of text": Call(torch.Size, "abc"),
     }
     what = list(choices)[rng.integers(len(choices))]
-    value = choices[what]
-    if isinstance(value, bytes):
-        write_raw(file, value, rng)
-    else:
-        save({"L1.weight": value}, file, rng)
+    save({"L1.weight": choices[what]}, file, rng)
     return what, REFUSED
 
 
-def state_of_builder(rng):
-    """Return a pickle that sets the state of one of torch's functions, an attribute of it or an entry of its dict."""
-    module, name = [
-        (b"torch._utils", b"_rebuild_tensor_v2"),
-        (b"torch._utils", b"_rebuild_parameter"),
-        (b"collections", b"OrderedDict"),
-        (b"torch", b"FloatStorage"),
-        (b"torch.nn.modules.linear", b"Linear"),
-    ][rng.integers(5)]
-    attribute = [b"__defaults__", b"__kwdefaults__", b"dump_patches", b"__name__", b"other"][rng.integers(5)]
-    body = b"c" + module + b"\n" + name + b"\n"
-    value = b"N" if attribute == b"__defaults__" else b"}"
-    pair = b"(X" + len(attribute).to_bytes(4, "little") + attribute + value + b"d"
-    return b"\x80\x02" + body + [b"N" + pair + b"\x86", pair][rng.integers(2)] + b"b."
+def tensor_state(rng, file):
+    """A pickle that sets an attribute of one of torch's functions or classes, or an entry of its dict."""
+    places = [
+        b"torch._utils\n_rebuild_tensor_v2",
+        b"torch._utils\n_rebuild_parameter",
+        b"torch._utils\n_rebuild_tensor",
+    ]
+    places += [b"collections\nOrderedDict", b"torch\nFloatStorage", b"torch.nn.modules.linear\nLinear"]
+    place = places[0] if rng.random() < 0.5 else places[rng.integers(len(places))]
+    attribute = [b"__defaults__", b"__defaults__", b"__kwdefaults__", b"dump_patches", b"other"][rng.integers(5)]
+    entry = b"(X" + len(attribute).to_bytes(4, "little") + attribute + (b"}" if b"kw" in attribute else b"N") + b"d"
+    what = rng.choice(["attribute", "entry"])
+    write_raw(
+        file, b"\x80\x02c" + place + b"\n" + (b"N" + entry + b"\x86" if what == "attribute" else entry) + b"b.", rng
+    )
+    return f"{what} {attribute.decode()} of {place.decode().split()[1]} is set", REFUSED
 
 
 def pickle_program(rng, file):
@@ -274,7 +271,7 @@ def append_bomb(file, name):
 def tensor_damages(file):
     """Return the damage that a file of tensors can come to."""
     archive = (inflated,) if zipfile.is_zipfile(file) else ()
-    return (tensor_value, tensor_value, tensor_names, tensor_code, pickle_program, *archive)
+    return (tensor_value, tensor_value, tensor_names, tensor_code, tensor_state, pickle_program, *archive)
 
 
 # ------------------------------------------------------- PCA
@@ -296,7 +293,7 @@ class PCAParameters:
 
     def read(self, folder, variant, rng):
         """Read the parameters."""
-        (file,) = folder.glob("pca.*")
+        file = folder / ("pca.npz" if variant in ("npz", "deflated") else "pca.pth")
         return dict(zip(("vectors", "means"), _weights.load_pca_params(file), strict=True))
 
     def damages(self, file):
@@ -461,7 +458,7 @@ class NetworkWeights:
     def read(self, folder, variant, rng):
         """Load the network; its features are the result."""
         _weights.NETWORKS["vggish"] = Small
-        network = _weights.load_network("vggish", _weights.find_weights("vggish", folder))
+        network = _weights.load_network("vggish", folder / "vggish-0.pth")
         with torch.no_grad():
             return {"features": network(torch.ones(2, 1, 5, 5)).numpy()}
 
@@ -582,7 +579,8 @@ def state_value(rng, file):
         weights[name] = choices[what]
     write_model(file, cls, {**state, "_weights_": weights})
     fine = ("float16", "large", "big-endian", "a list", "one more", "whole numbers", "complex")
-    return f"weight {name} {what}", EITHER if what in fine or not value.size else REFUSED
+    may_fit = what in fine or not value.size or (what == "transposed" and value.T.shape == value.shape)
+    return f"weight {name} {what}", EITHER if may_fit else REFUSED
 
 
 def state_part(rng, file):
