@@ -67,7 +67,7 @@ class FeatureFolders:
         return (
             (json_value, json_value, json_shape)
             if file.suffix == ".json"
-            else (csv_cell, csv_cell, csv_number, csv_number, csv_columns)
+            else (csv_cell, csv_cell, csv_number, csv_number, csv_columns, scraps)
         )
 
 
@@ -289,7 +289,15 @@ class EventLists:
 
     def damages(self, file):
         """Return the damage that only such a file can come to."""
-        return (csv_cell, csv_cell, csv_number, csv_number, csv_columns, rows_at_random, as_json)
+        return (csv_cell, csv_cell, csv_number, csv_number, csv_columns, scraps, rows_at_random, as_json)
+
+
+def scraps(rng, file):
+    """A few quotes, separators and ends of lines."""
+    signs = ['""', '"', '""\n', '"\n"', ",", ";", "\t", "&", "\n", "\r", "'", " ", "a", "filename"]
+    text = "".join(signs[i] for i in rng.integers(len(signs), size=rng.integers(1, 4)))
+    file.write_text(text, newline="")
+    return f"the text {text!r}", REFUSED
 
 
 def rows_at_random(rng, file):
