@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ave_sklearn import AVFeatures
 from ave_sklearn.datasets import load_av_digits, load_ave
+from ave_sklearn.datasets._ave_files import FEATURE_FILES, ORDER_FILES, require_files
 
 SPLITS = ("train", "validation", "test")
 N_SPEAKERS = 6
@@ -27,7 +28,8 @@ def load(path, fold=None):
     Parameters
     ----------
     path : str or None
-        None is AV-Digits. A folder is the AVE dataset (:func:`load_ave`, leaks dropped). A file holds ``audio``
+        None is AV-Digits. A folder is the AVE dataset (:func:`load_ave`): its own split, training videos that are in
+        another part too left out, no background clips. A file holds ``audio``
         (n, T, d_a), ``visual`` (n, T, d_v) or (n, T, H, W, d_v), ``y`` (n, T) labels with "background", and ``split``
         (n,), 0 for training, 1 for validation and 2 for test; or banks of sounds and pictures (:func:`compose`).
     fold : int or None, default=None
@@ -47,11 +49,23 @@ def load(path, fold=None):
 
 @cache
 def stamp(path):
-    """Return what tells one benchmark's data from another's: a file's hash, or the names and sizes in a folder."""
+    """Return what tells one benchmark's data from another's.
+
+    It is the hash of a file; of the AVE dataset's folder the hashes of annotations and splits, and the sizes of the
+    features. FileNotFoundError tells which files a folder lacks.
+    """
     if path is None:
         return AV_DIGITS
-    if Path(path).is_dir():
-        return [f"{file.name} {file.stat().st_size}" for file in sorted(Path(path).iterdir()) if file.is_file()]
+    if not Path(path).is_dir():
+        return file_hash(path)
+    small = ["Annotations.txt", *ORDER_FILES.values()]
+    require_files(path, [*FEATURE_FILES, *small])
+    sizes = [f"{name} {Path(path, name).stat().st_size}" for name in FEATURE_FILES]
+    return sizes + [f"{name} {file_hash(Path(path, name))}" for name in small]
+
+
+def file_hash(path):
+    """Return the SHA-256 of a file."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

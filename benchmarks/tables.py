@@ -3,16 +3,17 @@
 Table 5, where asked for, is PSP with one of its defaults changed at a time.
 
 ``OMP_NUM_THREADS=1 python benchmarks/tables.py --out results`` runs on AV-Digits, where each of the six speakers is
-the test speaker once; ``--data PATH`` on a file or on the AVE dataset (see ``_data.py``), one fit a seed. The epoch is
-chosen on the validation split. Each fit is kept as a line of ``fits.jsonl`` in ``--out``: run the same command again to
-go on after an interruption; rows whose settings have changed since are fitted anew (those whose code has: delete their
-lines). ``--kept`` fits nothing, and prints the rows whose fits are all there; it needs no data, as the fits tell which
-they are of. Rows of Tables 1 to 4 have the estimators' default recipe.
+the test speaker once; ``--data PATH`` on a file or on the AVE dataset's folder (see ``_data.py``), on its own split, a
+fit a seed. The epoch is chosen on the validation split. Each fit is kept as a line of ``fits.jsonl`` in ``--out``: run
+the same command again to go on after an interruption; rows whose settings have changed since are fitted anew. Where the
+code of a row has changed, ``"old"`` in its lines says how, and the tables mark it: delete these lines to fit it anew.
+``--kept`` fits nothing, and prints the rows whose fits are all there; it needs no data, as the fits tell which they are
+of. Rows of Tables 1 to 4 have the estimators' default recipe.
 
-Prints, and writes into ``--out``: ``tables.md``, and ``tables.csv`` with a row for each fit. The confidence interval of
-the difference to PSP with the same supervision is that of ``paired_difference``: Student's over the test speakers of
-AV-Digits, and a bootstrap over the test videos of other data, each seed's predictions together. The difference on the
-validation split is given with its standard error over folds.
+Prints, and writes into ``--out``: ``tables.md``, and ``tables.csv`` with a row for each fit. Differences to PSP with
+the same supervision stand with 95 % intervals. On the test videos they are those of ``paired_difference``: Student's
+over the test speakers of AV-Digits, and a bootstrap over the test videos of other data, each seed's predictions
+together. On the validation videos they are Student's over the folds: the speakers of AV-Digits, the seeds of others.
 """
 
 import argparse
@@ -20,7 +21,9 @@ import inspect
 import json
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -29,6 +32,7 @@ from _data import AV_DIGITS, default_folds, load, scale_each, stamp
 from _fits import fit_best_epoch
 from _systems import TABLES
 from joblib import Parallel, delayed
+from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -78,10 +82,10 @@ def fit_logistic(data):
     return best.predict(X_test).reshape(y_test.shape)
 
 
-def segment_features(X):
-    """Return the features of each segment (n * T, d_a + d_v), regions averaged."""
-    visual = np.asarray(X.visual)
-    visual = visual if visual.ndim == 3 else visual.mean((2, 3))
+def segment_features(X, block=64):
+    """Return the features of each segment (n * T, d_a + d_v), regions averaged; `block` videos are read at a time."""
+    blocks = [X[start : start + block] for start in range(0, len(X), block)]
+    visual = np.concatenate([np.asarray(x.visual) if x.map_size is None else x.visual.mean((2, 3)) for x in blocks])
     return np.concatenate([X.audio, visual], -1).reshape(-1, X.audio.shape[-1] + visual.shape[-1])
 
 
@@ -154,7 +158,7 @@ def keep_fit(file, record):
 
 
 def run(systems, path, data, folds, recipe, file, n_jobs, may_fit=True):
-    """Fit what `file` lacks, and return a dict by (key, fold) of what :func:`result` gives.
+    """Fit what `file` lacks, and return a dict of :class:`Fit` by (key, fold).
 
     The data are in `path`, and `data` is their stamp. Where it may not fit, `path` is not read, and the dict holds rows
     with all their folds alone.
@@ -176,72 +180,149 @@ def run(systems, path, data, folds, recipe, file, n_jobs, may_fit=True):
     return {(system.key, fold): result(kept[name]) for system, fold, name in jobs if system.key not in absent}
 
 
+class Fit(NamedTuple):
+    """A kept fit.
+
+    Attributes
+    ----------
+    right : ndarray of shape (n_videos, n_segments)
+        Of the test videos; how many segments are right, as 1, the others 0 behind them.
+    about : dict
+        Figures of the fit, see :func:`_fits.fit_best_epoch`; of a baseline the seconds alone.
+    old : str
+        What of the code has changed since, or "".
+    """
+
+    right: np.ndarray
+    about: dict
+    old: str
+
+
 def result(record):
-    """Return which segments of the test videos are right, (n, T) of first 1, then 0, and the figures of the fit."""
+    """Return the :class:`Fit` that a record is of."""
     right = np.arange(record["n_segments"]) < np.array(record["correct"])[:, None]
-    return right.astype(int), record["about"]
+    return Fit(right.astype(int), record["about"], record.get("old", ""))
+
+
+# -------------------------------------------------------------------- comparison
+class Difference(NamedTuple):
+    """A difference of accuracies in points, and its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def seen(self):
+        """Whether the interval lacks 0."""
+        return self.low > 0 or self.high < 0
+
+    def __str__(self):
+        interval = "" if np.isnan(self.low) else f" [{self.low:+.1f}, {self.high:+.1f}]"
+        return f"{self.mean:+.1f}{interval}"
+
+
+@dataclass(frozen=True)
+class Results:
+    """The fits of one benchmark.
+
+    Parameters
+    ----------
+    fits : dict of Fit
+        By (key, fold).
+    n_folds : int
+    same_videos : bool
+        Whether all folds have the same test videos, and differ by their seed alone.
+    """
+
+    fits: dict
+    n_folds: int
+    same_videos: bool
+
+    def __contains__(self, key):
+        return (key, 0) in self.fits
+
+    def of(self, key):
+        """Return the fits of a row, one a fold."""
+        return [self.fits[key, fold] for fold in range(self.n_folds)]
+
+    def accuracy(self, key):
+        """Return the accuracy on the test videos of each fold, in per cent."""
+        return np.array([100 * fit.right.mean() for fit in self.of(key)])
+
+    def figures(self, key):
+        """Return a DataFrame of what is known of the fits, a row a fold."""
+        return pd.DataFrame([fit.about for fit in self.of(key)])
+
+    def old(self, key):
+        """Return what of the code has changed since a row was fitted, or ""."""
+        return next((fit.old for fit in self.of(key) if fit.old), "")
+
+    def minus(self, key, other):
+        """Return the :class:`Difference` of two rows on the test videos.
+
+        Where all folds have the same videos, their predictions stand side by side, a row a video; else below each
+        other, and each fold's videos, those of one speaker, are a group.
+        """
+        axis = 1 if self.same_videos else 0
+        ours, theirs = (np.concatenate([fit.right for fit in self.of(name)], axis) for name in (key, other))
+        speakers = np.repeat(range(self.n_folds), [len(fit.right) for fit in self.of(key)])
+        groups = None if self.same_videos or self.n_folds == 1 else speakers
+        found = paired_difference(np.ones_like(ours), ours, theirs, groups=groups, random_state=0)
+        return Difference(*(100 * value for value in (found.difference, *found.interval)))
+
+    def validation_minus(self, key, other):
+        """Return the :class:`Difference` of two rows on the validation videos, with Student's interval over folds."""
+        ours, theirs = (self.figures(name)["validation"] for name in (key, other))
+        differences = 100 * (ours - theirs)
+        mean, error = differences.mean(), differences.sem()  # of a single fold NaN
+        half = stats.t.ppf(0.975, self.n_folds - 1) * error
+        return Difference(mean, mean - half, mean + half)
+
+
+def psp_of(system):
+    """Return the key of PSP with the supervision of `system`."""
+    return f"{system.supervision}-psp"
 
 
 # ------------------------------------------------------------------------ report
-def minus_psp(results, key, psp, folds, same_videos):
-    """Compare a row with PSP on the test videos; return a :class:`~ave_sklearn.metrics.PairedDifference`.
-
-    Where all fits have the same videos, their predictions stand side by side, a row a video; else below each other, and
-    each fit's videos, those of one speaker, are a group.
-    """
-    folds = range(folds)
-    axis = 1 if same_videos else 0
-    ours, theirs = (np.concatenate([results[name, fold][0] for fold in folds], axis) for name in (key, psp))
-    speakers = np.repeat(folds, [len(results[key, fold][0]) for fold in folds])
-    groups = None if same_videos or len(folds) == 1 else speakers
-    return paired_difference(np.ones_like(ours), ours, theirs, groups=groups, random_state=0)
-
-
-def with_error(difference):
-    """Return the mean of differences, a Series with one for each fold, and its standard error, as percentages."""
-    error = f" ± {100 * difference.sem():.1f}" if len(difference) > 1 else ""
-    return f"{100 * difference.mean():+.1f}{error}"
-
-
-def table_row(system, results, folds, same_videos):
+def table_row(system, results):
     """Return a row of a table, as strings."""
-    accuracy = np.array([results[system.key, fold][0].mean(1).mean() for fold in range(folds)])
-    psp = f"{system.supervision}-psp"
-    found = minus_psp(results, system.key, psp, folds, same_videos)
-    low, high = found.interval
-    about, psp_about = (pd.DataFrame([results[key, fold][1] for fold in range(folds)]) for key in (system.key, psp))
-    mean = about.mean()
+    accuracy, mean = results.accuracy(system.key), results.figures(system.key).mean()
+    spread = f" ± {accuracy.std(ddof=1):.1f}" if len(accuracy) > 1 else ""
+    key, psp, trained = system.key, psp_of(system), "validation" in mean
     return {
         "supervision": system.supervision,
-        "method": system.label,
-        "accuracy": f"{100 * accuracy.mean():.1f}" + (f" ± {100 * accuracy.std(ddof=1):.1f}" if folds > 1 else ""),
-        "minus PSP [95 %]": f"{100 * found.difference:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]",
-        "validation": f"{100 * mean['validation']:.1f}" if "validation" in mean else "",
-        "minus PSP ± SE": with_error(about["validation"] - psp_about["validation"]) if "validation" in mean else "",
-        "epoch": f"{mean['epoch']:.0f}" if "epoch" in mean else "",
+        "method": system.label + (" †" if results.old(key) else ""),
+        "accuracy": f"{accuracy.mean():.1f}{spread}",
+        "minus PSP [95 %]": str(results.minus(key, psp)),
+        "validation": f"{100 * mean['validation']:.1f}" if trained else "",
+        "validation minus PSP [95 %]": str(results.validation_minus(key, psp)) if trained else "",
+        "epoch": f"{mean['epoch']:.0f}" if trained else "",
         "seconds": f"{mean['seconds']:.0f}",
-        "parameters": f"{mean['parameters']:,.0f}" if "parameters" in mean else "",
+        "parameters": f"{mean['parameters']:,.0f}" if trained else "",
         "AVE, paper": "" if system.paper is None else f"{system.paper:.1f}",
     }
 
 
-def to_markdown(number, rows):
-    """Return a table of rows, dicts of strings, as Markdown."""
+def to_markdown(number, systems, results):
+    """Return a table of systems as Markdown, with what its marks say."""
+    rows = [table_row(system, results) for system in systems]
     lines = [f"**Table {number}.** {CAPTIONS[number]}", ""]
     lines.append("| " + " | ".join(rows[0]) + " |")
     lines.append("|" + "---|" * len(rows[0]))
     lines += ["| " + " | ".join(row.values()) + " |" for row in rows]
-    return "\n".join(lines)
+    old = dict.fromkeys(results.old(system.key) for system in systems)
+    return "\n".join(lines + [line for reason in old if reason for line in ("", f"† {reason}")])
 
 
-def to_tables(tables, results, folds, same_videos):
+def to_tables(tables, results):
     """Return the tables of the rows that can be compared with PSP, a list of Markdown."""
-    comparable = {system.supervision for system in psp_rows() if (system.key, 0) in results}
     texts = []
     for number, systems in tables.items():
-        systems = [s for s in systems if (s.key, 0) in results and s.supervision in comparable]
+        systems = [system for system in systems if system.key in results and psp_of(system) in results]
         if systems:
-            texts.append(to_markdown(number, [table_row(system, results, folds, same_videos) for system in systems]))
+            texts.append(to_markdown(number, systems, results))
     return texts
 
 
@@ -250,21 +331,13 @@ def psp_rows():
     return [system for system in TABLES[1]() if system.label == "PSP"]
 
 
-def fit_table(systems, results, folds):
+def fit_table(systems, results):
     """Return a DataFrame with a row for each fit."""
     rows = []
     for system in systems:
-        for fold in range(folds):
-            right, about = results[system.key, fold]
-            rows.append(
-                {
-                    "key": system.key,
-                    "supervision": system.supervision,
-                    "fold": fold,
-                    "test": right.mean(1).mean(),
-                    **about,
-                }
-            )
+        for fold, fit in enumerate(results.of(system.key)):
+            row = {"key": system.key, "supervision": system.supervision, "fold": fold, "test": fit.right.mean()}
+            rows.append({**row, **fit.about})
     return pd.DataFrame(rows)
 
 
@@ -307,17 +380,20 @@ def main():
             raise SystemExit(f"--only {' '.join(sorted(unknown))}: wanted some of {' '.join(systems)}")
         systems = {key: systems[key] for key in args.only}
     file = args.out / "fits.jsonl"
-    data = kept_data(file) if args.kept and args.data is None else stamp(args.data)
+    try:
+        data = kept_data(file) if args.kept and args.data is None else stamp(args.data)
+    except FileNotFoundError as error:
+        raise SystemExit(f"--data {args.data}: {error.strerror}") from None
     folds = args.folds or default_folds(data)
-    results = run(list(systems.values()), args.data, data, folds, recipe, file, args.n_jobs, not args.kept)
-    if not results:
+    fits = run(list(systems.values()), args.data, data, folds, recipe, file, args.n_jobs, not args.kept)
+    if not fits:
         raise SystemExit(f"No row has all its fits in {args.out}")
-    complete = [system for system in systems.values() if (system.key, 0) in results]
-    fits = fit_table(complete, results, folds)
+    results = Results(fits, folds, same_videos=data != AV_DIGITS)
+    fits = fit_table([system for system in systems.values() if system.key in results], results)
     if args.only:
         print(fits.round(3).to_string(index=False))
         return
-    texts = to_tables(tables, results, folds, same_videos=data != AV_DIGITS)
+    texts = to_tables(tables, results)
     texts.append(f"{len(fits)} fits; {fits['seconds'].sum() / 3600:.1f} hours of training, each fit on one core.")
     (args.out / "tables.md").write_text("\n\n".join(texts) + "\n", encoding="utf-8")
     fits.to_csv(args.out / "tables.csv", index=False)

@@ -1,5 +1,6 @@
-"""benchmarks/tables.py: its files, its figures, and going on where it stopped."""
+"""benchmarks/tables.py: its files, its figures, the AVE dataset's folder, and going on where it stopped."""
 
+import importlib
 import json
 import re
 import shutil
@@ -7,10 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+
+from ave_sklearn import AVFeatures
+from ave_sklearn.datasets import load_ave
 
 pytestmark = pytest.mark.slow  # each test starts the script
 ROOT = Path(__file__).parents[2]
@@ -43,9 +48,9 @@ def run(folder, *options):
     return done.stdout
 
 
-def kept(folder):
+def kept(folder, out="out"):
     """The records of the fits, in the order in which they were fitted."""
-    lines = (folder / "out" / "fits.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (folder / out / "fits.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines if line.endswith("}")]
 
 
@@ -85,8 +90,51 @@ def test_the_means_and_differences_are_those_of_the_kept_fits(results):
     assert difference == pytest.approx(100 * (avel.mean() - psp.mean()), abs=0.051)
     assert [low, high] == pytest.approx([100 * end for end in found], abs=0.1 * (high - low))
     fits = pd.read_csv(results / "out" / "tables.csv").pivot(index="fold", columns="key", values="validation")
-    difference = 100 * (fits["full-avel"] - fits["full-psp"])
-    assert f"| {difference.mean():+.1f} ± {abs(difference[0] - difference[1]) / 2:.1f} |" in line
+    assert f"| {t_interval(fits['full-avel'], fits['full-psp'])} |" in line
+
+
+def t_interval(ours, theirs):
+    """The mean of the folds' differences and Student's interval, as points."""
+    low, high = stats.ttest_rel(ours, theirs).confidence_interval(0.95)
+    return f"{100 * np.mean(ours - theirs):+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """benchmarks/tables.py as a module."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("tables")
+
+
+@pytest.fixture
+def printed(script, monkeypatch, capsys):
+    """A function of options that returns the lines that the script prints, without a process of its own."""
+
+    def printed(*options):
+        monkeypatch.setattr(sys, "argv", ["tables.py", *map(str, options)])
+        capsys.readouterr()
+        script.main()
+        return capsys.readouterr().out.splitlines()
+
+    return printed
+
+
+def test_a_single_fold_has_no_interval_of_the_validation_videos(results, printed, tmp_path):
+    file = shutil.copy(results / "out" / "fits.jsonl", tmp_path)
+    lines = printed("--kept", "--out", tmp_path, *SHORT, "--folds", "1")
+    rows = [line.split("|") for line in lines if "| AVEL, L_ce |" in line]
+    records = list(map(json.loads, Path(file).read_text(encoding="utf-8").splitlines()))
+    scores = {record["key"]: record["about"].get("validation") for record in records if record["fold"] == 0}
+    assert [row[6].strip() for row in rows] == [f"{100 * (scores['full-avel'] - scores['full-psp']):+.1f}"]
+
+
+def test_rows_of_older_code_are_marked(results, printed, tmp_path):
+    new = printed("--kept", "--out", results / "out", *SHORT)
+    records = [{**r, "old": "AVEL was another."} if r["key"] == "weak-avel" else r for r in kept(results)]
+    (tmp_path / "fits.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+    old = printed("--kept", "--out", tmp_path, *SHORT)
+    marked = [line.replace("weighting branch |", "weighting branch † |") for line in new if "| AVEL, w/o" in line]
+    assert [line for line in old if line not in new] == [*marked, "† AVEL was another."]
 
 
 def test_rows_of_changed_defaults_differ_from_psp_in_one_parameter(results):
@@ -170,6 +218,85 @@ def test_other_data_are_fitted_anew(results):
     assert new_fits(results, before) == {("full-psp", 0), ("full-psp", 1)}
 
 
+# ------------------------------------------------------- the AVE dataset's folder
+ORDERS = {"train": np.arange(45), "val": np.arange(45, 52), "test": np.arange(52, 60)}
+
+
+@pytest.fixture(scope="module")
+def ave(tmp_path_factory, videos):
+    """The generated videos in the layout of the AVE dataset; the first is in the test part too, under another name."""
+    folder = tmp_path_factory.mktemp("ave")
+    X, y = videos
+    for name, values in {"audio": X.audio, "visual": X.visual}.items():
+        write_hdf5(folder / f"{name}_feature.h5", "avadataset", np.float64(values))
+    for name, rows in ORDERS.items():
+        write_hdf5(folder / f"{name}_order.h5", "order", rows)
+    lines = []
+    for row, labels in enumerate(y):
+        events = np.flatnonzero(labels != "background")
+        lines.append(f"{labels[events[0]]}&id{row or 59}&good&{events[0]}&{events[-1] + 1}\n")
+    (folder / "Annotations.txt").write_text("".join(lines), encoding="utf-8")
+    return folder
+
+
+def write_hdf5(file, key, values):
+    with h5py.File(file, "w") as opened:
+        opened[key] = values
+
+
+def test_the_ave_folder_is_fitted_on_its_own_split_by_three_seeds(ave, printed, tmp_path):
+    rows = ["majority", "oracle", "logistic", "full-psp"]
+    command = ["--data", ave, "--out", tmp_path, "--tables", "4", "--max-epochs", "1", "--n-jobs", "1"]
+    done = launch(*command, "--only", *rows)
+    assert done.returncode == 0, done.stderr
+    records = kept(tmp_path, ".")
+    assert sorted((r["key"], r["fold"]) for r in records) == sorted((row, seed) for row in rows for seed in range(3))
+    y = load_ave(ave, split="test").target
+    accuracy = {row: np.mean([r["correct"] for r in records if r["key"] == row]) / 10 for row in rows}
+    assert {len(record["correct"]) for record in records} == {len(y)} == {8}
+    assert accuracy["oracle"] == pytest.approx((y != "background").mean())
+    assert len({tuple(r["correct"]) for r in records if r["key"] == "full-psp"}) > 1  # seeds differ
+    table = printed("--kept", "--out", tmp_path, "--tables", "4", "--max-epochs", "1")
+    (line,) = [line for line in table if "| full | right category" in line]
+    oracle, lead = 100 * accuracy["oracle"], 100 * (accuracy["oracle"] - accuracy["full-psp"])
+    assert f"| {oracle:.1f} ± 0.0 | {lead:+.1f} [" in line
+    file = tmp_path / "fits.jsonl"
+    file.write_text("\n".join(file.read_text().splitlines()[:-1]), encoding="utf-8")
+    assert launch(*command, "--only", *rows).returncode == 0
+    assert kept(tmp_path, ".")[:-1] == records[:-1] and kept(tmp_path, ".")[-1]["correct"] == records[-1]["correct"]
+
+
+def test_the_ave_folder_is_loaded_without_its_leaks(ave, script):
+    (X, _), *others = script.load(ave, None)
+    np.testing.assert_array_equal(X.audio, load_ave(ave, split="all", drop_leaks=True).data.audio[:44])
+    assert [len(X) for X, _ in others] == [7, 8]
+
+
+def test_the_stamp_of_a_folder_is_that_of_the_files_that_are_read(ave, script, tmp_path):
+    shutil.copytree(ave, tmp_path, dirs_exist_ok=True)
+    stamps = [script.stamp.__wrapped__(tmp_path)]
+    (tmp_path / "notes.txt").write_text("a note")
+    stamps.append(script.stamp.__wrapped__(tmp_path))
+    write_hdf5(tmp_path / "val_order.h5", "order", ORDERS["val"][::-1])
+    stamps.append(script.stamp.__wrapped__(tmp_path))
+    assert stamps[0] == stamps[1] != stamps[2]
+
+
+def test_files_that_the_folder_lacks_are_named(ave, printed, tmp_path):
+    shutil.copytree(ave, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "test_order.h5").unlink()
+    with pytest.raises(SystemExit, match=r"--data .*: files are missing.* test_order\.h5"):
+        printed("--data", tmp_path, "--out", tmp_path)
+
+
+def test_segment_features_do_not_depend_on_blocks(script, ave):
+    X = load_ave(ave, split="test").data
+    expected = np.concatenate([X.audio, np.asarray(X.visual).mean((2, 3))], -1).reshape(80, -1)
+    np.testing.assert_allclose(script.segment_features(X, block=3), expected, rtol=1e-12)
+    pooled = AVFeatures(X.audio, np.asarray(X.visual)[:, :, 0, 0])
+    assert script.segment_features(pooled, block=3).shape == expected.shape
+
+
 @pytest.mark.parametrize("options", [["--data", "missing.npz"], ["--folds", "0"], ["--max-epochs", "-1"]])
 def test_bad_options_are_named(options, tmp_path):
     done = launch("--out", tmp_path, *options)
@@ -189,7 +316,7 @@ def test_the_docs_have_the_tables_of_the_kept_fits(folder, options, tmp_path):
     shutil.copy(BENCHMARKS / "results" / folder / "fits.jsonl", tmp_path)
     done = launch("--kept", "--out", tmp_path, *options)
     assert done.returncode == 0, done.stderr
-    rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    rows = [line for line in done.stdout.splitlines() if line.startswith(("|", "†"))]
     assert len(rows) > 10
     docs = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8").splitlines()
     assert set(rows) - set(docs) == set()
