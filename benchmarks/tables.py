@@ -247,8 +247,8 @@ class Results:
         return [self.fits[key, fold] for fold in range(self.n_folds)]
 
     def accuracy(self, key):
-        """Return the accuracy on the test videos of each fold, in per cent."""
-        return np.array([100 * fit.right.mean() for fit in self.of(key)])
+        """Return the accuracy on the test videos of each fold."""
+        return np.array([fit.right.mean(1).mean() for fit in self.of(key)])
 
     def figures(self, key):
         """Return a DataFrame of what is known of the fits, a row a fold."""
@@ -289,12 +289,12 @@ def psp_of(system):
 def table_row(system, results):
     """Return a row of a table, as strings."""
     accuracy, mean = results.accuracy(system.key), results.figures(system.key).mean()
-    spread = f" ± {accuracy.std(ddof=1):.1f}" if len(accuracy) > 1 else ""
+    spread = f" ± {100 * accuracy.std(ddof=1):.1f}" if len(accuracy) > 1 else ""
     key, psp, trained = system.key, psp_of(system), "validation" in mean
     return {
         "supervision": system.supervision,
         "method": system.label + (" †" if results.old(key) else ""),
-        "accuracy": f"{accuracy.mean():.1f}{spread}",
+        "accuracy": f"{100 * accuracy.mean():.1f}{spread}",
         "minus PSP [95 %]": str(results.minus(key, psp)),
         "validation": f"{100 * mean['validation']:.1f}" if trained else "",
         "validation minus PSP [95 %]": str(results.validation_minus(key, psp)) if trained else "",
