@@ -351,7 +351,8 @@ def positive(text):
 def parse_arguments():
     """Return the command line's arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder of results; holds one benchmark's")
+    out_help = "folder of results, holds one benchmark's; without it results, with --data NAME results_NAME"
+    parser.add_argument("--out", type=Path, help=out_help)
     data_help = "an .npz file or the AVE dataset's folder; without it AV-Digits, with --kept the data of the last fit"
     parser.add_argument("--data", help=data_help)
     parser.add_argument("--tables", type=int, nargs="+", choices=TABLES, default=[1, 2, 3, 4])
@@ -363,6 +364,8 @@ def parse_arguments():
     args = parser.parse_args()
     if args.data is not None and not Path(args.data).exists():
         parser.error(f"--data {args.data}: no such file or folder")
+    if args.out is None:
+        args.out = Path("results" if args.data is None else f"results_{Path(args.data).stem}")
     return args
 
 

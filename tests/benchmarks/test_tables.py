@@ -119,6 +119,15 @@ def printed(script, monkeypatch, capsys):
     return printed
 
 
+def test_without_out_the_folder_is_named_after_the_data(results, printed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(results / "out", "results_data")
+    shutil.copytree(results / "out", "results")
+    expected = printed("--kept", "--out", results / "out", *SHORT)
+    assert printed("--kept", *SHORT) == printed("--kept", "--data", results / "data.npz", *SHORT) == expected
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results", "results_data"]
+
+
 def test_a_single_fold_has_no_interval_of_the_validation_videos(results, printed, tmp_path):
     file = shutil.copy(results / "out" / "fits.jsonl", tmp_path)
     lines = printed("--kept", "--out", tmp_path, *SHORT, "--folds", "1")
