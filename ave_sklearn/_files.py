@@ -4,6 +4,7 @@ import errno
 import os
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -30,7 +31,7 @@ def reading(file, what, *, parsing=False):
     """Turn whatever a damaged file makes a reader raise into a ValueError that names the file and the cause.
 
     What the machine is to blame for passes as it is: a file that is missing or may not be read, a disk that fails,
-    memory that is full.
+    memory that is full. So does a ValueError that names the file already.
 
     Parameters
     ----------
@@ -52,15 +53,39 @@ def reading(file, what, *, parsing=False):
     except Exception as error:
         if _is_of_the_machine(error) and not (parsing and isinstance(error, MemoryError)):
             raise
+        if isinstance(error, ValueError) and os.fsdecode(file) in str(error):
+            raise
         reason = str(error).partition("\n")[0] or type(error).__name__
-        raise ValueError(f"{os.fspath(file)} cannot be read as {what}: {reason}") from error
+        raise ValueError(f"{os.fsdecode(file)} cannot be read as {what}: {reason}") from error
+
+
+def require_regular(file, what):
+    """Raise a ValueError for a folder, a pipe or a device: opening them fails in odd ways, or waits for ever.
+
+    Parameters
+    ----------
+    file : path-like
+    what : str
+        What is wanted, "an .npy file" for example.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing of that name.
+    ValueError
+        If it is no regular file.
+    """
+    mode = os.stat(file).st_mode
+    if not S_ISREG(mode):
+        kind = "a folder" if S_ISDIR(mode) else "no regular file"
+        raise ValueError(f"{os.fsdecode(file)} is {kind}, not {what}.")
 
 
 def _is_of_the_machine(error):
     """Tell faults of the machine from those of a file; libraries raise OSError without a number for the latter."""
     if isinstance(error, MACHINE_FAULTS):
         return True
-    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL, errno.EAGAIN)  # EAGAIN: locked
 
 
 def temporary_beside(file):
