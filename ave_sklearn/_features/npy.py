@@ -1,14 +1,25 @@
 """Files of type .npy: read as memory maps, and written row by row, all of them whole or none at all."""
 
 import errno
+import io
+import math
 import os
 import shutil
+import sys
+import warnings
 from contextlib import contextmanager, suppress
 
 import numpy as np
 from numpy.lib import format as npy_format
 
-from ave_sklearn._files import naming_file, temporary_beside
+from ave_sklearn._files import naming_file, reading, require_regular, temporary_beside
+
+MAX_HEADER = 10_000  # bytes, as NumPy has it; headers of arrays of numbers have 118
+HEADER_READERS = {  # by version: bytes that the header's length takes, and what parses both
+    (1, 0): (2, npy_format.read_array_header_1_0),
+    (2, 0): (4, npy_format.read_array_header_2_0),
+    (3, 0): (4, npy_format.read_array_header_2_0),  # UTF-8, which only the names of records need
+}
 
 
 def open_npy(file):
@@ -27,12 +38,51 @@ def open_npy(file):
     FileNotFoundError
         If it is not there.
     ValueError
-        If it is no .npy file, too short, or of Python objects; the error names the file.
+        If it is no .npy file of real numbers, or has fewer bytes than it declares; the error names the file.
     """
-    try:
-        return npy_format.open_memmap(file, mode="r")
-    except ValueError as error:
-        raise ValueError(f"{os.fspath(file)} cannot be read as an .npy file: {error}") from error
+    require_regular(file, "an .npy file")
+    with reading(file, "an .npy file"):
+        with open(file, "rb") as opened:
+            size = os.fstat(opened.fileno()).st_size
+            shape, fortran_order, dtype = _read_header(file, opened, size)
+            start = opened.tell()
+        _check_declared(shape, dtype, size - start)
+        return np.memmap(file, dtype, "r", start, shape, "F" if fortran_order else "C")
+
+
+def _read_header(file, opened, size):
+    """Return shape, order and dtype, and leave the file at its first number."""
+    major, minor = npy_format.read_magic(opened)
+    if (major, minor) not in HEADER_READERS:
+        raise ValueError(f"its version is {major}.{minor}, not one of 1.0, 2.0 and 3.0")
+    n_bytes, read = HEADER_READERS[major, minor]
+    prefix = opened.read(n_bytes)
+    length = int.from_bytes(prefix, "little")
+    if length > min(MAX_HEADER, size - opened.tell()):
+        raise ValueError(f"its header has {length} bytes, of a file of {size}; at most {MAX_HEADER} are read")
+    header = io.BytesIO(prefix + opened.read(length))
+    with reading(file, "an .npy file", parsing=True), warnings.catch_warnings():
+        for category in (SyntaxWarning, DeprecationWarning):  # of what a damaged header looks like to a parser
+            warnings.simplefilter("ignore", category)
+        return read(header, max_header_size=MAX_HEADER)
+
+
+def _check_declared(shape, dtype, n_bytes):
+    """Check that an array is one of real numbers, and that so many bytes hold them."""
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects, which are not read")
+    if dtype.kind not in "biufc":  # complex numbers are refused where features are
+        raise ValueError(f"it must be of real numbers, got dtype {dtype}")
+    if any(type(length) is not int or length < 0 for length in shape):
+        raise ValueError(f"its shape must be of integers of at least 0, got {shape!s:.200}")
+    if math.prod(max(length, 1) for length in shape) * dtype.itemsize > sys.maxsize:
+        raise ValueError(f"no array can be of its shape, {shape!s:.200}")
+    wanted = math.prod(shape) * dtype.itemsize
+    if wanted > n_bytes:
+        raise ValueError(
+            f"its numbers, of shape {shape!s:.200} and dtype {dtype}, take {wanted} bytes, which is greater than file size: "
+            f"{n_bytes} bytes follow the header"
+        )
 
 
 @contextmanager
