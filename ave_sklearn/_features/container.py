@@ -111,7 +111,13 @@ class AVFeatures:
 
     @classmethod
     def from_hdf5(
-        cls, audio: PathLike, visual: PathLike, *, audio_key: str | None = None, visual_key: str | None = None
+        cls,
+        audio: PathLike,
+        visual: PathLike,
+        *,
+        audio_key: str | None = None,
+        visual_key: str | None = None,
+        external_files: PathLike | None = None,
     ) -> Self:
         """Take features from HDF5 files without reading them.
 
@@ -125,6 +131,10 @@ class AVFeatures:
             The files; they may be the same one.
         audio_key, visual_key : str or None, default=None
             Names of the datasets, of the shapes that `AVFeatures` takes. None for the only one of the file.
+        external_files : path-like or None, default=None
+            The folder of the files that these files may lead to: by external links, as external storage, or as the
+            sources of a virtual dataset. None for none: a file that leads to others is an error, so that a stranger's
+            file cannot have yours read.
 
         Returns
         -------
@@ -137,8 +147,9 @@ class AVFeatures:
             If a file is not there.
         ValueError
             If a file is no whole HDF5 file; has no such dataset, or several where no key is given; if the
-            dataset is compressed with a filter that is not installed; if the arrays are not what `AVFeatures`
-            takes. The error names the file.
+            dataset is compressed with a filter that is not installed, leads to a file that is not in `external_files`,
+            or has rows that were never written; if the arrays are not what `AVFeatures` takes. The error names the
+            file, and the rows.
         ImportError
             If h5py is not installed: ``pip install "ave_sklearn[hdf5]"``.
 
@@ -147,8 +158,9 @@ class AVFeatures:
         >>> from ave_sklearn import AVFeatures
         >>> X = AVFeatures.from_hdf5("audio_feature.h5", "visual_feature.h5")  # doctest: +SKIP
         """
-        arrays = open_hdf5(audio, audio_key), open_hdf5(visual, visual_key)
-        return cls(*check_from_files((audio, visual), arrays))
+        files, keys = (audio, visual), (audio_key, visual_key)
+        arrays = [open_hdf5(*both, external_files=external_files) for both in zip(files, keys, strict=True)]
+        return cls(*check_from_files(files, arrays))
 
     @classmethod
     def from_npy(cls, audio: PathLike, visual: PathLike) -> Self:

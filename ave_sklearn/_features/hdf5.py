@@ -2,16 +2,19 @@
 
 import math
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
+from ave_sklearn._features.hdf5_links import Place, absolute, allowed_folder, follow, import_h5py, open_file
+from ave_sklearn._features.hdf5_storage import check_numbers, check_whole
 from ave_sklearn._features.source import RowSource
+from ave_sklearn._files import reading
 
 TILE_BYTES = 32_000_000  # of a chunk's rows, read at a time; more only where a single chunk has more
 
 
-def read_hdf5(file, key=None):
+def read_hdf5(file, key=None, *, external_files=None, check=None):
     """Read a dataset into memory.
 
     Parameters
@@ -19,6 +22,10 @@ def read_hdf5(file, key=None):
     file : path-like
     key : str or None
         None for the only dataset of the file.
+    external_files : path-like or None
+        As in `open_hdf5`.
+    check : callable or None
+        Called with shape and dtype before anything is read; may raise.
 
     Returns
     -------
@@ -29,11 +36,15 @@ def read_hdf5(file, key=None):
     FileNotFoundError, ValueError, ImportError
         As `open_hdf5` does.
     """
-    with _open_dataset(file, key) as dataset:
+    folder = allowed_folder(external_files)
+    with _open_dataset(file, key, folder) as (dataset, place):
+        check_whole(dataset, place, folder)
+        if check is not None:
+            check(dataset.shape, dataset.dtype)
         return dataset[...]
 
 
-def open_hdf5(file, key=None):
+def open_hdf5(file, key=None, *, external_files=None):
     """Open a dataset of numbers without reading it.
 
     Parameters
@@ -41,6 +52,9 @@ def open_hdf5(file, key=None):
     file : path-like
     key : str or None
         None for the only dataset of the file.
+    external_files : path-like or None
+        The folder whose files the dataset may lie in, by links, as external storage or as sources of a virtual dataset.
+        None for none: then every number comes from the file itself.
 
     Returns
     -------
@@ -52,16 +66,17 @@ def open_hdf5(file, key=None):
     FileNotFoundError
         If the file is not there.
     ValueError
-        If it is no whole HDF5 file, has no such dataset, or one that cannot be read as numbers; the error
-        names the file.
+        If it is no whole HDF5 file, has no such dataset, one that cannot be read as numbers, that leads to files
+        elsewhere, or rows that were never written; the error names the file.
     ImportError
         If h5py is not installed.
     """
-    with _open_dataset(file, key) as dataset:
+    folder = allowed_folder(external_files)
+    with _open_dataset(file, key, folder) as (dataset, place):
+        references = check_whole(dataset, place, folder)
         if _is_mappable(dataset):
-            place = os.path.abspath(dataset.file.filename)
-            return np.memmap(place, dataset.dtype, "r", offset=dataset.id.get_offset(), shape=dataset.shape)
-        return HDF5Rows(dataset.file.filename, dataset)
+            return np.memmap(place.file, dataset.dtype, "r", offset=dataset.id.get_offset(), shape=dataset.shape)
+        return HDF5Rows(place.file, dataset, folder, references)
 
 
 class HDF5Rows(RowSource):
@@ -73,26 +88,32 @@ class HDF5Rows(RowSource):
 
     Parameters
     ----------
-    file : path-like
+    file : str
+        Absolute path.
     dataset : h5py.Dataset
         Open, of this file.
+    folder : str or None
+        The folder whose files it may lead to.
+    references : tuple of Reference
+        The other files that its numbers come from.
     """
 
     storage = "in HDF5"
 
-    def __init__(self, file, dataset):
-        self.file = os.path.abspath(file)
+    def __init__(self, file, dataset, folder=None, references=()):
+        self.file = file
         self.key = dataset.name
         self.shape = dataset.shape
         self.dtype = dataset.dtype
+        self._folder = folder
+        self._references = references
         self._tile = _tile_shape(dataset)
 
     def copy_rows(self, rows, out, places):
         """Write rows into an array, chunk by chunk; see `RowSource`."""
         if not len(rows):
             return
-        with _open_dataset(self.file, self.key) as dataset:
-            self._check_unchanged(dataset)
+        with self._opened() as dataset:
             for group in _groups(rows // self._tile[0]):
                 self._copy_group(dataset, rows[group], out, places[group])
 
@@ -107,10 +128,21 @@ class HDF5Rows(RowSource):
     def check(self, name):
         """Raise a ValueError if the file is gone, damaged, or holds something else; see `RowSource`."""
         try:
-            with _open_dataset(self.file, self.key) as dataset:
-                self._check_unchanged(dataset)
+            with self._opened():
+                pass
         except (OSError, ValueError) as error:
             raise ValueError(f"{name} is read from {self.file}, which has changed or gone: {error}") from error
+
+    @contextmanager
+    def _opened(self):
+        """Open the dataset, once it is found to lead nowhere else than it did."""
+        with _open_dataset(self.file, self.key, self._folder) as (dataset, place):
+            if self._references is None:
+                self._references = check_whole(dataset, place, self._folder)
+            for reference in self._references:
+                reference.check()
+            self._check_unchanged(dataset)
+            yield dataset
 
     def _check_unchanged(self, dataset):
         if (dataset.shape, dataset.dtype) != (self.shape, self.dtype):
@@ -126,6 +158,7 @@ class HDF5Rows(RowSource):
     def __setstate__(self, state):
         del state["modified"]
         vars(self).update(state)
+        self._references = None  # looked up again: the file may be another one here
 
     def __deepcopy__(self, memo):
         return self
@@ -158,47 +191,34 @@ def _groups(values):
 
 
 @contextmanager
-def _open_dataset(file, key):
-    """Open a file and find the dataset in it; OSErrors on the way are ValueErrors that name the file."""
-    h5py = _import_h5py()
-    file = os.fspath(file)
-    if os.path.isdir(file):
-        raise ValueError(f"{file} is a folder, not an HDF5 file.")
-    try:
-        with h5py.File(file, "r") as opened:
-            dataset = _find(h5py, opened, file, key)
-            _check_dataset(h5py, dataset, file)
-            yield dataset
-    except (FileNotFoundError, PermissionError):
-        raise
-    except OSError as error:
-        raise ValueError(f"{file} cannot be read as an HDF5 file: {error}") from error
+def _open_dataset(file, key, folder):
+    """Open a file and find the dataset in it; yields the dataset and its `Place`, which may be in another file."""
+    h5py = import_h5py()
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_file(file))
+        with reading(file, "an HDF5 file"):
+            place = _find(h5py, opened, file, key, folder, stack)
+            dataset = h5py.Dataset(place.item)
+            check_numbers(dataset, place.file)
+            yield dataset, place
 
 
-def _import_h5py():
-    try:
-        import h5py
-    except ImportError as error:
-        raise ImportError('HDF5 files need h5py. Install it with: pip install "ave_sklearn[hdf5]"') from error
-    return h5py
-
-
-def _find(h5py, opened, file, key):
-    """Return the dataset of that name, or the only one."""
+def _find(h5py, opened, file, key, folder, stack):
+    """Return the place of the dataset of that name, or of the only one."""
+    name = os.fsdecode(file)
     if key is None:
         names = _dataset_names(h5py, opened)
         if len(names) != 1:
-            raise ValueError(f"{file} has not one dataset but {len(names)}; choose one by its key: {_listed(names)}.")
+            raise ValueError(f"{name} has not one dataset but {len(names)}; choose one by its key: {_listed(names)}.")
         key = names[0]
-    try:
-        found = opened[key]
-    except (KeyError, ValueError, TypeError) as error:
-        names = _listed(_dataset_names(h5py, opened))
-        raise ValueError(f"{file} has no dataset {key!r}. Its datasets: {names}.") from error
-    if not isinstance(found, h5py.Dataset):
-        names = _listed(_dataset_names(h5py, opened))
-        raise ValueError(f"{key!r} of {file} is a {type(found).__name__.lower()}. Its datasets: {names}.")
-    return found
+    root = Place(opened["/"].id, absolute(file), ())
+    place = follow(key, root, folder, stack) if isinstance(key, (str, bytes)) else None
+    if place is None:
+        raise ValueError(f"{name} has no dataset {key!r}. Its datasets: {_listed(_dataset_names(h5py, opened))}.")
+    if not isinstance(place.item, h5py.h5d.DatasetID):
+        kind = "group" if isinstance(place.item, h5py.h5g.GroupID) else "datatype"
+        raise ValueError(f"{key!r} of {name} is a {kind}. Its datasets: {_listed(_dataset_names(h5py, opened))}.")
+    return place
 
 
 def _dataset_names(h5py, opened):
@@ -212,27 +232,9 @@ def _listed(names, limit=20):
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
 
 
-def _check_dataset(h5py, dataset, file):
-    """Check that a dataset is an array of real numbers whose filters are installed."""
-    what = f"dataset {dataset.name!r} of {file}"
-    try:
-        dtype = dataset.dtype
-    except TypeError as error:
-        raise ValueError(f"{what} is of a type that NumPy does not have: {error}.") from error
-    if dtype.kind not in "biuf":
-        raise ValueError(f"{what} must be of real numbers, got dtype {dtype}.")
-    if dataset.shape is None:
-        raise ValueError(f"{what} is empty: it has no shape.")
-    plist = dataset.id.get_create_plist()
-    for number in range(plist.get_nfilters()):
-        code, _, _, name = plist.get_filter(number)
-        if not h5py.h5z.filter_avail(code):
-            raise ValueError(f"{what} is compressed with filter {code} ({name.decode()!r}), which is not installed.")
-
-
 def _is_mappable(dataset):
     """Tell whether the file holds the elements in one piece, as NumPy would."""
-    h5py = _import_h5py()
+    h5py = import_h5py()
     plist = dataset.id.get_create_plist()
     is_contiguous = plist.get_layout() == h5py.h5d.CONTIGUOUS and not plist.get_external_count()
     if not is_contiguous or not dataset.size or dataset.id.get_offset() is None:
