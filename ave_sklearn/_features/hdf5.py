@@ -7,7 +7,8 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 
 from ave_sklearn._features.hdf5_links import Place, absolute, allowed_folder, follow, import_h5py, open_file
-from ave_sklearn._features.hdf5_storage import check_numbers, check_whole
+from ave_sklearn._features.hdf5_storage import check_numbers
+from ave_sklearn._features.hdf5_survey import check_whole
 from ave_sklearn._features.source import RowSource
 from ave_sklearn._files import reading
 
@@ -153,12 +154,12 @@ class HDF5Rows(RowSource):
 
     def __getstate__(self):
         modified = os.stat(self.file).st_mtime_ns  # two states of a file are two entries of joblib's cache
-        return {**vars(self), "modified": modified}
+        elsewhere = [reference.state.modified for reference in self._references]
+        return {**vars(self), "modified": (modified, *elsewhere), "_references": None}
 
     def __setstate__(self, state):
         del state["modified"]
-        vars(self).update(state)
-        self._references = None  # looked up again: the file may be another one here
+        vars(self).update(state)  # references are looked up again: the file may be another one here
 
     def __deepcopy__(self, memo):
         return self

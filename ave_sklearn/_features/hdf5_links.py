@@ -146,8 +146,8 @@ def allow(name, holder, variable, folder, what):
     """
     if folder is None:
         raise ValueError(
-            f"{what} of {holder} leads to another file, {name!r}. That is followed only where external_files= names the "
-            "folder of that file."
+            f"{what} of {holder} leads to another file, {name!r}. It is followed only where external_files= names its "
+            "folder."
         )
     path = find_file(name, holder, variable)
     if path is None:
@@ -201,8 +201,7 @@ def follow(key, place, folder, stack):
         If the way leads to a file that may not be followed, or is endless.
     """
     h5py = import_h5py()
-    key = key.encode(errors="surrogateescape") if isinstance(key, str) else key
-    root, names, n_links = place.item, _names(key), 0
+    root, names, n_links = place.item, _names(encoded(key)), 0
     while names:
         name = names.pop(0)
         if b"\0" in name or not isinstance(place.item, h5py.h5g.GroupID) or not place.item.links.exists(name):
@@ -236,6 +235,11 @@ def _follow_external(name, target, place, folder, stack):
         raise ValueError(f"{what} of {place.file} leads to {target!r}, which is not there.")
     opened = stack.enter_context(open_file(reference.path))
     return Place(opened["/"].id, reference.path, (*place.references, reference))
+
+
+def encoded(key):
+    """Return a path in a file as HDF5 has it, in bytes."""
+    return key.encode(errors="surrogateescape") if isinstance(key, str) else key
 
 
 def _names(path):

@@ -80,7 +80,7 @@ def _check_declared(shape, dtype, n_bytes):
     wanted = math.prod(shape) * dtype.itemsize
     if wanted > n_bytes:
         raise ValueError(
-            f"its numbers, of shape {shape!s:.200} and dtype {dtype}, take {wanted} bytes, which is greater than file size: "
+            f"numbers of shape {shape!s:.200} and dtype {dtype} take {wanted} bytes, which is greater than file size: "
             f"{n_bytes} bytes follow the header"
         )
 

@@ -56,7 +56,8 @@ def from_layout(folder, layout):
     _, values, write = LAYOUTS[layout]
     file = folder / "visual.h5"
     write(file, values)
-    return AVFeatures.from_hdf5(write_hdf5(folder / "audio.h5", audio=AUDIO), file, visual_key="visual"), values
+    audio = write_hdf5(folder / "audio.h5", audio=AUDIO)
+    return AVFeatures.from_hdf5(audio, file, visual_key="visual", external_files=folder), values
 
 
 def written(**arguments):
@@ -113,10 +114,6 @@ LAYOUTS = {
     "external storage": (
         "read", VISUAL,
         lambda file, values: written(external=[(str(file) + ".raw", 0, values.nbytes)])(file, values),
-    ),
-    "never written": (
-        "read", np.full(VISUAL_SHAPE, 7.0),
-        lambda file, values: write_hdf5(file, visual={"shape": values.shape, "dtype": "f8", "fillvalue": 7.0}),
     ),
     "no videos": ("read", VISUAL[:0], written()),
     "chunked rows": ("read", VISUAL, written(chunks=(1, *VISUAL_SHAPE[1:]))),
@@ -750,7 +747,7 @@ def test_a_link_to_a_chunked_dataset_of_another_file(tmp_path, audio_file):
     write_hdf5(tmp_path / "data.h5", visual={"data": VISUAL, "chunks": True})
     with h5py.File(tmp_path / "link.h5", "w") as opened:
         opened["linked"] = h5py.ExternalLink("data.h5", "/visual")
-    X = AVFeatures.from_hdf5(audio_file, tmp_path / "link.h5", visual_key="linked")
+    X = AVFeatures.from_hdf5(audio_file, tmp_path / "link.h5", visual_key="linked", external_files=tmp_path)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(X[2:])).visual, VISUAL[2:])
 
 
