@@ -91,9 +91,14 @@ def _survey_virtual(dataset, plist, place, folder, trail, known):
     _check_elsewhere(mappings, what, folder)
     found = [_survey_source(mapping, dataset, place, folder, (*trail, here), known) for mapping in mappings]
     shape = shape_of(dataset, place.file)  # asked for only now: HDF5 looks into sources of no fixed size for it
-    boxes = []
-    for mapping, (source, sources_name) in zip(mappings, found, strict=True):
-        boxes += _check_mapping(mapping, source, sources_name, shape, what)
+    boxes, problems = [], []
+    for mapping, (source, name) in zip(mappings, found, strict=True):
+        filled, problem = _filled_boxes(mapping, source, name, shape, what)
+        boxes += filled
+        problems += [problem] if problem else []
+    if problems:
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise ValueError(f"{what} lacks {', '.join(problems[:3])}{more}.")
     references = dict.fromkeys(reference for source, _ in found if source for reference in source.references)
     return Survey(shape, uncovered_rows(boxes, shape, what), tuple(references))
 
@@ -159,25 +164,22 @@ def _survey_found(place, folder, trail, known):
     return found._replace(references=(*place.references, *found.references))
 
 
-def _check_mapping(mapping, source, name, shape, what):
-    """Return the boxes of a virtual dataset that a mapping fills, once its source is found to have all of that."""
+def _filled_boxes(mapping, source, name, shape, what):
+    """Return the boxes of a virtual dataset that a mapping fills, and what is wrong with its source, or None."""
     filled = mapping.target.boxes(shape, what)
+    rows = f"{tell_rows(rows_of(filled))}, {name}"
     if source is None:
-        raise ValueError(f"{what} should have {tell_rows(rows_of(filled))} of {name}, which is not there.")
+        return filled, f"{rows}, which is not there"
     taken = mapping.source.boxes(source.shape, what)
     if mapping.target.endless_axis is not None:
         filled = shorten(filled, mapping.target.endless_axis, n_numbers(taken))
     elif n_numbers(taken) != n_numbers(filled):
-        rows, found = tell_rows(rows_of(filled)), source.shape
-        raise ValueError(f"{what} should have {rows} of {name}, which does not have all of that: its shape is {found}.")
+        return filled, f"{rows}, whose shape {source.shape} is not the one that was mapped"
     used = rows_of(taken)
-    missing = [
+    unwritten = [
         (max(start, first), min(stop, last))
         for start, stop in source.unwritten
         for first, last in used
         if max(start, first) < min(stop, last)
     ]
-    if missing:
-        rows = tell_rows(rows_of(filled))
-        raise ValueError(f"{what} has {rows} of {name}, whose {tell_rows(missing)} were never written.")
-    return filled
+    return filled, f"{rows}, whose {tell_rows(unwritten)} were never written" if unwritten else None

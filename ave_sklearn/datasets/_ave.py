@@ -46,6 +46,7 @@ def load_ave(
     as_frame: bool = False,
     background_videos: bool = False,
     drop_leaks: bool = False,
+    external_files: PathLike | None = None,
 ) -> Bunch: ...
 @overload
 def load_ave(
@@ -57,6 +58,7 @@ def load_ave(
     as_frame: Literal[False] = False,
     background_videos: bool = False,
     drop_leaks: bool = False,
+    external_files: PathLike | None = None,
 ) -> tuple[AVFeatures, NDArray[np.str_]]: ...
 @overload
 def load_ave(
@@ -68,6 +70,7 @@ def load_ave(
     as_frame: Literal[True],
     background_videos: bool = False,
     drop_leaks: bool = False,
+    external_files: PathLike | None = None,
 ) -> tuple[AVFeatures, pd.DataFrame]: ...
 def load_ave(
     data_home: PathLike,
@@ -78,6 +81,7 @@ def load_ave(
     as_frame: bool = False,
     background_videos: bool = False,
     drop_leaks: bool = False,
+    external_files: PathLike | None = None,
 ) -> Bunch | tuple[AVFeatures, NDArray[np.str_] | pd.DataFrame]:
     """Load AVE, the Audio-Visual Event dataset [1]_, from the files that its authors released.
 
@@ -127,6 +131,9 @@ def load_ave(
     drop_leaks : bool, default=False
         Leave out the training videos that are in the validation or the test split too, under another
         category: 19 rows, of 18 videos.
+    external_files : path-like or None, default=None
+        The folder of the files that the HDF5 files may lead to, as :meth:`~ave_sklearn.AVFeatures.from_hdf5` has it.
+        None for none.
 
     Returns
     -------
@@ -159,7 +166,8 @@ def load_ave(
         If a file is missing, telling where to get it.
     ValueError
         If an argument is none of the above, if `background_videos` is asked for with the validation or the
-        test split, or if a file is not as described, naming the file and the line or row.
+        test split, or if a file is damaged, not as described, has rows that were never written or leads to others
+        that are not in `external_files`, naming the file and the line or row.
     ImportError
         If h5py is not installed: ``pip install "ave_sklearn[hdf5]"``.
 
@@ -191,11 +199,11 @@ def load_ave(
     split = _check_arguments(split, visual, background_videos)
     folder = os.path.abspath(os.path.expanduser(data_home))
     require_files(folder, _needed_files(background_videos))
-    X, videos, rows = _read_videos(folder, split, drop_leaks)
+    X, videos, rows = _read_videos(folder, split, drop_leaks, external_files)
     target_names = class_names(videos)
     X, videos = X[rows], videos.iloc[rows]
     if background_videos:
-        X, videos = _append_background(X, videos, folder, target_names)
+        X, videos = _append_background(X, videos, folder, target_names, external_files)
     if visual == "mean":
         X = _average_maps(X)
     videos = videos.reset_index(drop=True)
@@ -225,15 +233,15 @@ def _needed_files(background_videos):
     return [*FEATURE_FILES, "Annotations.txt", *ORDER_FILES.values(), *(NOISY_FILES if background_videos else ())]
 
 
-def _read_videos(folder, split, drop_leaks):
+def _read_videos(folder, split, drop_leaks, external_files):
     """Return all features, the annotations and split of all videos, and the rows that were asked for."""
-    X = open_features(folder, FEATURE_FILES)
+    X = open_features(folder, FEATURE_FILES, external_files)
     videos = read_annotations(os.path.join(folder, "Annotations.txt"), X.n_videos, X.n_segments)
-    orders = read_orders(folder, X.n_videos)
+    orders = read_orders(folder, X.n_videos, external_files)
     videos["split"] = ""
     for name, rows in orders.items():
         videos.loc[rows, "split"] = name
-    _warn(check_label_files(folder, videos, X.n_segments))
+    _warn(check_label_files(folder, videos, X.n_segments, external_files))
     rows = np.arange(X.n_videos) if split == "all" else orders[split]
     is_leak, message = _find_leaks(videos)
     if drop_leaks:
@@ -255,10 +263,10 @@ def _find_leaks(videos):
     )
 
 
-def _append_background(X, videos, folder, target_names):
+def _append_background(X, videos, folder, target_names, external_files):
     """Put the background clips after the other videos."""
-    clips = open_background(folder, like=X)
-    _warn(check_background_labels(folder, len(clips), target_names))
+    clips = open_background(folder, X, external_files)
+    _warn(check_background_labels(folder, len(clips), target_names, external_files))
     names = [f"noisy_{row:03d}" for row in range(len(clips))]
     about = {"category": BACKGROUND, "video_id": names, "quality": "", "start": 0, "end": 0, "split": "train"}
     return AVFeatures.concatenate([X, clips]), pd.concat([videos, pd.DataFrame(about)])

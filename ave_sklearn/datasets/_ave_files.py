@@ -15,6 +15,7 @@ ORDER_FILES = {"train": "train_order.h5", "validation": "val_order.h5", "test": 
 FEATURE_FILES = ("audio_feature.h5", "visual_feature.h5")
 NOISY_FILES = ("audio_feature_noisy.h5", "visual_feature_noisy.h5")
 COLUMNS = ["category", "video_id", "quality", "start", "end"]
+LINE_BYTES = 1000  # of an annotation, the longest of which have 60
 HEADER = "Category&VideoID&Quality&StartTime&EndTime"
 
 PAGE = "https://github.com/YapengTian/AVE-ECCV18"
@@ -46,7 +47,7 @@ def require_files(folder, names):
         raise FileNotFoundError(errno.ENOENT, message, folder)
 
 
-def open_features(folder, names):
+def open_features(folder, names, external_files=None):
     """Open the two files of features without reading them.
 
     Parameters
@@ -54,6 +55,8 @@ def open_features(folder, names):
     folder : str
     names : pair of str
         Audio and visual file.
+    external_files : path-like or None
+        As in `load_ave`.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def open_features(folder, names):
         With visual maps.
     """
     audio, visual = (os.path.join(folder, name) for name in names)
-    X = AVFeatures.from_hdf5(audio, visual, audio_key=KEY, visual_key=KEY)
+    X = AVFeatures.from_hdf5(audio, visual, audio_key=KEY, visual_key=KEY, external_files=external_files)
     if X.map_size is None:
         raise ValueError(
             f"{visual} must hold visual maps of shape (n_videos, n_segments, height, width, n_visual_features), got "
@@ -70,9 +73,9 @@ def open_features(folder, names):
     return X
 
 
-def open_background(folder, like):
+def open_background(folder, like, external_files=None):
     """Open the features of the background clips, which must be like those of the videos in all but number."""
-    X = open_features(folder, NOISY_FILES)
+    X = open_features(folder, NOISY_FILES, external_files)
     sizes = [(x.n_segments, x.n_audio_features, x.map_size, x.n_visual_features) for x in (X, like)]
     if sizes[0] != sizes[1]:
         raise ValueError(
@@ -105,7 +108,7 @@ def read_annotations(file, n_videos, n_segments):
     ValueError
         Naming the file and the line.
     """
-    lines = _read_lines(file)
+    lines = _read_lines(file, LINE_BYTES * (n_videos + 1000))
     first = int(_is_header(lines[0], file))
     rows = [
         _parse_line(line, f"{file}, line {number}", n_segments)
@@ -116,7 +119,11 @@ def read_annotations(file, n_videos, n_segments):
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _read_lines(file):
+def _read_lines(file, most):
+    """Read the lines of a text file of at most so many bytes."""
+    size = os.path.getsize(file)
+    if size > most:
+        raise ValueError(f"{file} has {size} bytes, where so many annotations take {most} at most.")
     try:
         with open(file, encoding="utf-8-sig") as opened:
             return opened.read().rstrip("\n").split("\n")
@@ -130,37 +137,43 @@ def _is_header(line, file):
     if len(fields) < 2 or any(field.lstrip("+-").replace(".", "", 1).isdigit() for field in fields):
         return False
     if [field.lower() for field in fields] != HEADER.lower().split("&"):
-        raise ValueError(f"{file}, line 1: the columns must be {HEADER}, got {line!r}.")
+        raise ValueError(f"{file}, line 1: the columns must be {HEADER}, got {line!r:.200}.")
     return True
 
 
 def _parse_line(line, where, n_segments):
+    if len(line) > LINE_BYTES:
+        raise ValueError(f"{where}: a line has {LINE_BYTES} characters at most, got {len(line)}.")
     fields = [field.strip() for field in line.split("&")]
+    if any(character < " " or character == "\x7f" for field in fields for character in field):
+        raise ValueError(f"{where}: names must be free of control characters, got {line!r:.200}.")
     if len(fields) != len(COLUMNS):
-        raise ValueError(f"{where}: wanted {'&'.join(COLUMNS)}, got {len(fields)} fields in {line!r}.")
+        raise ValueError(f"{where}: wanted {'&'.join(COLUMNS)}, got {len(fields)} fields in {line!r:.200}.")
     category, video_id, quality, *times = fields
     if not category or not video_id:
-        raise ValueError(f"{where}: the {'video_id' if category else 'category'} is missing in {line!r}.")
+        raise ValueError(f"{where}: the {'video_id' if category else 'category'} is missing in {line!r:.200}.")
     if category == BACKGROUND:
         raise ValueError(f"{where}: no category may be called {BACKGROUND!r}, as seconds without an event are.")
-    if not all(time.isascii() and time.isdigit() for time in times):
-        raise ValueError(f"{where}: start and end must be whole numbers of at least 0, got {line!r}.")
+    if not all(time.isascii() and time.isdigit() and len(time) < 10 for time in times):
+        raise ValueError(f"{where}: start and end must be whole numbers of at least 0, got {line!r:.200}.")
     start, end = map(int, times)
     if not start <= end <= n_segments:
-        raise ValueError(f"{where}: wanted start <= end <= {n_segments} seconds, got {line!r}.")
+        raise ValueError(f"{where}: wanted start <= end <= {n_segments} seconds, got {line!r:.200}.")
     return category, video_id, quality, start, end
 
 
 # Splits
 
 
-def read_orders(folder, n_videos):
+def read_orders(folder, n_videos, external_files=None):
     """Read which rows belong to which split.
 
     Parameters
     ----------
     folder : str
     n_videos : int
+    external_files : path-like or None
+        As in `load_ave`.
 
     Returns
     -------
@@ -174,7 +187,7 @@ def read_orders(folder, n_videos):
     orders, owner = {}, np.full(n_videos, "", dtype=object)
     for split, name in ORDER_FILES.items():
         file = os.path.join(folder, name)
-        rows = _check_order(file, read_hdf5(file, "order"), n_videos)
+        rows = _read_order(file, n_videos, external_files)
         taken = rows[owner[rows] != ""]
         if len(taken):
             raise ValueError(
@@ -185,9 +198,16 @@ def read_orders(folder, n_videos):
     return orders
 
 
-def _check_order(file, rows, n_videos):
-    if rows.ndim != 1 or rows.dtype.kind not in "iu":
-        raise ValueError(f"{file} must hold row numbers of shape (n,), got shape {rows.shape} and dtype {rows.dtype}.")
+def _read_order(file, n_videos, external_files):
+    """Read the rows of one split, each of them one of the videos, and none twice."""
+
+    def check(shape, dtype):
+        if len(shape) != 1 or dtype.kind not in "iu":
+            raise ValueError(f"{file} must hold row numbers of shape (n,), got shape {shape} and dtype {dtype}.")
+        if shape[0] > n_videos:
+            raise ValueError(f"{file} has {shape[0]} row numbers, more than the {n_videos} videos.")
+
+    rows = read_hdf5(file, "order", external_files=external_files, check=check)
     outside = rows[(rows < 0) | (rows >= n_videos)]
     if len(outside):
         raise ValueError(f"{file}: row {outside[0]} is not one of the {n_videos} videos.")

@@ -40,7 +40,7 @@ def segment_labels(videos, n_segments):
     return np.where(event_seconds(videos, n_segments), category, BACKGROUND)
 
 
-def check_label_files(folder, videos, n_segments):
+def check_label_files(folder, videos, n_segments, external_files=None):
     """Compare the label files that a folder has with the annotations.
 
     Parameters
@@ -49,6 +49,8 @@ def check_label_files(folder, videos, n_segments):
     videos : DataFrame
         The annotations of all videos.
     n_segments : int
+    external_files : path-like or None
+        As in `load_ave`.
 
     Returns
     -------
@@ -66,14 +68,15 @@ def check_label_files(folder, videos, n_segments):
     messages = []
     for name, wanted in expected.items():
         columns = seconds if name == "labels_closs.h5" else names
-        messages += _compare(os.path.join(folder, name), wanted, columns)
+        messages += _compare(os.path.join(folder, name), wanted, columns, external_files)
     return messages
 
 
-def check_background_labels(folder, n_videos, names):
+def check_background_labels(folder, n_videos, names, external_files=None):
     """Compare labels_noisy.h5, if it is there, with all background; returns messages as `check_label_files`."""
     background = np.eye(len(names))[-1]
-    return _compare(os.path.join(folder, "labels_noisy.h5"), np.tile(background, (n_videos, 1)), names)
+    wanted = np.tile(background, (n_videos, 1))
+    return _compare(os.path.join(folder, "labels_noisy.h5"), wanted, names, external_files)
 
 
 def _expected_labels(videos, names, n_segments):
@@ -93,16 +96,19 @@ def _expected_labels(videos, names, n_segments):
     }
 
 
-def _compare(file, wanted, columns):
+def _compare(file, wanted, columns, external_files):
     """Return a list of no message, or of one if the file is there and disagrees."""
+
+    def check(shape, dtype):
+        if shape != wanted.shape:
+            raise ValueError(
+                f"{file} must be of shape {wanted.shape} to fit the annotations, got {shape}. Labels are made of the "
+                "annotations and only compared with this file: load_ave works without it."
+            )
+
     if not os.path.isfile(file):
         return []
-    found = read_hdf5(file, KEY)
-    if found.shape != wanted.shape:
-        raise ValueError(
-            f"{file} must be of shape {wanted.shape} to fit the annotations, got {found.shape}. Labels are made of the "
-            "annotations and only compared with this file: load_ave works without it."
-        )
+    found = read_hdf5(file, KEY, external_files=external_files, check=check)
     agrees = np.isclose(found, wanted, atol=1e-4).reshape(len(wanted), -1).all(axis=1)
     rows = np.flatnonzero(~agrees)
     if not len(rows):
