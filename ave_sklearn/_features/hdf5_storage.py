@@ -14,10 +14,10 @@ import numpy as np
 
 from ave_sklearn._features.hdf5_links import allow, import_h5py
 
-EXPANSION = 1032  # bytes that one byte of a chunk can become: deflate writes 258 equal ones in two bits, others less
-BOUNDED_FILTERS = (1, 2, 3, 5, 32000)  # deflate, shuffle, Fletcher-32, n-bit, LZF: no byte becomes more than that
+EXPANSION = 1032  # bytes that one byte of a chunk can become: deflate writes 258 equal ones in two bits
+BOUNDED_FILTERS = (1, 2, 3, 5, 32000)  # deflate, shuffle, Fletcher-32, n-bit, LZF; others may reach its square
 SAME_SIZE_FILTERS = (2, 3)  # shuffle, Fletcher-32
-SMALL_CHUNK = 1_000_000  # bytes that a chunk of equal numbers may have, whatever takes them to nothing
+SMALL_CHUNK = 1_000_000  # bytes of equal numbers that scale-offset, among those others, takes to 21
 
 
 class Survey(NamedTuple):
@@ -125,26 +125,34 @@ def check_chunks(dataset, plist, shape, file):
     if 0 in shape:
         return []
     counts = [-(-length // chunk) for length, chunk in zip(shape, chunks, strict=True)]
-    n_chunks = math.prod(counts)
     wanted = math.prod(chunks) * dataset.id.get_type().get_size()
-    size = os.path.getsize(file)
-    rows, bound = array("q"), _ChunkBound(dataset, wanted, size)
+    written, bound = array("q"), _ChunkBound(dataset, wanted, os.path.getsize(file))
 
     def look(chunk):
-        numbers = [start // step for start, step in zip(chunk.chunk_offset, chunks, strict=True)]
-        if all(number < count for number, count in zip(numbers, counts, strict=True)):
-            rows.append(numbers[0])
-        if bound.passes(chunk) and len(rows) <= n_chunks:
+        if chunk.byte_offset is None:
             return None
-        return True  # the last chunk that is looked at
+        bound.check(chunk)
+        places = [start // step for start, step in zip(chunk.chunk_offset, chunks, strict=True)]
+        if all(place < count for place, count in zip(places, counts, strict=True)):
+            written.append(_number(places, counts))
+        return bound.problem  # the first ends the iteration
 
     if dataset.id.chunk_iter(look):
-        raise _too_large(dataset, file, math.prod(shape) * dataset.dtype.itemsize, bound.found)
-    return _missing_rows(np.frombuffer(rows, np.int64), n_chunks // counts[0], counts[0], chunks[0], shape[0])
+        raise ValueError(f"dataset {dataset.name!r} of {file} {bound.problem}.")
+    n_beside = math.prod(counts[1:])
+    return _missing_rows(np.unique(written) // n_beside, n_beside, counts[0], chunks[0], shape[0])
+
+
+def _number(places, counts):
+    """Number of a chunk, the last axis running fastest."""
+    number = 0
+    for place, count in zip(places, counts, strict=True):
+        number = number * count + place
+    return number
 
 
 class _ChunkBound:
-    """How many bytes the chunks of a dataset may have, judged by those that the file has for them.
+    """Whether the file can hold the chunks of a dataset.
 
     Parameters
     ----------
@@ -153,45 +161,49 @@ class _ChunkBound:
         Bytes of a chunk when it is decompressed.
     size : int
         Bytes of the file.
+
+    Attributes
+    ----------
+    problem : str or None
+        What is wrong with the chunks so far.
     """
 
     def __init__(self, dataset, wanted, size):
         self.wanted, self.size = wanted, size
         self.codes = [code for code, _ in _filters(dataset)]
-        self.found = self.stored = 0
+        self.stored, self.problem = 0, None
 
-    def passes(self, chunk):
-        """Tell whether a chunk lies in the file, beside those before it, and can be decompressed to its size."""
+    def check(self, chunk):
+        """Look whether one more chunk lies in the file, beside the others, and can have the size of a chunk."""
         active = [code for place, code in enumerate(self.codes) if not chunk.filter_mask >> place & 1]
         self.stored += chunk.size
-        self.found = self._most(chunk.size, active)
-        in_file = chunk.byte_offset is not None and chunk.byte_offset + chunk.size <= self.size
-        return in_file and self.stored <= self.size and self.wanted <= self.found
+        found = self._most(chunk.size, active)
+        if chunk.byte_offset + chunk.size > self.size or self.stored > self.size:
+            self.problem = f"has chunks that take more than the {self.size} bytes of the file"
+        elif self.wanted > found:
+            self.problem = f"declares chunks of {self.wanted} bytes, where one can have {found} at most"
 
     def _most(self, stored, active):
-        """Bytes that a chunk can have at most."""
-        n_compressing = sum(code not in SAME_SIZE_FILTERS for code in active)
-        if all(code in BOUNDED_FILTERS for code in active):
-            return stored * EXPANSION**n_compressing
-        return max(self.size * EXPANSION**n_compressing, SMALL_CHUNK)
+        """Bytes that a chunk of so many stored ones can have, after the filters that were used for it."""
+        steps = [1 if code in BOUNDED_FILTERS else 2 for code in active if code not in SAME_SIZE_FILTERS]
+        return max(stored * EXPANSION ** sum(steps), SMALL_CHUNK if 2 in steps else 0)
 
 
-def _missing_rows(written, n_beside, n_groups, chunk, n_rows):
+def _missing_rows(groups, n_beside, n_groups, chunk, n_rows):
     """Ranges of rows that not all chunks beside one another are there for.
 
     Parameters
     ----------
-    written : int ndarray
+    groups : int ndarray
         For each chunk that was written, which of the `n_groups` of rows it is of.
     n_beside : int
         Chunks of one group of rows.
     n_groups, chunk, n_rows : int
         Groups, rows of a group, and of all of them.
     """
-    groups, counts = np.unique(written, return_counts=True)
-    whole = groups[counts >= n_beside].tolist()
+    groups, counts = np.unique(groups, return_counts=True)
     ranges, first = [], 0
-    for group in [*whole, n_groups]:
+    for group in [*groups[counts == n_beside].tolist(), n_groups]:
         if first < group:
             ranges.append((first * chunk, min(group * chunk, n_rows)))
         first = group + 1
