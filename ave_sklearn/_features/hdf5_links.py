@@ -213,7 +213,7 @@ def follow(key, place, folder, stack):
         n_links += 1
         if n_links > MAX_LINKS:
             raise ValueError(
-                f"more than {MAX_LINKS} links lead to {_text(key)!r} of {place.file}, or they go in circles."
+                f"more than {MAX_LINKS} links lead to {_text(encoded(key))!r} of {place.file}, or they go in circles."
             )
         target = place.item.links.get_val(name)
         if kind == h5py.h5l.TYPE_SOFT:

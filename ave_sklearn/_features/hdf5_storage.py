@@ -144,7 +144,7 @@ def check_chunks(dataset, plist, shape, file):
 
 
 def _number(places, counts):
-    """Number of a chunk, the last axis running fastest."""
+    """Return the number of a chunk, the last axis running fastest."""
     number = 0
     for place, count in zip(places, counts, strict=True):
         number = number * count + place
