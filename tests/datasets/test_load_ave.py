@@ -427,6 +427,37 @@ def test_annotations_that_are_no_text(folder):
         load_ave(folder)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"Train\0&id&good&0&4\n", "line 1: names must be free of control characters"),
+        ("Train&id&good&0&4\n".encode("utf-16-le"), "line 1: the columns must be"),
+        ("Train&id&good&0&4\n".encode("utf-16"), "must be a text file in UTF-8"),
+        ("Zug f\u00fcr&id&good&0&4\n".encode("latin-1"), "must be a text file in UTF-8"),
+        (b"Train&id&good&0&4\n" + b"Train&\x1b[2J&good&0&4\n", "line 2: names must be free of control characters"),
+        (b"Train&id&good&0&" + b"4" * 500 + b"\n", "line 1: start and end must be whole numbers"),
+        (
+            b"Train&id&good&0&4\n" + b"T" * 2000 + b"&id&good&0&4\n",
+            "line 2: a line has 1000 characters at most, got 2013",
+        ),
+        (b"T" * 1_011_000, "has 1011000 bytes, where so many annotations take 1010000 at most"),
+        (b"\n" * 9000, "line 1: wanted category&video_id"),
+    ],
+    ids=range(9),
+)
+def test_annotations_of_other_encodings_and_sizes(folder, content, message):
+    (folder / "Annotations.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"Annotations\.txt,? {message}"):
+        load_ave(folder)
+
+
+def test_a_large_file_of_annotations_is_not_read(folder):
+    with open(folder / "Annotations.txt", "wb") as opened:
+        opened.truncate(10**12)  # of nothing
+    with pytest.raises(ValueError, match=r"Annotations\.txt has 1000000000000 bytes"):
+        load_ave(folder)
+
+
 def test_an_empty_file(folder):
     (folder / "Annotations.txt").write_text("")
     with pytest.raises(ValueError, match=r"Annotations\.txt, line 1: wanted category&video_id"):
@@ -453,6 +484,27 @@ def test_bad_orders(folder, rows, key, message):
     with pytest.raises(ValueError, match=message) as caught:
         load_ave(folder)
     assert "_order.h5" in str(caught.value) and str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["train_order.h5", "labels.h5", "labels_closs.h5"])
+def test_orders_and_labels_of_another_size_are_not_read(folder, name):
+    """Here of 8 GB, which take no room on the disk."""
+    key = "order" if "order" in name else "avadataset"
+    with h5py.File(folder / name, "w") as opened:
+        early = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        early.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        early.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        h5py.h5d.create(opened.id, key.encode(), h5py.h5t.NATIVE_INT64, h5py.h5s.create_simple((10**9,)), early)
+    with pytest.raises(ValueError, match=rf"{name} (has 1000000000 row numbers|must be of shape)"):
+        load_ave(folder)
+
+
+def test_orders_and_labels_that_were_never_written(folder):
+    for name, key in (("mil_labels.h5", "avadataset"), ("train_order.h5", "order")):
+        with h5py.File(folder / name, "w") as opened:
+            opened.create_dataset(key, (6,), "i8")
+        with pytest.raises(ValueError, match=rf"{name} has rows that were never written, .*: rows 0 to 5 of 6"):
+            load_ave(folder)
 
 
 @pytest.mark.parametrize(
