@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
-from ave_sklearn._features.hdf5_links import Place, absolute, allowed_folder, follow, import_h5py, open_file
+from ave_sklearn._features.hdf5_links import KIND, Place, absolute, allowed_folder, follow, import_h5py, open_file
 from ave_sklearn._features.hdf5_storage import check_numbers
 from ave_sklearn._features.hdf5_survey import check_whole
 from ave_sklearn._features.source import RowSource
@@ -38,7 +38,7 @@ def read_hdf5(file, key=None, *, external_files=None, check=None):
         As `open_hdf5` does.
     """
     folder = allowed_folder(external_files)
-    with _open_dataset(file, key, folder) as (dataset, place):
+    with _open_dataset(file, key, folder) as (dataset, place), reading(file, KIND):
         check_whole(dataset, place, folder)
         if check is not None:
             check(dataset.shape, dataset.dtype)
@@ -73,7 +73,7 @@ def open_hdf5(file, key=None, *, external_files=None):
         If h5py is not installed.
     """
     folder = allowed_folder(external_files)
-    with _open_dataset(file, key, folder) as (dataset, place):
+    with _open_dataset(file, key, folder) as (dataset, place), reading(file, KIND):
         references = check_whole(dataset, place, folder)
         if _is_mappable(dataset):
             return np.memmap(place.file, dataset.dtype, "r", offset=dataset.id.get_offset(), shape=dataset.shape)
@@ -122,7 +122,8 @@ class HDF5Rows(RowSource):
         """Copy rows that lie in the same chunks, one tile of them at a time."""
         first, stop = int(rows.min()), int(rows.max()) + 1
         for tile in _tiles(self.shape[1:], self._tile[1:]):
-            block = dataset[(slice(first, stop), *tile)]
+            with reading(self.file, KIND):
+                block = dataset[(slice(first, stop), *tile)]
             for place, row in zip(places, rows, strict=True):
                 out[place][tile] = block[row - first]
 
@@ -138,11 +139,12 @@ class HDF5Rows(RowSource):
     def _opened(self):
         """Open the dataset, once it is found to lead nowhere else than it did."""
         with _open_dataset(self.file, self.key, self._folder) as (dataset, place):
-            if self._references is None:
-                self._references = check_whole(dataset, place, self._folder)
-            for reference in self._references:
-                reference.check()
-            self._check_unchanged(dataset)
+            with reading(self.file, KIND):
+                if self._references is None:
+                    self._references = check_whole(dataset, place, self._folder)
+                for reference in self._references:
+                    reference.check()
+                self._check_unchanged(dataset)
             yield dataset
 
     def _check_unchanged(self, dataset):
@@ -195,13 +197,17 @@ def _groups(values):
 def _open_dataset(file, key, folder):
     """Open a file and find the dataset in it; yields the dataset and its `Place`, which may be in another file."""
     h5py = import_h5py()
-    with ExitStack() as stack:
-        opened = stack.enter_context(open_file(file))
-        with reading(file, "an HDF5 file"):
+    stack = ExitStack()
+    try:
+        with reading(file, KIND):
+            opened = stack.enter_context(open_file(file))
             place = _find(h5py, opened, file, key, folder, stack)
             dataset = h5py.Dataset(place.item)
             check_numbers(dataset, place.file)
-            yield dataset, place
+        yield dataset, place
+    finally:
+        with reading(file, KIND):
+            stack.close()
 
 
 def _find(h5py, opened, file, key, folder, stack):

@@ -4,7 +4,7 @@ import os
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from ave_sklearn._features.hdf5_links import MAX_LINKS, Place, allow, encoded, follow, import_h5py, open_file
+from ave_sklearn._features.hdf5_links import KIND, MAX_LINKS, Place, allow, encoded, follow, import_h5py, open_file
 from ave_sklearn._features.hdf5_selections import Selection, n_numbers, rows_of, shorten, uncovered_rows
 from ave_sklearn._features.hdf5_storage import (
     Survey,
@@ -144,7 +144,7 @@ def _survey_source(mapping, dataset, place, folder, trail, known):
     if (path, key) not in known:
         with ExitStack() as stack:
             opened = stack.enter_context(open_file(path))
-            with reading(path, "an HDF5 file"):
+            with reading(path, KIND):
                 source = follow(key, Place(opened["/"].id, path, ()), folder, stack)
                 known[path, key] = source and _survey_found(source, folder, trail, known)
     source = known[path, key]

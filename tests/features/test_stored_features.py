@@ -751,8 +751,13 @@ def test_a_link_to_a_chunked_dataset_of_another_file(tmp_path, audio_file):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(X[2:])).visual, VISUAL[2:])
 
 
-def test_numbers_that_a_type_cannot_hold_are_not_written(tmp_path):
-    X = AVFeatures(AUDIO, np.where(VISUAL == VISUAL.min(), -1e6, VISUAL))
+@pytest.mark.parametrize("arguments", [None, {}, {"chunks": True}])
+def test_numbers_that_a_type_cannot_hold_are_not_written(tmp_path, older, arguments):
+    visual = np.where(VISUAL == VISUAL.min(), -1e6, VISUAL)
+    X = AVFeatures(AUDIO, visual)
+    if arguments is not None:
+        file = write_hdf5(tmp_path / "both.h5", audio=AUDIO, visual={"data": visual, **arguments})
+        X = AVFeatures.from_hdf5(file, file, audio_key="audio", visual_key="visual")
     with pytest.raises(ValueError, match="visual has numbers that dtype float16 cannot hold"):
-        X.to_npy(tmp_path / "audio.npy", tmp_path / "visual.npy", dtype="float16")
-    assert not list(tmp_path.iterdir())
+        X.to_npy(older / "a.npy", older / "v.npy", dtype="float16")
+    assert_untouched(older)
