@@ -76,7 +76,7 @@ def open_hdf5(file, key=None, *, external_files=None):
     with _open_dataset(file, key, folder) as (dataset, place), reading(file, KIND):
         references = check_whole(dataset, place, folder)
         if _is_mappable(dataset):
-            return np.memmap(place.file, dataset.dtype, "r", offset=dataset.id.get_offset(), shape=dataset.shape)
+            return np.memmap(place.file, _plain(dataset.dtype), "r", dataset.id.get_offset(), dataset.shape)
         return HDF5Rows(place.file, dataset, folder, references)
 
 
@@ -105,7 +105,7 @@ class HDF5Rows(RowSource):
         self.file = file
         self.key = dataset.name
         self.shape = dataset.shape
-        self.dtype = dataset.dtype
+        self.dtype = _plain(dataset.dtype)
         self._folder = folder
         self._references = references
         self._tile = _tile_shape(dataset)
@@ -165,6 +165,11 @@ class HDF5Rows(RowSource):
 
     def __deepcopy__(self, memo):
         return self
+
+
+def _plain(dtype):
+    """Return a type without what h5py tells beside it, the names of an enumeration for example."""
+    return np.dtype(dtype.str)
 
 
 def _tile_shape(dataset):

@@ -50,15 +50,13 @@ class Selection(NamedTuple):
 
     def boxes(self, shape, what):
         """Return what it takes of an array of a shape."""
-        n_axes = (
-            len(self.axes) if self.axes is not None else len(shape) if self.blocks is None else self.blocks.shape[2]
-        )
+        if self.axes is None and self.blocks is None:
+            return [[np.array([[0, length]]) for length in shape]]
+        n_axes = len(self.axes) if self.blocks is None else self.blocks.shape[2]
         if n_axes != len(shape):
             raise ValueError(f"{what} has a mapping of {n_axes} axes, to or from an array of shape {shape}.")
-        if self.axes is not None:
-            return [[_ranges(*axis, length, what) for axis, length in zip(self.axes, shape, strict=True)]]
         if self.blocks is None:
-            return [[np.array([[0, length]]) for length in shape]]
+            return [[_ranges(*axis, length, what) for axis, length in zip(self.axes, shape, strict=True)]]
         bounds = np.stack([self.blocks[:, 0], self.blocks[:, 1] + 1], axis=-1)
         bounds = np.minimum(bounds, np.array(shape, np.int64)[:, np.newaxis])
         return [[axis[np.newaxis] for axis in box] for box in bounds]

@@ -370,7 +370,10 @@ def test_numbers_of_named_and_enumerated_types(tmp_path):
         opened.create_dataset(
             "enum", data=VALUES.astype("i4") % 3, dtype=h5py.enum_dtype({"A": 0, "B": 1, "C": 2}, "i4")
         )
+        opened.create_dataset("chunked", data=VALUES.astype("i4") % 3, dtype=kind, chunks=True)
     np.testing.assert_array_equal(open_hdf5(tmp_path / "kinds.h5", "named"), VALUES)
+    for key in ("enum", "chunked"):
+        assert open_hdf5(tmp_path / "kinds.h5", key).dtype.metadata is None  # np.save would warn of it
     np.testing.assert_array_equal(read_hdf5(tmp_path / "kinds.h5", "enum"), VALUES.astype("i4") % 3)
 
 
