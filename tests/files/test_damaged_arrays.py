@@ -367,9 +367,8 @@ def test_numbers_of_named_and_enumerated_types(tmp_path):
     with h5py.File(tmp_path / "kinds.h5", "w") as opened:
         opened["type"] = np.dtype("<f4")
         opened.create_dataset("named", data=VALUES, dtype=opened["type"])
-        opened.create_dataset(
-            "enum", data=VALUES.astype("i4") % 3, dtype=h5py.enum_dtype({"A": 0, "B": 1, "C": 2}, "i4")
-        )
+        kind = h5py.enum_dtype({"A": 0, "B": 1, "C": 2}, "i4")
+        opened.create_dataset("enum", data=VALUES.astype("i4") % 3, dtype=kind)
         opened.create_dataset("chunked", data=VALUES.astype("i4") % 3, dtype=kind, chunks=True)
     np.testing.assert_array_equal(open_hdf5(tmp_path / "kinds.h5", "named"), VALUES)
     for key in ("enum", "chunked"):
