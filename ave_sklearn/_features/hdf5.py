@@ -156,7 +156,7 @@ class HDF5Rows(RowSource):
 
     def __getstate__(self):
         modified = os.stat(self.file).st_mtime_ns  # two states of a file are two entries of joblib's cache
-        elsewhere = [reference.state.modified for reference in self._references]
+        elsewhere = [reference.state.modified for reference in self._references or ()]
         return {**vars(self), "modified": (modified, *elsewhere), "_references": None}
 
     def __setstate__(self, state):
