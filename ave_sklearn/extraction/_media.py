@@ -8,6 +8,12 @@ LEAD = 1.0  # seconds before the start of a clip from which decoding begins, so 
 TAIL = 10.0  # seconds at the end of a file that are searched for the ends of its streams
 END_TOLERANCE = 0.5  # seconds that may be missing of the last segment
 
+# What a header declares decides how much memory is taken; no camera or recorder comes near these.
+MAX_SAMPLE_RATE = 768_000  # Hz
+MAX_CHANNELS = 64
+MAX_PIXELS = 100_000_000  # of one picture
+MAX_DURATION = 30 * 24 * 3600.0  # seconds
+
 
 class ExtractionError(ValueError):
     """A video cannot be used; the message names the file and the cause.
@@ -60,6 +66,9 @@ def import_av():
 def open_media(path):
     """Open a media file; what goes wrong while it is open is an `ExtractionError` that names it.
 
+    What a file declares is bounded, so that memory which Python does not get is the machine's fault: that MemoryError
+    passes. FFmpeg raises its own where a file declares more than FFmpeg takes: that is the file's.
+
     Parameters
     ----------
     path : str
@@ -73,8 +82,13 @@ def open_media(path):
     try:
         with av.open(f"file:{path}", metadata_errors="replace") as container:  # "a:b.mp4" is no protocol
             yield container
-    except (av.FFmpegError, OSError) as error:
-        raise ExtractionError(f"cannot be decoded: {error.strerror or error}.", path) from error
+    except (ExtractionError, ImportError):
+        raise
+    except Exception as error:  # a damaged header makes numbers that overflow, are missing or cannot be divided by
+        if isinstance(error, MemoryError) and not isinstance(error, av.FFmpegError):
+            raise
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise ExtractionError(f"cannot be decoded: {reason}.", path) from error
 
 
 def _check_is_file(path):
@@ -101,19 +115,47 @@ def file_stamp(path):
 
 
 def video_stream(container, path):
-    """Return the first stream of moving pictures; a cover image does not count."""
+    """Return the first stream of moving pictures, of bounded size; a cover image does not count."""
     cover = import_av().stream.Disposition.attached_pic
     for stream in container.streams.video:
         if not stream.disposition & cover:
+            _check_decoder(stream, path)
+            if stream.width * stream.height > MAX_PIXELS:
+                raise ExtractionError(
+                    f"declares pictures of {stream.width} x {stream.height}; wanted at most {MAX_PIXELS} pixels.", path
+                )
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # pictures may change their size
             return stream
     raise ExtractionError("has no pictures; wanted a video with pictures and sound.", path)
 
 
 def audio_stream(container, path):
-    """Return the first stream of sound."""
+    """Return the first stream of sound, of bounded rate."""
     if not container.streams.audio:
         raise ExtractionError("has no sound; wanted a video with pictures and sound.", path)
-    return container.streams.audio[0]
+    stream = container.streams.audio[0]
+    _check_decoder(stream, path)
+    check_sound(stream.rate, stream.channels, path)
+    return stream
+
+
+def _check_decoder(stream, path):
+    """Raise an ExtractionError if FFmpeg does not know how a stream is coded."""
+    if stream.codec_context is None:
+        raise ExtractionError(f"has {stream.type} of an unknown codec.", path)
+
+
+def check_sound(rate, n_channels, path):
+    """Raise an ExtractionError for sound of more samples a second, or more channels, than any recorder makes.
+
+    A header may leave both open, as 0; decoded sound has them.
+    """
+    if not (0 <= rate <= MAX_SAMPLE_RATE and 0 <= n_channels <= MAX_CHANNELS):
+        raise ExtractionError(
+            f"declares sound of {rate} Hz and {n_channels} channels; wanted at most {MAX_SAMPLE_RATE} Hz and "
+            f"{MAX_CHANNELS} channels.",
+            path,
+        )
 
 
 def probe(path):
@@ -130,11 +172,14 @@ def probe(path):
     Raises
     ------
     ExtractionError
-        If it is no video, or has no pictures or no sound.
+        If it is no video, has no pictures or no sound, or declares more of them than any camera makes.
     """
     with open_media(path) as container:
         streams = video_stream(container, path), audio_stream(container, path)
-        return MediaInfo(min(_ends(container, streams)), int(streams[1].rate))
+        duration = min(_ends(container, streams))
+        if duration > MAX_DURATION:
+            raise ExtractionError(f"declares {duration:.0f} s; wanted at most {MAX_DURATION:.0f} s.", path)
+        return MediaInfo(duration, int(streams[1].rate))
 
 
 def _ends(container, streams):

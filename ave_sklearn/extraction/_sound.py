@@ -9,6 +9,7 @@ from ave_sklearn.extraction._media import (
     audio_stream,
     begin_of,
     check_length,
+    check_sound,
     decode,
     import_av,
     open_media,
@@ -45,9 +46,10 @@ def read_sound(path, n_segments, start=0.0):
         if first is None:
             check_length(path, "the sound", 0.0, n_segments, start)
         rate = first.sample_rate  # what the header says may be half of it
+        check_sound(rate, first.layout.nb_channels, path)
         waveform = np.zeros(n_segments * rate, np.float32)
         end = _fill(waveform, _pieces(chain([first], frames), begin_of(container) + start, rate, path), rate)
-    check_length(path, "the sound", start + end / rate, n_segments, start)
+        check_length(path, "the sound", start + end / rate, n_segments, start)
     return waveform.reshape(n_segments, rate), rate
 
 
@@ -59,6 +61,7 @@ def _pieces(frames, begin, rate, path):
             raise ExtractionError(f"its sound changes from {rate} to {frame.sample_rate} Hz.", path)
         if (frame.format.name, frame.layout.name) != layout:  # broadcasts go from mono to stereo
             layout = frame.format.name, frame.layout.name
+            check_sound(rate, frame.layout.nb_channels, path)
             to_float = import_av().AudioResampler(format="fltp")
         for piece in to_float.resample(frame):
             yield (None if piece.time is None else piece.time - begin), piece.to_ndarray().mean(axis=0)

@@ -1,3 +1,4 @@
+import struct
 from fractions import Fraction
 
 import av
@@ -5,8 +6,8 @@ import numpy as np
 import pytest
 from helpers import grey, has_encoder, moving_square, sine, write_video
 
-from ave_sklearn.extraction import ExtractionError, cut_clips
-from ave_sklearn.extraction._media import probe
+from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor, cut_clips
+from ave_sklearn.extraction._media import open_media, probe
 from ave_sklearn.extraction._pictures import pictures_at, read_pictures
 from ave_sklearn.extraction._sound import read_sound
 
@@ -317,6 +318,93 @@ def test_a_file_that_ends_in_the_middle_is_found_when_decoded(tmp_path):
     for read in (lambda: read_pictures(str(path), 4, 16, 8), lambda: read_sound(str(path), 4)):
         with pytest.raises(ExtractionError, match="half.mkv: (the (picture|sound) lasts|cannot be decoded)"):
             read()
+
+
+# ------------------------------------------------------ headers that declare too much
+RATE, WIDTH, HEIGHT, CHANNELS = b"\xb5\x88", b"\xb0\x82", b"\xba\x82", b"\x9f\x81"  # elements of Matroska
+
+
+def with_header(tmp_path, **elements):
+    """A good .mkv of FFV1 and PCM, and one that differs in numbers of its header."""
+    options = LOSSLESS | {"rate": 16000, "size": (320, 300), "fps": 1}
+    good = write_video(tmp_path / "good.mkv", **options)
+    old = {"rate": (RATE, ">d", 16000.0), "width": (WIDTH, ">H", 320), "height": (HEIGHT, ">H", 300)}
+    old["channels"] = (CHANNELS, ">B", 1)
+    data = good.read_bytes()
+    for name, value in elements.items():
+        element, form, number = old[name]
+        assert data.count(element + struct.pack(form, number)) == 1
+        data = data.replace(element + struct.pack(form, number), element + struct.pack(form, value))
+    (tmp_path / "bad.mkv").write_bytes(data)
+    return [str(tmp_path / name) for name in ("bad.mkv", "good.mkv")]
+
+
+@pytest.mark.parametrize(
+    ("elements", "message"),
+    [
+        ({"rate": 5e8}, "declares sound of 500000000 Hz and 1 channels; wanted at most 768000 Hz and 64 channels"),
+        ({"rate": 2e9}, "declares sound of 2000000000 Hz"),
+        ({"rate": 768001.0}, "declares sound of 768001 Hz"),
+        ({"channels": 255}, "declares sound of 16000 Hz and 255 channels"),
+        ({"width": 12000, "height": 12000}, "declares pictures of 12000 x 12000; wanted at most 100000000 pixels"),
+    ],
+)
+def test_headers_that_no_camera_writes_are_refused_before_memory_is_taken(tmp_path, elements, message):
+    bad, good = with_header(tmp_path, **elements)
+    with pytest.raises(ExtractionError, match=f"bad.mkv: {message}"):
+        probe(bad)
+    options = {"visual": lambda x: x.mean((2, 3)), "audio": lambda x: x.mean((1, 2)), "image_size": 8}
+    extractor = VideoFeatureExtractor(n_segments=2, frames_per_segment=2, on_error="skip", **options)
+    with pytest.warns(UserWarning, match="1 of 2 videos were skipped"):
+        assert extractor.transform(cut_clips([bad, good], 2)).n_videos == 1
+    with pytest.raises(ExtractionError, match=message):
+        extractor.set_params(on_error="raise").transform([bad, good])
+
+
+def test_a_size_that_ffmpeg_does_not_take_is_found_when_decoded(tmp_path):
+    bad, _ = with_header(tmp_path, width=65535, height=65535)
+    with pytest.raises(ExtractionError, match="bad.mkv: cannot be decoded"):
+        read_pictures(bad, 2, 2, 8)
+
+
+def test_the_highest_rate_is_read(tmp_path):
+    bad, _ = with_header(tmp_path, rate=768000.0)
+    assert probe(bad).sample_rate == 768000
+
+
+def test_a_video_that_declares_years_is_refused_and_cut_into_one_clip(tmp_path, monkeypatch):
+    path = str(write_video(tmp_path / "a.mp4", fps=1, seconds=3))
+    assert len(cut_clips([path], 1)) == 3
+    monkeypatch.setattr("ave_sklearn.extraction._media.MAX_DURATION", 2.5)  # the bound is 30 days
+    with pytest.raises(ExtractionError, match=r"a.mp4: declares 3 s; wanted at most 2 s"):
+        probe(path)
+    assert cut_clips([path], 1) == [(path, 0.0)]
+
+
+def test_pictures_may_not_grow_past_the_bound_on_their_way(tmp_path, monkeypatch):
+    path = broadcast(tmp_path, size=(128, 128))
+    assert len(read_pictures(path, 6, 1, 8)[1]) == 6
+    monkeypatch.setattr("ave_sklearn.extraction._media.MAX_PIXELS", 100 * 100)
+    with pytest.raises(ExtractionError, match="a.ts: "):
+        read_pictures(path, 6, 1, 8)
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (OverflowError("too large"), "a.mkv: cannot be decoded: too large"),
+        (ZeroDivisionError(), "a.mkv: cannot be decoded: ZeroDivisionError"),
+        (TypeError("None"), "a.mkv: cannot be decoded: None"),
+        (av.MemoryError(12, "Cannot allocate memory"), "a.mkv: cannot be decoded: Cannot allocate memory"),
+        (MemoryError("of this machine"), None),
+        (ImportError("of this installation"), None),
+    ],
+)
+def test_what_goes_wrong_in_a_file_is_its_own_fault_unless_it_is_the_machines(tmp_path, error, raised):
+    path = str(write_video(tmp_path / "a.mkv", fps=1))
+    with pytest.raises(ExtractionError if raised else type(error), match=raised or str(error)):
+        with open_media(path):
+            raise error
 
 
 # ------------------------------------------------------------------- odd files
