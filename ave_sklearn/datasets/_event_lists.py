@@ -143,15 +143,12 @@ def to_segments(
     """
     segment_duration, min_overlap = as_decimal(segment_duration), as_decimal(min_overlap)
     videos, duration = _check_videos(videos), check_positive(segment_duration, "segment_duration")
-    _check_options(n_segments, min_overlap, unknown)
-    events = check_frame(events).assign(video=lambda frame: videos.get_indexer(frame["filename"]))
-    events = _known_events(events, videos, unknown)
+    check_options(n_segments, min_overlap, unknown)
+    events = known_events(events, videos, unknown)
     _check_ends(events, n_segments, duration)
-    codes, labels = _encode_labels(events, background)
-    touches = _touches(events, codes, n_segments, duration)
-    marks = touches[touches["share"] * duration >= max(min_overlap * duration - TIME_TOLERANCE, TIME_TOLERANCE)]
-    _check_one_label(marks, events, duration)
-    _warn_unmarked(events[~np.isin(np.arange(len(events)), marks["event"])], min_overlap, duration)
+    codes, labels = encode_labels(events, background)
+    marks = mark_segments(events, codes, *_pairs(events, n_segments, duration), min_overlap, duration)
+    warn_unmarked(events[~np.isin(np.arange(len(events)), marks["event"])], min_overlap, duration)
     y = np.zeros((len(videos), n_segments), dtype=int)
     y[marks["video"], marks["segment"]] = marks["code"]
     return labels[y]
@@ -224,7 +221,7 @@ def _check_videos(videos):
     return names
 
 
-def _check_options(n_segments, min_overlap, unknown):
+def check_options(n_segments, min_overlap, unknown="raise"):
     """Refuse options of `to_segments` that are out of their range."""
     check_positive_integer(n_segments, "n_segments")
     if not isinstance(min_overlap, numbers.Real) or not 0 <= min_overlap <= 1 + TIME_TOLERANCE:
@@ -233,8 +230,9 @@ def _check_options(n_segments, min_overlap, unknown):
         raise ValueError(f"unknown must be 'raise' or 'ignore'; got {unknown!r}.")
 
 
-def _known_events(events, videos, unknown):
-    """Return the rows that are events of known videos; `video` is the number of the video, -1 if unknown."""
+def known_events(events, videos, unknown="raise"):
+    """Return the rows that are events of known videos, checked; the column `video` is the number of the video."""
+    events = check_frame(events).assign(video=lambda frame: videos.get_indexer(frame["filename"]))
     strangers = events.loc[events["video"] < 0, "filename"].unique()
     if len(strangers) and unknown == "raise":
         raise ValueError(
@@ -255,7 +253,7 @@ def _check_ends(events, n_segments, duration):
         )
 
 
-def _encode_labels(events, background):
+def encode_labels(events, background):
     """Return the code of each event, from 1, and the labels by code, of which `background` is the first."""
     labels = read_labels(events["event_label"].to_numpy(), "event_label")
     named = np.flatnonzero(is_background(labels, background))
@@ -267,20 +265,58 @@ def _encode_labels(events, background):
     return codes + 1, np.concatenate([first, classes]) if len(classes) else first
 
 
-def _touches(events, codes, n_segments, duration):
-    """List which event touches which segment.
+def _pairs(events, n_segments, duration):
+    """Return which event, by its position, touches which segment: two arrays of shape (n_pairs,)."""
+    onset, offset = (np.minimum(events[name] / duration, n_segments).to_numpy() for name in ("onset", "offset"))
+    first = np.floor(onset).astype(int)
+    return repeat_ranges(first, np.ceil(offset).astype(int))
+
+
+def repeat_ranges(first, stop):
+    """Return the whole numbers from `first` to before `stop` of each row, behind each other, and the rows' numbers.
 
     Returns
     -------
-    touches : DataFrame
+    row, number : ndarrays of shape ((stop - first).sum(),)
+    """
+    count = stop - first
+    row = np.repeat(np.arange(len(first)), count)
+    return row, np.arange(len(row)) - np.repeat(np.cumsum(count) - count - first, count)
+
+
+def mark_segments(events, codes, event, segment, min_overlap, duration=1.0):
+    """List the segments that events mark as theirs.
+
+    Parameters
+    ----------
+    events : DataFrame of n_events rows
+        Of `known_events`.
+    codes : ndarray of shape (n_events,)
+        Of `encode_labels`.
+    event, segment : ndarrays of shape (n_pairs,)
+        Positions of events and numbers of segments that they touch; no others are looked at.
+    min_overlap, duration : float
+
+    Returns
+    -------
+    marks : DataFrame
         Columns ``video``, ``segment``, ``code``, ``event`` (its position) and ``share``: how much of the segment
         all events of this code cover. Sorted by the first three.
+
+    Raises
+    ------
+    ValueError
+        If two labels claim one segment.
     """
-    onset, offset = (np.minimum(events[name] / duration, n_segments).to_numpy() for name in ("onset", "offset"))
-    first = np.floor(onset).astype(int)
-    count = np.ceil(offset).astype(int) - first
-    event = np.repeat(np.arange(len(events)), count)
-    segment = np.arange(len(event)) - np.repeat(np.cumsum(count) - count - first, count)
+    touches = _touches(events, codes, event, segment, duration)
+    marks = touches[touches["share"] * duration >= max(min_overlap * duration - TIME_TOLERANCE, TIME_TOLERANCE)]
+    _check_one_label(marks, events, duration)
+    return marks
+
+
+def _touches(events, codes, event, segment, duration):
+    """Return the pairs of `mark_segments` that share more time than the tolerance."""
+    onset, offset = (events[name].to_numpy() / duration for name in ("onset", "offset"))
     uncovered = np.maximum(onset, _covered_until(events["video"], codes, onset, offset))
     stop, video = np.minimum(offset[event], segment + 1), events["video"].to_numpy()[event]
     touches = pd.DataFrame({"video": video, "segment": segment, "code": codes[event], "event": event})
@@ -315,7 +351,7 @@ def _check_one_label(marks, events, duration):
         )
 
 
-def _warn_unmarked(short, min_overlap, duration):
+def warn_unmarked(short, min_overlap, duration):
     """Warn of events that marked no segment."""
     if len(short):
         row = short.iloc[0]

@@ -1,15 +1,14 @@
 """Rows of an event list: read from text, checked, with the row named in every error."""
 
-import csv
-import io
 import math
 import numbers
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ave_sklearn._targets.times import TIME_TOLERANCE, decimal_column
+from ave_sklearn._checks import as_float
+from ave_sklearn._targets.times import TIME_TOLERANCE, as_decimal, decimal_column
+from ave_sklearn.datasets._text import by_column, read_utf8, split_rows
 
 REQUIRED = ["filename", "onset", "offset", "event_label"]
 OPTIONAL = ["score", "probability"]
@@ -17,13 +16,13 @@ OPTIONAL = ["score", "probability"]
 
 def read_table(file):
     """Return the checked events of a file as a DataFrame; see `read_events`."""
-    (header_line, header), *rows = _split_rows(file)
+    text = read_utf8(file, "an event list")
+    rows = split_rows(text, file, _separator(text), strip=True)
+    if not rows:
+        raise ValueError(f"{file} is empty; an event list begins with a line of column names, {REQUIRED}.")
+    (header_line, header), *rows = rows
     names = _check_columns(header, f"{file}, line {header_line}")
-    for line, row in rows:
-        if len(row) != len(names):
-            raise ValueError(f"{file}, line {line}: a row must have {len(names)} fields, {names}; got {row}.")
-    columns = zip(*(row for _, row in rows), strict=True) if rows else [()] * len(names)
-    fields = dict(zip(names, columns, strict=True))
+    fields = by_column(names, rows, file)
     events = pd.DataFrame({name: _parse(name, fields[name]) for name in REQUIRED + OPTIONAL if name in fields})
     return _check_events(events, lambda position: f"{file}, line {rows[position][0]}")
 
@@ -36,25 +35,9 @@ def check_frame(events):
     return _check_events(events.set_axis(names, axis=1), lambda position: f"events, row {events.index[position]!r}")
 
 
-def _split_rows(file):
-    """Return the lines of a file that are not blank: pairs of the line's number and its fields."""
-    try:
-        text = Path(file).read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{file} must be an event list, UTF-8 text; it is not text, since {error}.") from error
-    if not text.strip():
-        raise ValueError(f"{file} is empty; an event list begins with a line of column names, {REQUIRED}.")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), skipinitialspace=True, strict=True)
-    try:
-        rows = [(reader.line_num, [field.strip() for field in row]) for row in reader]
-    except csv.Error as error:
-        raise ValueError(f"{file}, line {reader.line_num}: the fields cannot be told apart: {error}.") from error
-    return [(line, row) for line, row in rows if len(row) > 1 or any(row)]
-
-
 def _separator(text):
     """Return what separates the names in the first line that is not blank."""
-    header = text.lstrip("\r\n").splitlines()[0]
+    header = (text.lstrip("\r\n").splitlines() or [""])[0]
     return next((separator for separator in "\t;" if separator in header.strip()), ",")
 
 
@@ -85,9 +68,9 @@ def _check_columns(columns, where):
     missing = [name for name in REQUIRED if name not in names]
     unknown = [name for name in names if name not in REQUIRED + OPTIONAL]
     if missing or unknown or len(set(names)) < len(names):
-        got = f"got {list(columns)}"
+        got = f"got {list(columns)!r:.300}"
         if missing == REQUIRED and not {str(name).lower() for name in names} & set(REQUIRED):
-            got = f"there is no header, but {list(columns)}"
+            got = f"there is no header, but {list(columns)!r:.300}"
         raise ValueError(
             f"{where}: the columns must be {REQUIRED}, each once, and {' or '.join(OPTIONAL)} if wanted; {got}."
         )
@@ -100,7 +83,9 @@ def _check_events(events, where):
     `where` names the row at a position for the error message.
     """
     events = events.assign(event_label=events["event_label"].mask(events["event_label"] == ""))
-    _refuse(events["filename"].isna() | (events["filename"] == ""), where, "filename is missing")
+    names = events["filename"]
+    _refuse([not pd.api.types.is_hashable(name) for name in names], where, "filename must be a name", names)
+    _refuse(names.isna() | (names == ""), where, "filename is missing")
     for name in events.columns.drop(["filename", "event_label"]):
         events[name] = _check_numbers(events[name], where)
     _refuse(events["onset"] < -TIME_TOLERANCE, where, "onset must be 0 or more", events["onset"])
@@ -116,10 +101,14 @@ def _check_events(events, where):
 
 def _check_numbers(column, where):
     """Return a column of numbers as float64, missing ones as NaN."""
-    if column.dtype.kind not in "iuf":
+    if column.dtype.kind in "iuf":
+        values = decimal_column(column)
+    else:
         bad = [not isinstance(value, numbers.Real) or isinstance(value, bool) for value in column]
         _refuse(np.array(bad, dtype=bool) & column.notna(), where, f"{column.name} must be a number", column)
-    values = decimal_column(column)
+        cells = zip(column, column.isna(), strict=True)
+        decimals = [np.nan if is_missing else as_float(as_decimal(value)) for value, is_missing in cells]
+        values = pd.Series(decimals, index=column.index, name=column.name, dtype=float)
     _refuse(np.isinf(values), where, f"{column.name} must be finite", values)
     return values
 
@@ -128,5 +117,5 @@ def _refuse(bad, where, rule, got=None):
     """Raise ValueError about the first row that is marked bad, if there is one."""
     positions = np.flatnonzero(bad)
     if len(positions):
-        value = "" if got is None else f"; got {list(got)[positions[0]]!r}"
+        value = "" if got is None else f"; got {list(got)[positions[0]]!r:.300}"
         raise ValueError(f"{where(positions[0])}: {rule}{value}.")

@@ -120,7 +120,7 @@ def test_bad_lists_are_refused_with_their_line(read, text, message):
 def test_a_file_that_is_no_text_is_refused(tmp_path):
     file = tmp_path / "features.npy"
     np.save(file, np.zeros(3))
-    with pytest.raises(ValueError, match=r"features\.npy must be an event list, UTF-8 text"):
+    with pytest.raises(ValueError, match=r"features\.npy cannot be read as an event list, UTF-8 text"):
         read_events(file)
 
 
