@@ -3,15 +3,24 @@
 import numpy as np
 import pandas as pd
 
-from ave_sklearn._targets.times import TIME_TOLERANCE
+from ave_sklearn._targets.times import TIME_TOLERANCE, as_decimal
 from ave_sklearn._user_warnings import warn_user
-from ave_sklearn.datasets import to_segments
+from ave_sklearn.datasets._event_lists import (
+    check_options,
+    encode_labels,
+    known_events,
+    mark_segments,
+    repeat_ranges,
+    warn_unmarked,
+)
 
 LEFT_OUT = 0.6  # seconds at the end of a video; clips leave out up to 0.55
 
 
-def clip_labels(events, clips, n_segments, skipped, **options):
+def clip_labels(events, clips, n_segments, skipped, *, background="background", min_overlap=0.5):
     """Label the segments of clips by the events of the videos that they are cut from.
+
+    Memory goes with the seconds of all clips together, wherever in their videos they lie.
 
     Parameters
     ----------
@@ -22,8 +31,8 @@ def clip_labels(events, clips, n_segments, skipped, **options):
     n_segments : int
     skipped : set of str
         Videos of which clips were skipped.
-    **options
-        For `to_segments`.
+    background, min_overlap
+        As in `to_segments`.
 
     Returns
     -------
@@ -32,40 +41,58 @@ def clip_labels(events, clips, n_segments, skipped, **options):
     Raises
     ------
     ValueError
-        If an event lies behind the end of its video, or `to_segments` refuses it.
+        If an event lies behind the end of its video, or `to_segments` would refuse it.
 
     Warns
     -----
     UserWarning
-        If an event lies in a clip that was skipped.
+        If an event lies in a clip that was skipped, or is too short to mark any segment.
     """
-    starts = clips["start"].astype(int)
+    min_overlap = as_decimal(min_overlap)
+    check_options(n_segments, min_overlap)
     videos = pd.Index(clips["filename"].unique())
-    row = videos.get_indexer(clips["filename"])
-    seconds = starts.to_numpy()[:, None] + np.arange(n_segments)
-    is_there = np.zeros((len(videos), seconds.max() + 1), bool)
-    is_there[row[:, None], seconds] = True
-    _tell_absent(_absent(events, is_there[videos.get_indexer(events["filename"])]), skipped)
-    events = events.assign(offset=events["offset"].clip(upper=is_there.shape[1]))
-    y = to_segments(events[~(events["onset"] >= events["offset"])], videos, n_segments=is_there.shape[1], **options)
-    return y[row[:, None], seconds]
+    seconds = clips["start"].to_numpy().astype(int)[:, None] + np.arange(n_segments)
+    row_length = seconds.max() + 3  # numbers all seconds of all videos; two of each lie behind every clip
+    cells = videos.get_indexer(clips["filename"])[:, None] * row_length + seconds
+    there = np.unique(cells)
+    events = known_events(events, videos)
+    spans = [np.minimum(times, row_length - 1) for times in (np.floor(events["onset"]), np.ceil(events["offset"]))]
+    begin, end = (events["video"].to_numpy() * row_length + times.to_numpy(int) for times in spans)
+    stop = there[np.searchsorted(there, (events["video"].to_numpy() + 1) * row_length) - 1] % row_length + 1
+    is_absent = _is_absent(events, begin, end, stop, there)
+    _tell_absent(events[is_absent], skipped)
+    codes, labels = encode_labels(events, background)
+    event, position = repeat_ranges(np.searchsorted(there, begin), np.searchsorted(there, end))
+    marks = mark_segments(events, codes, event, there[position] % row_length, min_overlap)
+    is_unmarked = ~np.isin(np.arange(len(events)), marks["event"])
+    warn_unmarked(events[is_unmarked & ~is_absent & (events["onset"] < stop)], min_overlap, 1.0)
+    code_of = np.zeros(len(there), int)
+    code_of[np.searchsorted(there, marks["video"] * row_length + marks["segment"])] = marks["code"]
+    return labels[code_of[np.searchsorted(there, cells)]]
 
 
-def _absent(events, is_there):
-    """Return the events of which the features lack more of a second than clips leave out at the end of a video.
+def _is_absent(events, begin, end, stop, there):
+    """Tell of which events the features lack more of a second than clips leave out at the end of a video.
 
     Parameters
     ----------
     events : DataFrame of n_events rows
-    is_there : ndarray of bool, of shape (n_events, n_seconds)
-        Which seconds of its video the features have.
+    begin, end : ndarrays of shape (n_events,)
+        Numbers of the first second that an event touches, and of that behind its last.
+    stop : ndarray of shape (n_events,)
+        Seconds at which the features of an event's video end.
+    there : sorted ndarray of int
+        Numbers of the seconds that the features have.
     """
-    second = np.arange(is_there.shape[1] + 1)
-    is_there = np.column_stack([is_there, np.zeros(len(is_there), bool)])  # the last stands for all behind it
-    onset, offset = events["onset"].to_numpy()[:, None], events["offset"].to_numpy()[:, None]
-    stop = np.where(second < second[-1], second + 1, np.inf)
-    length = np.minimum(offset, stop) - np.maximum(onset, second)  # how much of each second the event is
-    return events[((length >= LEFT_OUT - TIME_TOLERANCE) & ~is_there).any(axis=1)]
+    onset, offset = events["onset"].to_numpy(), events["offset"].to_numpy()
+    behind = offset - np.maximum(onset, stop)
+    in_first = np.minimum(offset, np.floor(onset) + 1) - onset
+    in_last = offset - np.maximum(onset, np.ceil(offset) - 1)
+    lacks_first, lacks_last = ~np.isin(begin, there), ~np.isin(end - 1, there)
+    n_lacking = end - begin - (np.searchsorted(there, end) - np.searchsorted(there, begin))
+    lacks_whole = n_lacking > lacks_first.astype(int) + (lacks_last & (end - 1 > begin))
+    least = LEFT_OUT - TIME_TOLERANCE
+    return lacks_whole | (lacks_first & (in_first >= least)) | (lacks_last & (in_last >= least)) | (behind >= least)
 
 
 def _tell_absent(events, skipped):
@@ -93,7 +120,7 @@ def join_clips(values, clips):
     ----------
     values : ndarray of shape (n_clips, n_segments, ...)
     clips : DataFrame of n_clips rows
-        Columns ``filename`` and ``start``, in the order of time.
+        Columns ``filename`` and ``start``.
 
     Yields
     ------
@@ -103,6 +130,7 @@ def join_clips(values, clips):
     joined : ndarray of shape (n_seconds, ...)
     """
     for filename, rows in clips.reset_index(drop=True).groupby("filename", sort=False):
+        rows = rows.sort_values("start", kind="stable")
         begin = stop = int(rows["start"].iloc[0])
         parts = []
         for row, start in rows["start"].astype(int).items():
