@@ -1,6 +1,7 @@
 """Folders of features on disk: two arrays, the names of their rows and how they were extracted."""
 
 import json
+import math
 import os
 import re
 from contextlib import suppress
@@ -10,13 +11,16 @@ from tempfile import NamedTemporaryFile, TemporaryDirectory
 import pandas as pd
 
 from ave_sklearn._checks import first_few
-from ave_sklearn._files import naming_file
+from ave_sklearn._files import FileState, naming_file, reading
 from ave_sklearn._user_warnings import warn_user
+from ave_sklearn.datasets._text import by_column, read_utf8, split_rows
 
 AUDIO, VISUAL = "audio.npy", "visual.npy"
 SKIPPED, EXTRACTOR = "skipped.csv", "extractor.json"
 VIDEOS = "videos.csv"  # the file that completes a folder: without it the others are remains of an interrupted run
 NOT_KEPT = {"n_jobs", "memory", "verbose", "on_error", "batch_size", "device", "weights_dir"}  # not about the result
+MOST_BYTES = 1_000_000  # of extractor.json, which has some 300
+MOST_PICTURES = 4 * 2**30  # bytes of the pictures of one clip
 
 
 def write_features(folder, extractor, clips, *, force=False):
@@ -121,37 +125,110 @@ def read_features(folder):
     FileNotFoundError
         If a file of the folder is missing.
     ValueError
-        If the files do not belong together.
+        If a file is damaged, or the files do not belong together.
     """
     from ave_sklearn._features.container import AVFeatures
 
     audio, visual, file = (_existing(folder, name) for name in (AUDIO, VISUAL, VIDEOS))
     features = AVFeatures.from_npy(audio, visual)
-    clips = pd.read_csv(file, dtype={"filename": str}, keep_default_na=False)
-    if not {"filename", "start"} <= set(clips):
-        raise ValueError(f"{file} must have the columns 'filename' and 'start'; got {list(clips.columns)}.")
-    if clips["start"].dtype.kind not in "if" or (clips["start"] % 1 != 0).any() or (clips["start"] < 0).any():
-        raise ValueError(f"{file} must have whole seconds in the column 'start'; got {clips['start'].tolist()[:5]}.")
+    clips = _read_clips(file)
     if len(clips) != features.n_videos:
         raise ValueError(f"{file} names {len(clips)} clips, but the arrays have {features.n_videos} rows.")
     return features, clips
 
 
+def _read_clips(file):
+    """Return the names and starts of clips, each named once; starts are bounded as the length of a video is."""
+    from ave_sklearn.extraction._media import MAX_DURATION
+
+    lines, columns = _read_columns(file, ["filename", "start"])
+    seen = {}
+    for line, name, text in zip(lines, columns["filename"], columns["start"], strict=True):
+        start = _number(text)
+        if not 0 <= start <= MAX_DURATION or start % 1:
+            raise ValueError(
+                f"{file}, line {line}: 'start' must be whole seconds from 0 to {MAX_DURATION:.0f}; got {text!r:.100}."
+            )
+        if not name or (name, start) in seen:
+            what = f"is that of line {seen[name, start]} again" if name else "has no file name"
+            raise ValueError(f"{file}, line {line}: the clip {what}.")
+        seen[name, start] = line
+    return pd.DataFrame(list(seen), columns=["filename", "start"]).astype({"filename": "str", "start": float})
+
+
+def _number(text):
+    """Read a number; NaN for what is none."""
+    try:
+        return float(text.replace("_", "x"))
+    except ValueError:
+        return math.nan
+
+
+def _read_columns(file, names):
+    """Read a table of a folder.
+
+    Parameters
+    ----------
+    file : path
+    names : list of str
+        Columns that it must have, each once; others are left out.
+
+    Returns
+    -------
+    lines : list of int
+        Of the rows.
+    columns : dict of str to tuple of str
+    """
+    rows = split_rows(read_utf8(file, "a table"), file)
+    (_, header), *rows = rows or [(1, [])]
+    if any(header.count(name) != 1 for name in names):
+        raise ValueError(
+            f"{file} must have the columns {' and '.join(map(repr, names))}, each once; got {header!r:.300}."
+        )
+    return [line for line, _ in rows], by_column(header, rows, file)
+
+
 def read_skipped(folder):
     """Return the names of the videos of which clips were skipped."""
     file = Path(folder, SKIPPED)
-    return set(pd.read_csv(file, dtype=str, keep_default_na=False)["filename"]) if file.is_file() else set()
+    return set(_read_columns(file, ["filename"])[1]["filename"]) if file.is_file() else set()
 
 
 def read_extractor(folder):
-    """Return the extractor of a folder's features, a `VideoFeatureExtractor` with the parameters it had."""
+    """Return the extractor of a folder's features, a `VideoFeatureExtractor` with the parameters it had.
+
+    Only what `write_features` writes is taken over: a stranger's folder sets no cache, which would be unpickled, no
+    device and no folder of weights. It may name a file of a PCA, which is read as tensors or numbers alone.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, names other parameters, or a value has the wrong type or asks for too much memory.
+    """
     from ave_sklearn.extraction import VideoFeatureExtractor
 
     file = _existing(folder, EXTRACTOR)
-    try:
-        return VideoFeatureExtractor(**json.loads(file.read_text(encoding="utf-8")))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{file} does not hold the parameters of a VideoFeatureExtractor: {error}") from error
+    if FileState.of(file).size > MOST_BYTES:
+        raise ValueError(f"{file} is larger than {MOST_BYTES} bytes, too large for the parameters of an extractor.")
+    text = read_utf8(file, "JSON")
+    with reading(file, "the parameters of a VideoFeatureExtractor", parsing=True):
+        params = json.loads(text)
+        _check_params(params, set(VideoFeatureExtractor().get_params()) - NOT_KEPT)
+        extractor = VideoFeatureExtractor(**params).fit([file])  # which checks the parameters and opens nothing
+        if extractor.n_segments * extractor.frames_per_segment * extractor.image_size**2 * 3 > MOST_PICTURES:
+            raise ValueError(f"the pictures of one clip would take more than {MOST_PICTURES} bytes")
+    return extractor
+
+
+def _check_params(params, kept):
+    """Refuse what is no dict of parameters that are kept, with values that JSON has and a parameter may have."""
+    if not isinstance(params, dict):
+        raise ValueError(f"it holds a {type(params).__name__}; wanted names and values")
+    for name, value in params.items():
+        if name not in kept:
+            raise ValueError(f"{name!r:.100} is none of {', '.join(sorted(kept))}")
+        if not isinstance(value, str | int | None) or isinstance(value, bool):
+            raise ValueError(f"{name} is {value!r:.100}; wanted text, a whole number or null")
 
 
 def _existing(folder, name):
