@@ -1,4 +1,4 @@
-"""Checks of numbers and masks, and names written into messages."""
+"""Checks of numbers and masks, and text and names written into messages."""
 
 import numbers
 from fractions import Fraction
@@ -55,3 +55,8 @@ def first_few(names, limit=3):
     """Write the first names of many."""
     names = list(names)
     return ", ".join(map(repr, names[:limit])) + (", ..." if len(names) > limit else "") or "none"
+
+
+def printable(text):
+    """Escape what a terminal would act upon or not show, as repr does: control characters, marks of direction."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

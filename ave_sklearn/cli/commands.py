@@ -7,6 +7,7 @@ import ast
 import os
 import signal
 import sys
+import traceback
 import warnings
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:  # who read the output has seen enough, as in "| head"
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
-        except (ValueError, OSError, ImportError) as error:
+        except (ValueError, OSError, ImportError, MemoryError) as error:
             if args.traceback:
                 raise
             _say("error", _message_of(error))
@@ -63,6 +64,7 @@ def run() -> NoReturn:
     threads that are still at work on a video would let the interpreter abort.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.excepthook = _show_traceback
     status = main()
     if status == INTERRUPTED:
         sys.stderr.flush()
@@ -71,9 +73,16 @@ def run() -> NoReturn:
 
 
 # -------------------------------------------------------------- arguments
+class _Parser(argparse.ArgumentParser):
+    """Parser whose errors may quote any argument."""
+
+    def error(self, message):
+        super().error(_printable(message))
+
+
 def build_parser():
     """Return the parser of all arguments; each sub-command sets ``run`` to its function."""
-    parser = argparse.ArgumentParser(prog="ave-sklearn", description=DESCRIPTION)
+    parser = _Parser(prog="ave-sklearn", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error came from")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -159,7 +168,7 @@ def _setting(text):
         return name, float(value)
     try:
         return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError, TypeError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # the latter two by nested brackets
         return name, value
 
 
@@ -191,7 +200,7 @@ def run_extract(args):
     clips = cut_clips(args.videos, extractor.fit(args.videos).n_segments)
     write_features(args.output, extractor, clips, force=args.force)
     if not args.quiet:
-        print(f"{args.output}: {read_features(args.output)[0]}")
+        _show(f"{args.output}: {read_features(args.output)[0]}")
 
 
 def run_fit(args):
@@ -214,7 +223,7 @@ def run_fit(args):
     with whole_file(args.output) as file:
         joblib.dump(Pipeline([("extract", extractor), ("localize", localizer)]), file)
     if not args.quiet:
-        print(f"{args.output}: {type(localizer).__name__} of the classes {', '.join(map(str, localizer.classes_))}")
+        _show(f"{args.output}: {type(localizer).__name__} of the classes {', '.join(map(str, localizer.classes_))}")
 
 
 def run_predict(args):
@@ -231,7 +240,7 @@ def run_predict(args):
     X = extractor.transform(cut_clips(args.videos, extractor.n_segments))
     rows = event_rows(model.named_steps["localize"], X, extractor.report_.query("error == ''"))
     if not (args.quiet and args.output):
-        print(format_rows(rows))
+        _show(*format_rows(rows).split("\n"))
     if args.output:
         write_rows(rows, args.output)
 
@@ -240,6 +249,7 @@ def run_score(args):
     """Print how well a model finds the annotated events, each second of a video counted once."""
     import numpy as np
 
+    from ave_sklearn.cli.output import format_report
     from ave_sklearn.extraction._clips import join_clips, pad_rows
     from ave_sklearn.metrics import event_f1_score, event_report, segment_accuracy_score, segment_classification_report
 
@@ -249,10 +259,10 @@ def run_score(args):
     true, found = ([values for *_, values in join_clips(labels, clips)] for labels in (y, localizer.predict(X)))
     seconds = [np.concatenate(stretches)[None] for stretches in (true, found)]
     events = [pad_rows(stretches, background) for stretches in (true, found)]
-    print(f"segment accuracy     {segment_accuracy_score(*seconds):.3f}")
-    print(f"event F1 (IoU 0.5)   {event_f1_score(*events, background=background):.3f}")
-    print(f"\nsegments\n{segment_classification_report(*seconds).round(3).rename_axis(None).to_string()}")
-    print(f"\nevents\n{event_report(*events, background=background).round(3).rename_axis(None).to_string()}")
+    _show(f"segment accuracy     {segment_accuracy_score(*seconds):.3f}")
+    _show(f"event F1 (IoU 0.5)   {event_f1_score(*events, background=background):.3f}")
+    _show("", "segments", *format_report(segment_classification_report(*seconds)).split("\n"))
+    _show("", "events", *format_report(event_report(*events, background=background)).split("\n"))
 
 
 # ------------------------------------------------------------------ parts
@@ -317,18 +327,23 @@ def _annotated(args, background):
 
 
 def _load_model(file):
-    """Load a pipeline that `run_fit` saved."""
+    """Load a pipeline that `run_fit` saved; the message of each error names the file."""
     import joblib
+    from sklearn.pipeline import Pipeline
+    from sklearn.utils.validation import check_is_fitted
+
+    from ave_sklearn._files import reading
 
     try:
-        model = joblib.load(file)
-    except OSError:
-        raise
-    except Exception as error:  # an unpickler may raise anything about a file that is no pickle
-        raise ValueError(f"{file} cannot be read as a model: {type(error).__name__}: {error}") from error
-    steps = getattr(model, "named_steps", {})
+        with reading(file, "a model", parsing=True):  # an unpickler may raise anything about a file that is no pickle
+            model = joblib.load(file)
+            steps = dict(model.steps) if isinstance(model, Pipeline) else {}
+    except ImportError as error:  # a damaged name of a class looks the same
+        raise ValueError(f"{file} cannot be read as a model: {error}") from error
     if not (hasattr(steps.get("extract"), "transform") and hasattr(steps.get("localize"), "predict_events")):
         raise ValueError(f"{file} holds a {type(model).__name__}, not a model of 'ave-sklearn fit'.")
+    with reading(file, "a fitted model"):
+        check_is_fitted(steps["localize"])
     return model
 
 
@@ -339,12 +354,35 @@ def _message_of(error):
     return str(error) or type(error).__name__
 
 
+# --------------------------------------------------- what reaches the terminal
 def _show_warning(message, category, filename, lineno, file=None, line=None):
     """Show a warning without the place in the code; stands in for `warnings.showwarning`."""
     _say("warning", message)
 
 
 def _say(kind, message):
-    """Write one line to standard error."""
-    text = str(message).strip().replace(":\n", ": ").replace("\n", "; ")
-    print(f"ave-sklearn: {kind}: {text}", file=sys.stderr)
+    """Write one line to standard error; a message that lists something has a line for each."""
+    text = str(message).strip()
+    if ":\n" in text:
+        text = text.replace(":\n", ": ").replace("\n", "; ")
+    _show(f"ave-sklearn: {kind}: {text}", file=sys.stderr)
+
+
+def _show_traceback(kind, error, trace):
+    """Show where in the code an error came from; stands in for `sys.excepthook`."""
+    _show(*"".join(traceback.format_exception(error)).rstrip().split("\n"), file=sys.stderr)
+
+
+def _show(*lines, file=None):
+    """Print lines: names and labels may hold what a terminal would act upon, or characters that it lacks."""
+    file = sys.stdout if file is None else file
+    for line in lines:
+        encoding = getattr(file, "encoding", None) or "utf-8"
+        print(_printable(line).encode(encoding, "backslashreplace").decode(encoding), file=file)
+
+
+def _printable(text):
+    """Escape what a terminal would act upon; the module behind it is imported when there is something to show."""
+    from ave_sklearn._checks import printable
+
+    return printable(text)

@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 
+from ave_sklearn._checks import printable
 from ave_sklearn._files import whole_file
 from ave_sklearn._targets.events import code_events
 from ave_sklearn.extraction._clips import join_clips
@@ -41,7 +42,10 @@ def _stretch_events(localizer, name, start, proba):
 
 
 def write_rows(rows, file):
-    """Write the rows of `event_rows` as JSON if the file's suffix is .json, else as CSV; all of them or none."""
+    """Write the rows of `event_rows` as JSON if the file's suffix is .json, else as CSV; all of them or none.
+
+    Names and labels are written as they are, those too that a spreadsheet would run as formulas.
+    """
     with whole_file(file) as temporary:
         if file.lower().endswith(".json"):
             records = rows.astype(object).where(rows.notna(), None).to_dict("records")
@@ -54,15 +58,21 @@ def format_rows(rows):
     """Return the rows of `event_rows` as an aligned table, a line each below a line of titles."""
     has_event = rows["event_label"].notna()
     cells = {
-        "video": rows["filename"],
+        "video": rows["filename"].map(printable),
         "start": rows["onset"].map("{:g}".format).where(has_event, "-"),
         "end": rows["offset"].map("{:g}".format).where(has_event, "-"),
-        "event": rows["event_label"].map(str).where(has_event, "(none)"),
+        "event": rows["event_label"].map(str).map(printable).where(has_event, "(none)"),
         "probability": rows["probability"].map("{:.3f}".format).where(has_event, "-"),
     }
     columns = [[title, *column] for title, column in cells.items()]
     columns = [_align(column, right=column[0] in ("start", "end", "probability")) for column in columns]
     return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True))
+
+
+def format_report(report):
+    """Return a DataFrame of scores, whose index are labels, as text."""
+    labels = [printable(str(label)) for label in report.index]
+    return report.round(3).set_axis(labels).to_string()
 
 
 def _align(column, right):

@@ -4,6 +4,8 @@ import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ave_sklearn._checks import printable
+
 LEAD = 1.0  # seconds before the start of a clip from which decoding begins, so that decoders are under way
 TAIL = 10.0  # seconds at the end of a file that are searched for the ends of its streams
 END_TOLERANCE = 0.5  # seconds that may be missing of the last segment
@@ -31,7 +33,7 @@ class ExtractionError(ValueError):
         self.reason, self.path = reason, path
 
     def __str__(self) -> str:
-        return self.reason if self.path is None else f"{self.path}: {self.reason}"
+        return self.reason if self.path is None else f"{printable(self.path)}: {self.reason}"
 
 
 @dataclass(frozen=True)

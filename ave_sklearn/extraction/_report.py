@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ave_sklearn._checks import check_positive_integer
+from ave_sklearn._checks import check_positive_integer, printable
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.extraction._log_mel import SAMPLE_RATE
 from ave_sklearn.extraction._media import END_TOLERANCE, ExtractionError, check_length, probe
@@ -183,4 +183,4 @@ def _count(part, report):
 def _lines(report, column):
     """Write what a column of the report says of its clips, a line each."""
     rows = zip(report["filename"], report["start"], report[column], strict=True)
-    return [f"{name}{f' from {start:g} s' if start else ''}: {text}" for name, start, text in rows]
+    return [f"{printable(name)}{f' from {start:g} s' if start else ''}: {text}" for name, start, text in rows]
