@@ -1,13 +1,17 @@
 """Weights of the networks: found in a folder of the user's, loaded without running code, checked."""
 
+import io
 import os
-import pickle
 import zipfile
+from math import prod
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.lib import format as npy_format
 
+from ave_sklearn._checkpoints import check_shape, float_weights, open_checkpoint, shown, summary
+from ave_sklearn._files import reading
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.extraction.networks import VGG19, VGGish, randomize
 
@@ -18,7 +22,9 @@ SOURCES = {
     "vgg19": "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth (torchvision, for preprocessing='imagenet')",
     "vggish": "https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth",
 }
+PCA = "the PCA of VGGish"
 PCA_KEYS = ("pca_eigen_vectors", "pca_means")
+MEMBER_LIMIT = 2**20  # bytes of an array of the PCA, 131,072 and a header in float64
 
 
 def find_weights(name, weights_dir):
@@ -79,44 +85,31 @@ def load_network(name, file):
     Raises
     ------
     ValueError
-        If it is no state dict, or lacks keys, or they have other shapes; the message names the file.
+        If it is no state dict, or lacks keys, or they have other shapes, or hold NaN; the message names the file.
     """
     with torch.device("meta"):
         network = NETWORKS[name]()
     if file is None:
         randomize(network)
     else:
-        network.load_state_dict(_wanted(network, _load(file), file), assign=True)
+        network.load_state_dict(_read_wanted(network, file), assign=True)
     return network.eval().requires_grad_(False)
 
 
-def _load(file):
-    """Load a file of tensors; a pickle of anything else is refused, not run."""
-    try:
-        return torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"{file} is not a state dict that torch.load(weights_only=True) reads: {reason}") from error
-
-
-def _wanted(network, state, file):
-    """Return the float32 tensors that the network has names for."""
-    if not isinstance(state, dict):
-        raise ValueError(f"{file} holds a {type(state).__name__}; wanted a state dict, names and tensors.")
-    wanted = network.state_dict()
-    missing = [name for name in wanted if name not in state]
-    if missing:
-        raise ValueError(
-            f"{file} lacks {len(missing)} of the {len(wanted)} keys of {type(network).__name__}, such as "
-            f"{missing[0]!r}; it has {len(state)} keys, such as {next(iter(state), None)!r}."
-        )
-    for name, tensor in wanted.items():
-        if getattr(state[name], "shape", None) != tensor.shape:
+def _read_wanted(network, file):
+    """Return the float32 tensors that the network has names for; the others of the file are not read."""
+    kind = type(network).__name__
+    with open_checkpoint(file, f"weights of {kind}") as state:
+        wanted = network.state_dict()
+        missing = [name for name in wanted if name not in state]
+        if missing:
             raise ValueError(
-                f"{file}: {name} must be a tensor of shape {tuple(tensor.shape)}, "
-                f"got {tuple(getattr(state[name], 'shape', ())) or type(state[name]).__name__}."
+                f"it lacks {len(missing)} of the {len(wanted)} keys of {kind}, such as {missing[0]!r}; "
+                f"it has {len(state)} keys: {summary(state)}"
             )
-    return {name: state[name].float() for name in wanted}
+        for name, tensor in wanted.items():
+            check_shape(name, state[name], tensor.shape)
+        return float_weights({name: state[name] for name in wanted})
 
 
 def load_pca_params(file):
@@ -137,28 +130,66 @@ def load_pca_params(file):
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it holds something else; the message names the file.
+        If it holds something else, or NaN; the message names the file.
     """
-    if not os.path.isfile(file):
+    if not os.path.exists(file):
         raise FileNotFoundError(f"pca_params: there is no file {os.fspath(file)!r}.")
-    values = _load_npz(file) if os.fspath(file).endswith(".npz") else _load(file)
-    if not isinstance(values, dict) or not set(PCA_KEYS) <= set(values):
-        raise ValueError(f"{file} must hold {' and '.join(PCA_KEYS)}; got {sorted(map(str, values))[:5]}.")
-    eigen_vectors, means = (np.asarray(values[key], np.float64) for key in PCA_KEYS)
-    if eigen_vectors.shape != (128, 128) or means.size != 128:
-        raise ValueError(
-            f"{file}: pca_eigen_vectors must be of shape (128, 128) and pca_means of 128 numbers; "
-            f"got {eigen_vectors.shape} and {means.shape}."
-        )
+    read = _read_npz if os.fspath(file).endswith(".npz") else _read_pth
+    eigen_vectors, means = read(file)
     return eigen_vectors, means.ravel()
 
 
-def _load_npz(file):
+def _read_pth(file):
+    with open_checkpoint(file, PCA) as state:
+        _check_pca(state)
+        values = float_weights({key: state[key] for key in PCA_KEYS}, torch.float64)
+        return [values[key].numpy() for key in PCA_KEYS]
+
+
+def _read_npz(file):
+    with reading(file, PCA, parsing=True), _open_npz(file) as archive:
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        values = {key: _read_member(archive, members[key]) for key in PCA_KEYS if key in members}
+        _check_pca(members | values)
+        return [values[key] for key in PCA_KEYS]
+
+
+def _open_npz(file):
     try:
-        with np.load(file, allow_pickle=False) as values:
-            return dict(values)
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
-        raise ValueError(f"{file} is not a NumPy .npz of numbers: {error}") from error
+        return zipfile.ZipFile(file)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"it is not a NumPy .npz of numbers: {error}") from error
+
+
+def _read_member(archive, info):
+    """Return an array of an .npz as float64, the sizes that it declares looked at before it is read."""
+    if info.file_size > MEMBER_LIMIT or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"its {shown(info.filename)} has {info.file_size} bytes; wanted at most {MEMBER_LIMIT}")
+    member = io.BytesIO(archive.read(info))
+    version = npy_format.read_magic(member)
+    read_header = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+    shape, is_fortran, dtype = read_header(member)
+    numbers = member.read()
+    if dtype.kind not in "fiu" or prod(shape) * dtype.itemsize != len(numbers):
+        raise ValueError(
+            f"its {shown(info.filename)} is said to be of shape {shape} and type {dtype}; it holds {len(numbers)} bytes"
+        )
+    values = np.frombuffer(numbers, dtype).reshape(shape, order="F" if is_fortran else "C").astype(np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{shown(info.filename)} has values that are NaN or infinite; wanted finite ones")
+    return values
+
+
+def _check_pca(values):
+    """Raise ValueError unless the two arrays are among the `values`, in their shapes."""
+    if not set(PCA_KEYS) <= set(values):
+        raise ValueError(f"it must hold {' and '.join(PCA_KEYS)}; got {summary(values)}")
+    eigen_vectors, means = (tuple(getattr(values[key], "shape", ())) for key in PCA_KEYS)
+    if eigen_vectors != (128, 128) or prod(means) != 128:
+        raise ValueError(
+            "pca_eigen_vectors must be of shape (128, 128) and pca_means of 128 numbers; "
+            f"got {eigen_vectors} and {means}"
+        )
 
 
 def warn_random(names):

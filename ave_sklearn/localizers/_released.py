@@ -1,16 +1,16 @@
 """Weights that the authors released: read without running code, and renamed to this package's networks."""
 
-import pickle
-import warnings
-from collections import OrderedDict
-from types import SimpleNamespace
+import os
+from collections.abc import Mapping
+from contextlib import contextmanager
 
 import numpy as np
 import torch
-from torch.serialization import SourceChangeWarning
 
+from ave_sklearn._checkpoints import check_shape, float_weights, open_checkpoint, shown, summary
 from ave_sklearn._targets.encoding import Targets, sorted_classes
 from ave_sklearn._targets.labels import background_code
+from ave_sklearn.nn import NETWORKS
 
 N_SEGMENTS = 10  # of the videos that the authors trained on
 RELEASED_PARAMS = {"variant": "released", "hidden_size": 256, "standardize": False, "feature_dropout": 0.0}
@@ -47,93 +47,60 @@ WEAK_NAMES = {
     "L2": "head.scores.output",
     "W3": "head.weighting",
 }
-TENSOR_BUILDERS = {
-    ("collections", "OrderedDict"): OrderedDict,
-    ("__builtin__", "set"): set,
-    ("builtins", "set"): set,
-    ("torch._utils", "_rebuild_tensor"): torch._utils._rebuild_tensor,
-    ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
-    ("torch._utils", "_rebuild_parameter"): torch._utils._rebuild_parameter,
-}
 
 
-class ModuleStub:
-    """Stands in for a pickled module: keeps its attributes, runs none of its code."""
-
-    dump_patches = False  # torch asks for it
-
-    def __setstate__(self, state):
-        self.__dict__.update(state)
-
-
-class TensorUnpickler(pickle.Unpickler):
-    """Unpickler that knows tensors, and makes a stub of any network class.
-
-    Anything else in a file, such as a function that it wants called, raises UnpicklingError.
-    """
-
-    def find_class(self, module, name):
-        """Return a builder of tensors or :class:`ModuleStub`."""
-        if (module, name) in TENSOR_BUILDERS:
-            return TENSOR_BUILDERS[module, name]
-        if module in ("torch", "torch.storage") and name.endswith("Storage"):
-            return super().find_class(module, name)
-        if module.startswith("torch.nn.") or module in ("fully_model", "weakly_model", "__main__"):
-            return ModuleStub
-        raise pickle.UnpicklingError(f"{module}.{name} has no place in a checkpoint of weights")
+def open_released(checkpoint):
+    """Return a context that yields the tensors of a checkpoint by name; its errors name the file, or the argument."""
+    if isinstance(checkpoint, Mapping):
+        return naming_argument(checkpoint)
+    if isinstance(checkpoint, str | bytes | os.PathLike):
+        return open_checkpoint(checkpoint, "the authors' weights of PSP")
+    raise TypeError(f"checkpoint is a {type(checkpoint).__name__}; wanted a path or a dict of tensors.")
 
 
-def read_state_dict(path):
-    """Return the weights in the file `path`, a state dict or a whole pickled module, as a dict of tensors.
-
-    Nothing in the file gets executed. The authors' ``PSP_fully.pt`` and ``PSP_weakly.pt`` are whole modules.
-    """
+@contextmanager
+def naming_argument(tensors):
+    """Yield `tensors`, and let a ValueError of the block name the argument that they are."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        restricted = SimpleNamespace(Unpickler=TensorUnpickler, load=_load, __name__="restricted")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SourceChangeWarning)  # the source is a stub's
-            content = torch.load(path, map_location="cpu", weights_only=False, pickle_module=restricted)
-    return collect_tensors(content) if isinstance(content, ModuleStub) else content
-
-
-def _load(file, **options):
-    return TensorUnpickler(file, **options).load()
-
-
-def collect_tensors(stub, prefix=""):
-    """Return the parameters and buffers of a stub and of the stubs in it, by their dotted names."""
-    found = {}
-    for store in ("_parameters", "_buffers"):
-        for name, tensor in vars(stub).get(store, {}).items():
-            if tensor is not None:
-                found[prefix + name] = tensor
-    for name, child in vars(stub).get("_modules", {}).items():
-        if child is not None:
-            found.update(collect_tensors(child, f"{prefix}{name}."))
-    return found
+        yield tensors
+    except ValueError as error:
+        raise ValueError(f"checkpoint cannot be read as the authors' weights of PSP: {error}") from error
 
 
 def rename(state_dict, names):
     """Return the entries of the authors' `state_dict` under this package's names; unused weights are dropped.
+
+    Returns
+    -------
+    renamed : dict
+    theirs : dict of str
+        The authors' names, by this package's.
 
     Raises
     ------
     ValueError
         Naming weights that are missing.
     """
-    renamed, missing = {}, []
+    if any(type(key) is not str for key in state_dict):
+        raise ValueError(f"its keys are {summary(state_dict)}; wanted names of weights")
+    renamed, theirs, missing = {}, {}, []
     state_dict = {key.removeprefix("module."): value for key, value in state_dict.items()}
-    for theirs, ours in names.items():
-        found = {key: value for key, value in state_dict.items() if key.startswith(theirs + ".")}
+    for prefix, ours in names.items():
+        found = {key: value for key, value in state_dict.items() if key.startswith(prefix + ".")}
         if not found:
-            missing.append(theirs)
+            missing.append(prefix)
         for key, value in found.items():
-            renamed[ours + key.removeprefix(theirs)] = value.detach().float()
+            name = ours + key.removeprefix(prefix)
+            renamed[name], theirs[name] = value, key
     if missing:
-        raise ValueError(f"The checkpoint lacks the weights {missing}; it holds {sorted(state_dict)}.")
-    return renamed
+        raise ValueError(f"it lacks the weights {missing}; it holds {summary(state_dict)}{within(state_dict)}")
+    return renamed, theirs
+
+
+def within(state_dict):
+    """Return a hint where one of the values is a dict of its own, as in checkpoints of a training."""
+    inner = [key for key, value in state_dict.items() if isinstance(value, Mapping) and value]
+    return f"; save or pass one of the dicts in it, such as {shown(inner[0])!r}, by itself" if inner else ""
 
 
 def sort_classes(weights, order, head):
@@ -151,14 +118,75 @@ def square_map(n_regions):
 
 
 def layout_of_weights(weights):
-    """Return the layout of the videos that released `weights`, by this package's names, were trained on."""
+    """Return the layout of the videos that released `weights`, by this package's names, were trained on.
+
+    Raises
+    ------
+    ValueError
+        If they are of other shapes than any layout has.
+    """
     audio = weights.get("encoder.audio_input.0.weight", weights["encoder.attention.audio.weight"])
+    visual, regions = (weights[f"encoder.attention.{name}.weight"] for name in ("visual", "audio_key"))
+    if not all(len(getattr(weight, "shape", ())) == 2 and min(weight.shape) for weight in (audio, visual, regions)):
+        raise ValueError("the weights of its first layers and of its attention must be matrices")
     return {
         "n_audio_features": audio.shape[1],
-        "n_visual_features": weights["encoder.attention.visual.weight"].shape[1],
-        "map_size": square_map(len(weights["encoder.attention.audio_key.weight"])),
+        "n_visual_features": visual.shape[1],
+        "map_size": square_map(regions.shape[0]),
         "n_segments": N_SEGMENTS,
     }
+
+
+def released_shapes(layout, n_classes, supervision):
+    """Return the shapes of the weights of the released network, by this package's names."""
+    widths = layout["n_audio_features"], layout["n_visual_features"]
+    params = {"supervision": supervision, "variant": "released", "hidden_size": RELEASED_PARAMS["hidden_size"]}
+    with torch.device("meta"):
+        network = NETWORKS["psp"](*widths, n_classes, int(np.prod(layout["map_size"])), **params)
+    return {name: value.shape for name, value in network.state_dict().items()}
+
+
+def check_weights(weights, theirs, names):
+    """Return the layout that weights, by this package's names, are of; ValueError if they are of another network.
+
+    Parameters
+    ----------
+    weights : dict
+        By this package's names, not read yet.
+    theirs, names
+        As :func:`rename` returns and takes them.
+    """
+    supervision = "weak" if names is WEAK_NAMES else "full"
+    any_layout = {"n_audio_features": 1, "n_visual_features": 1, "map_size": (1, 1)}
+    wanted = released_shapes(any_layout, 2, supervision).keys()
+    back = {ours: prefix for prefix, ours in names.items()}
+    for name in wanted - weights.keys():
+        ours = next(ours for ours in names.values() if name.startswith(ours + "."))
+        raise ValueError(f"it lacks the weights {back[ours]}{name.removeprefix(ours)}")
+    if more := [shown(theirs[name]) for name in weights if name not in wanted]:
+        raise ValueError(f"its layers have the weights {more[:5]} too, which the released network has not")
+    layout = layout_of_weights(weights)
+    output = weights[f"{names['L2']}.weight"]
+    shapes = released_shapes(layout, (*getattr(output, "shape", ()), 0)[0], supervision)
+    for name, shape in shapes.items():
+        check_shape(theirs[name], weights[name], shape)
+    return layout
+
+
+def read_weights(checkpoint, names):
+    """Read the weights of a checkpoint.
+
+    Returns
+    -------
+    layout : dict
+    weights : dict of Tensor
+        Of float32, by this package's names.
+    """
+    with open_released(checkpoint) as tensors:
+        weights, theirs = rename(tensors, names)
+        layout = check_weights(weights, theirs, names)
+        read = float_weights({theirs[name]: value for name, value in weights.items()})
+        return layout, {name: read[theirs[name]] for name in weights}
 
 
 def read_released(checkpoint, names, classes, background, tau):
@@ -184,10 +212,10 @@ def read_released(checkpoint, names, classes, background, tau):
     Raises
     ------
     ValueError
-        If weights are missing, or `classes` are not as many as theirs with `background` among them.
+        If weights are missing, damaged, or of another network; the message names the file. Or if `classes` are not as
+        many as theirs with `background` among them.
     """
-    state_dict = checkpoint if hasattr(checkpoint, "items") else read_state_dict(checkpoint)
-    weights = rename(state_dict, names)
+    layout, weights = read_weights(checkpoint, names)
     head = names["L2"]
     n_classes = len(weights[f"{head}.weight"])
     sorted_labels, order = sorted_classes(classes)
@@ -199,5 +227,4 @@ def read_released(checkpoint, names, classes, background, tau):
         )
     if tau is None:
         weights = {name: value for name, value in weights.items() if not name.startswith("psp.")}
-    layout = layout_of_weights(weights)
     return layout, Targets(None, sorted_labels, code), sort_classes(weights, order, head)

@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from torch import nn
 
 from ave_sklearn import AVFeatures, PSPLocalizer, WeakPSPLocalizer
-from ave_sklearn.localizers._released import FULL_NAMES, WEAK_NAMES, read_state_dict
+from ave_sklearn.localizers._released import FULL_NAMES, WEAK_NAMES, read_weights
 from ave_sklearn.nn import PSPNet
 
 CLASSES = [f"event {i:02d}" for i in range(28)] + ["zzz background"]  # sorted, so columns stay in place
@@ -102,8 +102,8 @@ class Malicious:
 def test_code_in_a_file_is_refused_and_not_run(zip_file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"L1.weight": Malicious()}, tmp_path / "bad.pt", _use_new_zipfile_serialization=zip_file)
-    with pytest.raises(pickle.UnpicklingError, match=r"(posix|nt|os).system has no place"):
-        read_state_dict(tmp_path / "bad.pt")
+    with pytest.raises(ValueError, match=r"(posix|nt|os).system has no place"):
+        read_weights(tmp_path / "bad.pt", FULL_NAMES)
     assert not (tmp_path / "pwned").exists()
 
 

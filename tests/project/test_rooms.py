@@ -11,18 +11,20 @@ import pytest
 import ave_sklearn
 
 PACKAGE = Path(ave_sklearn.__file__).parent
-BASE = {"_checks", "_device", "_files", "_random", "_sklearn", "_systems", "_typing", "_user_warnings", "_version"}
+BASE = {"_checks", "_device", "_files", "_plain_pickle", "_random", "_sklearn", "_systems", "_typing"}
+BASE |= {"_user_warnings", "_version"}
 DATA = {"_features", "_targets", *BASE}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, set()),
+    "_checkpoints": {"_files", "_plain_pickle"},
     "_features": BASE,
     "_targets": BASE,
     "nn": BASE,
     "datasets": DATA,
     "_training": {"_features", "nn", *BASE},
     "metrics": {"_targets", *BASE},
-    "extraction": {"datasets", *DATA},
-    "localizers": {"_training", "metrics", "nn", *DATA},
+    "extraction": {"_checkpoints", "datasets", *DATA},
+    "localizers": {"_checkpoints", "_training", "metrics", "nn", *DATA},
     "model_selection": {"metrics", "_targets", *BASE},
     "cli": {"localizers", "model_selection", "metrics", "extraction", "datasets", *DATA},
     "psp": {"localizers"},
