@@ -245,9 +245,11 @@ class LegacySource:
         try:
             is_legacy = self._next() == MAGIC_NUMBER
         except ValueError as error:
-            raise ValueError(f"it does not begin as torch.save lets a file begin ({error})") from error
+            begin = self.head.getvalue()[:16]
+            what = f"a pickle in which {error}" if begin[:1] == b"\x80" else f"it begins with {begin!r}"
+            raise ValueError(what) from error
         if not is_legacy:
-            raise ValueError("it is a pickle, but none of torch.save")
+            raise ValueError("a pickle of something else")
 
     def _next(self, load_persistent=None):
         return read_pickle(self.head, find, load_persistent or (lambda saved_id: None))
@@ -347,12 +349,12 @@ def _source(file):
     problem = "it is empty" if not begin else None
     if begin[:4] == b"PK\x03\x04":
         return ZipSource(file)
+    for signature, is_what in FOREIGN.items():
+        problem = is_what if begin.lstrip().startswith(signature) else problem
     if begin[257:262] == b"ustar":
         problem = "it is a tar archive, as torch 0.1 wrote them"
     if begin[8:10] == b'{"':
         problem = "it is a safetensors file; pass what safetensors.torch.load_file returns"
-    for signature, is_what in FOREIGN.items():
-        problem = is_what if begin.lstrip().startswith(signature) else problem
     try:
         if problem:
             raise ValueError(problem)
@@ -407,7 +409,7 @@ def float_weights(tensors, dtype=torch.float32):
         file that they are in.
     """
     for name, tensor in tensors.items():
-        _check_kind(name, tensor)
+        check_kind(name, tensor)
     stored = [tensor for tensor in tensors.values() if isinstance(tensor, StoredTensor)]
     if stored:
         n_bytes, size = (
@@ -419,7 +421,7 @@ def float_weights(tensors, dtype=torch.float32):
     return {name: _read_finite(name, tensor, dtype) for name, tensor in tensors.items()}
 
 
-def _check_kind(name, tensor):
+def check_kind(name, tensor):
     """Raise ValueError for what is no tensor of floating-point numbers."""
     kind = type(tensor).__name__
     if isinstance(tensor, StandIn):
@@ -443,10 +445,10 @@ def _read_finite(name, tensor, dtype):
 
 
 def check_shape(name, tensor, shape):
-    """Raise ValueError unless a StoredTensor or Tensor has a shape."""
-    if getattr(tensor, "shape", None) != shape:
-        got = tuple(tensor.shape) if hasattr(tensor, "shape") else type(tensor).__name__
-        raise ValueError(f"{shown(name)} must be a tensor of shape {tuple(shape)}, got {got}")
+    """Raise ValueError unless a StoredTensor or Tensor has floating-point numbers and a shape."""
+    check_kind(name, tensor)
+    if tensor.shape != shape:
+        raise ValueError(f"{shown(name)} must be a tensor of shape {tuple(shape)}, got {tuple(tensor.shape)}")
 
 
 def summary(names):

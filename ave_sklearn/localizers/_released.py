@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from ave_sklearn._checkpoints import check_shape, float_weights, open_checkpoint, shown, summary
+from ave_sklearn._checkpoints import check_kind, check_shape, float_weights, open_checkpoint, shown, summary
 from ave_sklearn._targets.encoding import Targets, sorted_classes
 from ave_sklearn._targets.labels import background_code
 from ave_sklearn.nn import NETWORKS
@@ -127,7 +127,7 @@ def layout_of_weights(weights):
     """
     audio = weights.get("encoder.audio_input.0.weight", weights["encoder.attention.audio.weight"])
     visual, regions = (weights[f"encoder.attention.{name}.weight"] for name in ("visual", "audio_key"))
-    if not all(len(getattr(weight, "shape", ())) == 2 and min(weight.shape) for weight in (audio, visual, regions)):
+    if not all(len(weight.shape) == 2 and min(weight.shape) for weight in (audio, visual, regions)):
         raise ValueError("the weights of its first layers and of its attention must be matrices")
     return {
         "n_audio_features": audio.shape[1],
@@ -165,9 +165,11 @@ def check_weights(weights, theirs, names):
         raise ValueError(f"it lacks the weights {back[ours]}{name.removeprefix(ours)}")
     if more := [shown(theirs[name]) for name in weights if name not in wanted]:
         raise ValueError(f"its layers have the weights {more[:5]} too, which the released network has not")
+    for name, value in weights.items():
+        check_kind(theirs[name], value)
     layout = layout_of_weights(weights)
-    output = weights[f"{names['L2']}.weight"]
-    shapes = released_shapes(layout, (*getattr(output, "shape", ()), 0)[0], supervision)
+    n_classes = (*weights[f"{names['L2']}.weight"].shape, 0)[0]
+    shapes = released_shapes(layout, n_classes, supervision)
     for name, shape in shapes.items():
         check_shape(theirs[name], weights[name], shape)
     return layout
