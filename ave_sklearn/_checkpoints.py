@@ -81,7 +81,7 @@ class Storage(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class StoredTensor:
-    """A tensor that is still in its file, within its storage and no larger than that.
+    """A tensor that is still in its file, and lies within its storage; strides of 0 make it larger than that.
 
     Attributes
     ----------
@@ -102,10 +102,9 @@ class StoredTensor:
         numbers = (self.offset, *self.shape, *self.stride)
         if any(type(number) is not int or number < 0 for number in numbers) or len(self.shape) != len(self.stride):
             raise ValueError("a tensor has a shape or strides that are no natural numbers")
-        n_elements = prod(self.shape)
         last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.stride, strict=True))
-        if n_elements > self.storage.n_elements or (n_elements and last >= self.storage.n_elements):
-            raise ValueError(f"a tensor of {n_elements:.4g} numbers is said to lie in {self.storage.n_elements}")
+        if prod(self.shape) and last >= self.storage.n_elements:
+            raise ValueError(f"a tensor is said to lie outside its storage of {self.storage.n_elements} numbers")
 
     @property
     def dtype(self):
@@ -208,8 +207,10 @@ class ZipSource:
 
     def _info(self, name):
         info = self.archive.getinfo(self.root + name)
-        if info.compress_type != zipfile.ZIP_STORED or not info.compress_size == info.file_size <= self.file_size:
-            raise ValueError(f"its record {shown(name)} is compressed, which torch.save does not do")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"its record {shown(name)} is compressed in a way that is not known")
+        if info.file_size > MEMORY_RATIO * self.file_size:
+            raise ValueError(f"its record {shown(name)} takes {info.file_size} bytes, {too_many(self.file_size)}")
         return info
 
     def _record(self, name, limit):
@@ -417,8 +418,13 @@ def float_weights(tensors, dtype=torch.float32):
             stored[0].storage.source.file_size,
         )
         if n_bytes > MEMORY_RATIO * size:
-            raise ValueError(f"its weights take {n_bytes} bytes, more than {MEMORY_RATIO} times the file's {size}")
+            raise ValueError(f"its weights take {n_bytes} bytes, {too_many(size)}")
     return {name: _read_finite(name, tensor, dtype) for name, tensor in tensors.items()}
+
+
+def too_many(file_size):
+    """Return the end of an error about bytes that are too many for the size of their file."""
+    return f"more than {MEMORY_RATIO} times the {file_size} of the file"
 
 
 def check_kind(name, tensor):

@@ -14,6 +14,8 @@ from ave_sklearn._training.callbacks import Progress, Validation, learning_rate_
 from ave_sklearn._training.net import LocalizerNet, diverged, inner_network
 from ave_sklearn._training.spec import torch_seed
 from ave_sklearn._training.state import (
+    check_learned,
+    check_state,
     first_difference,
     kept_generators,
     load_module_state,
@@ -98,9 +100,21 @@ class TrainedNetwork:
 
     @classmethod
     def of_weights(cls, spec, recipe, device, weights):
-        """Return a network of given weights and buffers, a dict of ndarrays, and of what it keeps as extra state."""
+        """Return a network of given weights and buffers, a dict of ndarrays, and of what it keeps as extra state.
+
+        Raises
+        ------
+        ValueError
+            For weights that are not finite, and such of a network of this package that are not those of `spec`.
+        RuntimeError
+            For weights that a network of the user's does not take; whatever else it raises.
+        """
         module = spec.build(draw=False)
+        if not spec.is_foreign:
+            check_state(module, weights)
+            module.to_empty(device="cpu")
         load_module_state(module, state_tensors(weights))
+        check_learned(module)
         return cls.of_module(spec, recipe, device, module)
 
     @classmethod

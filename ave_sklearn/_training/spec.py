@@ -69,7 +69,7 @@ class NetworkSpec:
         return self.network_class not in NETWORKS.values()
 
     def build(self, *, draw):
-        """Return the module; without `draw`, the weights of the package's networks are left undrawn."""
+        """Return the module; without `draw`, the package's networks are on the meta device, without weights."""
         with naming_network(network_name(self.network), self.params):
             return self._build(draw)
 
@@ -84,9 +84,8 @@ class NetworkSpec:
         module = module.to(getattr(torch, WEIGHT_DTYPES[self.precision]))
         if self.is_foreign:
             return module
-        module = module.to_empty(device="cpu")
         if draw:
-            initialize(module, torch.Generator().manual_seed(self.seed))
+            initialize(module.to_empty(device="cpu"), torch.Generator().manual_seed(self.seed))
         return module
 
     def _build_foreign(self, build):

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch.nn.parameter import is_lazy
 
+from ave_sklearn.nn.standardize import StandardizedNetwork
+
 EXTRA_STATE = "_extra_state"  # torch's name for what get_extra_state returns
 MARGIN = 128  # roundings by which two runs of one network may differ, on a GPU for example
 
@@ -42,6 +44,53 @@ def load_module_state(module, state):
             assigned.add(name)
     known = module.state_dict().keys()
     module.load_state_dict({name: value for name, value in state.items() if name in known or name not in assigned})
+
+
+def check_state(module, arrays):
+    """Raise ValueError where ndarrays are not the state of a module of this package, which may be on the meta device.
+
+    They must be as many, of the same names, shapes and types, and finite. Statistics in float64 may come in addition,
+    see :class:`ave_sklearn.nn.standardize.Standardize`.
+    """
+    wanted = {name: (tuple(x.shape), numpy_type(x.dtype)) for name, x in shared_state(module).items()}
+    for name in [name for name in wanted if name.endswith(("scaling.mean", "scaling.scale"))]:
+        wide = wide_name(name)
+        if wide in arrays:
+            wanted[wide] = wanted[name][0], np.dtype(np.float64)
+    if wanted.keys() != arrays.keys():
+        missing, more = (
+            sorted(map(str, x))[:5] for x in (wanted.keys() - arrays.keys(), arrays.keys() - wanted.keys())
+        )
+        raise ValueError(f"its weights are not those of its network: {missing} are missing, {more} are not known")
+    for name, x in arrays.items():
+        got = (x.shape, x.dtype) if isinstance(x, np.ndarray) else type(x).__name__
+        if got != wanted[name]:
+            raise ValueError(f"its {name} has shape and type {got}; its network wants {wanted[name]}")
+        if not np.isfinite(x).all():
+            raise ValueError(f"its {name} has values that are NaN or infinite; wanted finite ones")
+
+
+def wide_name(name):
+    """Return the name of the float64 form of a mean or scale of features."""
+    place, _, leaf = name.rpartition(".")
+    return f"{place}.wide_{leaf}"
+
+
+def numpy_type(dtype):
+    """Return NumPy's form of a torch.dtype."""
+    return torch.empty(0, dtype=dtype).numpy().dtype
+
+
+def check_learned(module):
+    """Raise ValueError for weights and statistics, of any network, that no training leaves."""
+    for name, weight in module.named_parameters():
+        if weight.requires_grad and not weight.isfinite().all():
+            raise ValueError(f"its {name} has values that are NaN or infinite; wanted finite ones")
+    if isinstance(module, StandardizedNetwork):
+        for layer in (module.audio_scaling, module.visual_scaling):
+            for mean, scale in ((layer.mean, layer.scale), layer.wide or (torch.zeros(1), torch.ones(()))):
+                if not (mean.isfinite().all() and scale.isfinite() and scale > 0):
+                    raise ValueError(f"its mean or scale of features ({scale.item()}) is none; wanted finite ones")
 
 
 def is_buffer(module, place, leaf):

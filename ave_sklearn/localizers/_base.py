@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ave_sklearn._checks import check_positive_integer, plain
-from ave_sklearn._device import resolve_device, resolve_precision
+from ave_sklearn._device import ran_out_of_memory, resolve_device, resolve_precision
 from ave_sklearn._random import own_random_state
 from ave_sklearn._sklearn import Interval, StrOptions
 from ave_sklearn._targets.encoding import ClassRule
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ave_sklearn._typing import Features
 
 FORMAT_VERSION = 5
+SAVED = ("spec", "recipe", "weights", "forms")  # parts of a saved fit
 
 
 class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
@@ -435,19 +436,45 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         return {**state, "_format_version": FORMAT_VERSION}
 
     def __setstate__(self, state):
+        if not isinstance(state, dict):
+            raise self._damaged(f"it is a {type(state).__name__}")
         state = dict(state)
         version = state.pop("_format_version", FORMAT_VERSION)
+        if type(version) is not int:
+            raise self._damaged(f"its format is {version!r}, and not a number")
         if version != FORMAT_VERSION:
             other = "a newer" if version > FORMAT_VERSION else "an older"
             raise ValueError(
                 f"This {type(self).__name__} was saved in format {version} by {other} ave_sklearn; this version "
                 f"reads format {FORMAT_VERSION}. Load it with the version that saved it."
             )
-        spec, recipe, weights, forms = (state.pop(f"_{name}_", None) for name in ("spec", "recipe", "weights", "forms"))
+        saved = [state.pop(f"_{name}_", None) for name in SAVED]
         super().__setstate__(state)
-        if weights is not None:
-            self._forms_ = FittedForms(**forms)
-            self._model_ = self._rebuild(NetworkSpec(**spec), Recipe(**recipe), weights)
+        if all(part is None for part in saved) and not hasattr(self, "classes_"):
+            return
+        try:
+            self._load_fit(*saved)
+        except (TypeError, KeyError, AttributeError, IndexError, RuntimeError, ValueError) as error:
+            if ran_out_of_memory(error):
+                raise
+            raise self._damaged(str(error).partition("\n")[0] or type(error).__name__) from error
+
+    def _load_fit(self, spec, recipe, weights, forms):
+        """Set the network and the forms of a fit; raise whatever comes of values that are none of a fit."""
+        for name, part in zip(SAVED, (spec, recipe, weights, forms), strict=True):
+            if not isinstance(part, dict):
+                raise ValueError(f"its {name} is a {type(part).__name__}; wanted a dict")
+        spec, recipe, self._forms_ = NetworkSpec(**spec), Recipe(**recipe), FittedForms(**forms)
+        if np.shape(self.classes_) != (spec.n_classes,) or self.n_segments_ != spec.n_segments:
+            raise ValueError(
+                f"its classes_ have the shape {np.shape(self.classes_)} and its n_segments_ is {self.n_segments_}; its "
+                f"network has {spec.n_classes} classes and {spec.n_segments} segments"
+            )
+        self._model_ = self._rebuild(spec, recipe, weights)
+
+    def _damaged(self, reason):
+        """Return the error for a saved state that is none of a fit."""
+        return ValueError(f"This saved {type(self).__name__} cannot be loaded, its state is damaged: {reason}.")
 
 
 class WeakLocalizer(BaseLocalizer):

@@ -118,17 +118,9 @@ def square_map(n_regions):
 
 
 def layout_of_weights(weights):
-    """Return the layout of the videos that released `weights`, by this package's names, were trained on.
-
-    Raises
-    ------
-    ValueError
-        If they are of other shapes than any layout has.
-    """
+    """Return the layout of the videos that released `weights`, by this package's names, were trained on."""
     audio = weights.get("encoder.audio_input.0.weight", weights["encoder.attention.audio.weight"])
     visual, regions = (weights[f"encoder.attention.{name}.weight"] for name in ("visual", "audio_key"))
-    if not all(len(weight.shape) == 2 and min(weight.shape) for weight in (audio, visual, regions)):
-        raise ValueError("the weights of its first layers and of its attention must be matrices")
     return {
         "n_audio_features": audio.shape[1],
         "n_visual_features": visual.shape[1],
@@ -158,19 +150,20 @@ def check_weights(weights, theirs, names):
     """
     supervision = "weak" if names is WEAK_NAMES else "full"
     any_layout = {"n_audio_features": 1, "n_visual_features": 1, "map_size": (1, 1)}
-    wanted = released_shapes(any_layout, 2, supervision).keys()
+    wanted = released_shapes(any_layout, 2, supervision)
     back = {ours: prefix for prefix, ours in names.items()}
-    for name in wanted - weights.keys():
+    for name in wanted.keys() - weights.keys():
         ours = next(ours for ours in names.values() if name.startswith(ours + "."))
         raise ValueError(f"it lacks the weights {back[ours]}{name.removeprefix(ours)}")
     if more := [shown(theirs[name]) for name in weights if name not in wanted]:
         raise ValueError(f"its layers have the weights {more[:5]} too, which the released network has not")
     for name, value in weights.items():
         check_kind(theirs[name], value)
+        if len(value.shape) != len(wanted[name]) or 0 in value.shape:
+            raise ValueError(f"{theirs[name]} must have {len(wanted[name])} axes, got shape {tuple(value.shape)}")
     layout = layout_of_weights(weights)
-    n_classes = (*weights[f"{names['L2']}.weight"].shape, 0)[0]
-    shapes = released_shapes(layout, n_classes, supervision)
-    for name, shape in shapes.items():
+    n_classes = weights[f"{names['L2']}.weight"].shape[0]
+    for name, shape in released_shapes(layout, n_classes, supervision).items():
         check_shape(theirs[name], weights[name], shape)
     return layout
 
