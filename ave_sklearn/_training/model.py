@@ -21,6 +21,7 @@ from ave_sklearn._training.state import (
     load_module_state,
     state_arrays,
     state_tensors,
+    wide_statistics,
 )
 from ave_sklearn._training.statistics import feature_statistics
 from ave_sklearn._user_warnings import warn_user
@@ -109,6 +110,7 @@ class TrainedNetwork:
         RuntimeError
             For weights that a network of the user's does not take; whatever else it raises.
         """
+        wide_statistics(weights)
         module = spec.build(draw=False)
         if not spec.is_foreign:
             check_state(module, weights)

@@ -2,7 +2,7 @@
 
 import copy
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -80,7 +80,8 @@ class NetworkSpec:
         module = self._build_foreign(build) if self.is_foreign else self._build_own(build)
         check_trainable(module, self.network)
         if self.standardize or self.feature_dropout:
-            module = StandardizedNetwork(module, *widths, self.feature_dropout)
+            with nullcontext() if self.is_foreign else torch.device("meta"):
+                module = StandardizedNetwork(module, *widths, self.feature_dropout)
         module = module.to(getattr(torch, WEIGHT_DTYPES[self.precision]))
         if self.is_foreign:
             return module

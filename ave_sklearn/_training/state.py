@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn.parameter import is_lazy
 
-from ave_sklearn.nn.standardize import StandardizedNetwork
+from ave_sklearn.nn.standardize import StandardizedNetwork, WideStatistics
 
 EXTRA_STATE = "_extra_state"  # torch's name for what get_extra_state returns
 MARGIN = 128  # roundings by which two runs of one network may differ, on a GPU for example
@@ -53,27 +53,31 @@ def check_state(module, arrays):
     see :class:`ave_sklearn.nn.standardize.Standardize`.
     """
     wanted = {name: (tuple(x.shape), numpy_type(x.dtype)) for name, x in shared_state(module).items()}
-    for name in [name for name in wanted if name.endswith(("scaling.mean", "scaling.scale"))]:
-        wide = wide_name(name)
-        if wide in arrays:
-            wanted[wide] = wanted[name][0], np.dtype(np.float64)
+    for name, wide in wide_statistics(arrays).items():
+        wanted[wide] = wanted[name][0], np.dtype(np.float64)
     if wanted.keys() != arrays.keys():
         missing, more = (
             sorted(map(str, x))[:5] for x in (wanted.keys() - arrays.keys(), arrays.keys() - wanted.keys())
         )
         raise ValueError(f"its weights are not those of its network: {missing} are missing, {more} are not known")
     for name, x in arrays.items():
-        got = (x.shape, x.dtype) if isinstance(x, np.ndarray) else type(x).__name__
+        got = (x.shape, x.dtype) if isinstance(x, np.ndarray | np.generic) else type(x).__name__
         if got != wanted[name]:
             raise ValueError(f"its {name} has shape and type {got}; its network wants {wanted[name]}")
         if not np.isfinite(x).all():
             raise ValueError(f"its {name} has values that are NaN or infinite; wanted finite ones")
 
 
-def wide_name(name):
-    """Return the name of the float64 form of a mean or scale of features."""
-    place, _, leaf = name.rpartition(".")
-    return f"{place}.wide_{leaf}"
+def wide_statistics(arrays):
+    """Return the names of statistics in float64, by those of their buffers; ValueError for a mean without a scale."""
+    found = {}
+    for place in ("audio_scaling", "visual_scaling"):
+        pair = {f"{place}.{name}": f"{place}.wide_{name}" for name in WideStatistics._fields}
+        n_found = sum(wide in arrays for wide in pair.values())
+        if n_found == 1:
+            raise ValueError(f"it has one of {list(pair.values())} without the other")
+        found |= pair if n_found else {}
+    return found
 
 
 def numpy_type(dtype):

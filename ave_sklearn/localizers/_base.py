@@ -457,7 +457,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         except (TypeError, KeyError, AttributeError, IndexError, RuntimeError, ValueError) as error:
             if ran_out_of_memory(error):
                 raise
-            raise self._damaged(str(error).partition("\n")[0] or type(error).__name__) from error
+            raise self._damaged(" ".join(f"{type(error).__name__}: {error}".split())) from error
 
     def _load_fit(self, spec, recipe, weights, forms):
         """Set the network and the forms of a fit; raise whatever comes of values that are none of a fit."""
@@ -474,7 +474,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
 
     def _damaged(self, reason):
         """Return the error for a saved state that is none of a fit."""
-        return ValueError(f"This saved {type(self).__name__} cannot be loaded, its state is damaged: {reason}.")
+        return ValueError(f"This saved {type(self).__name__} cannot be loaded, its state is damaged: {reason[:500]}.")
 
 
 class WeakLocalizer(BaseLocalizer):

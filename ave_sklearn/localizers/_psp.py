@@ -229,7 +229,8 @@ class PSPLocalizer(BaseLocalizer):
         Parameters
         ----------
         checkpoint : str, path or dict of tensors
-            Their whole-module pickle, a state dict saved by torch, or a state dict. No code in a file is run.
+            Their whole-module pickle, a state dict saved by torch, or a state dict. No code in a file is run, and
+            a file that is refused leaves the process as it was.
         classes : array-like of shape (C,)
             Labels in the order of the network's outputs. For the AVE dataset: the 28 categories in order of
             first appearance in ``Annotations.txt``, then the background label.
@@ -244,6 +245,14 @@ class PSPLocalizer(BaseLocalizer):
         localizer : PSPLocalizer
             Fitted, with ``variant="released"``, ``standardize=False`` and ``feature_dropout=0``, for raw VGG-19 and
             VGGish features.
+
+        Raises
+        ------
+        OSError
+            If the file is missing or may not be read.
+        ValueError
+            If the file is damaged or none of ``torch.save``, or the weights are of another network, not finite, or
+            larger than four times their file; the message names the file. Or if `classes` do not fit the weights.
         """
         localizer = cls(tau=tau, classes=classes, background=background, device=device, **RELEASED_PARAMS)
         localizer._validate_params()
