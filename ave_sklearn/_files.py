@@ -12,10 +12,13 @@ MACHINE_FAULTS = (FileNotFoundError, PermissionError, MemoryError, ImportError)
 
 
 class FileState(NamedTuple):
-    """What tells one state of a file from another: the file itself, its size and when it was last changed."""
+    """What tells one state of a file from another: the file itself, its size and when it was last changed.
 
-    device: int
-    inode: int
+    `device` and `inode` are None in a state that was pickled: they are not the same on another machine.
+    """
+
+    device: int | None
+    inode: int | None
     size: int
     modified: int  # nanoseconds
 
@@ -24,6 +27,27 @@ class FileState(NamedTuple):
         """Return the state of a file, given by its path or by an open descriptor; OSError if it is gone."""
         stat = os.stat(file)
         return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+    def change(self, now, *, may_be_written=False):
+        """Tell what has changed since this state, the end of "FILE, which ...", or None where nothing has.
+
+        Parameters
+        ----------
+        now : FileState
+        may_be_written : bool, default=False
+            Whether a new time of change is no change.
+        """
+        if self.inode is not None and (self.device, self.inode) != (now.device, now.inode):
+            return "was replaced by another file after it was opened"
+        if self.size != now.size:
+            return f"had {self.size} bytes when it was opened and has {now.size} now"
+        if self.modified != now.modified and not may_be_written:
+            return "was written to, or touched, after it was opened"
+        return None
+
+    def anywhere(self):
+        """Return this state without the place of the file, to be pickled."""
+        return self._replace(device=None, inode=None)
 
 
 @contextmanager
