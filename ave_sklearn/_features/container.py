@@ -10,6 +10,7 @@ import numpy as np
 from ave_sklearn._features.arrays import as_feature_array, check_n_audio_features, check_pair
 from ave_sklearn._features.files import check_from_files, write_npy
 from ave_sklearn._features.hdf5 import open_hdf5
+from ave_sklearn._features.memmap import as_rows
 from ave_sklearn._features.npy import open_npy
 from ave_sklearn._features.rows import JoinedRows, StoredRows, row_positions, whole_index
 
@@ -74,8 +75,8 @@ class AVFeatures:
         audio, visual = as_feature_array("audio", audio), as_feature_array("visual", visual)
         check_pair(audio, visual)
         index = whole_index(len(audio))
-        self._audio = StoredRows("audio", audio, index)
-        self._visual = StoredRows("visual", visual, index)
+        self._audio = StoredRows("audio", as_rows("audio", audio), index)
+        self._visual = StoredRows("visual", as_rows("visual", visual), index)
         self.check_files()
 
     @classmethod

@@ -10,7 +10,7 @@ from ave_sklearn._features.hdf5_links import KIND, Place, absolute, allowed_fold
 from ave_sklearn._features.hdf5_storage import check_numbers
 from ave_sklearn._features.hdf5_survey import check_whole
 from ave_sklearn._features.source import RowSource
-from ave_sklearn._files import reading
+from ave_sklearn._files import FileState, reading
 
 TILE_BYTES = 32_000_000  # of a chunk's rows, read at a time; more only where a single chunk has more
 
@@ -109,6 +109,7 @@ class HDF5Rows(RowSource):
         self._folder = folder
         self._references = references
         self._tile = _tile_shape(dataset)
+        self._state = FileState.of(self.file)
 
     def copy_rows(self, rows, out, places):
         """Write rows into an array, chunk by chunk; see `RowSource`."""
@@ -117,6 +118,7 @@ class HDF5Rows(RowSource):
         with self._opened() as dataset:
             for group in _groups(rows // self._tile[0]):
                 self._copy_group(dataset, rows[group], out, places[group])
+            self._check_unchanged(dataset)  # nothing was written while it was read
 
     def _copy_group(self, dataset, rows, out, places):
         """Copy rows that lie in the same chunks, one tile of them at a time."""
@@ -138,10 +140,8 @@ class HDF5Rows(RowSource):
     @contextmanager
     def _opened(self):
         """Open the dataset, once it is found to lead nowhere else than it did."""
-        with _open_dataset(self.file, self.key, self._folder) as (dataset, place):
+        with _open_dataset(self.file, self.key, self._folder) as (dataset, _):
             with reading(self.file, KIND):
-                if self._references is None:
-                    self._references = check_whole(dataset, place, self._folder)
                 for reference in self._references:
                     reference.check()
                 self._check_unchanged(dataset)
@@ -153,15 +153,19 @@ class HDF5Rows(RowSource):
                 f"dataset {self.key!r} of {self.file} was of shape {self.shape} and dtype {self.dtype} when it "
                 f"was opened, and is of shape {dataset.shape} and dtype {dataset.dtype} now."
             )
+        change = self._state.change(FileState.of(self.file))
+        if change is not None:
+            raise ValueError(f"dataset {self.key!r} lies in {self.file}, which {change}: open it anew.")
 
     def __getstate__(self):
         modified = os.stat(self.file).st_mtime_ns  # two states of a file are two entries of joblib's cache
-        elsewhere = [reference.state.modified for reference in self._references or ()]
-        return {**vars(self), "modified": (modified, *elsewhere), "_references": None}
+        elsewhere = tuple(reference.anywhere() for reference in self._references)
+        state = {"_state": self._state.anywhere(), "_references": elsewhere}
+        return {**vars(self), **state, "modified": modified}
 
     def __setstate__(self, state):
         del state["modified"]
-        vars(self).update(state)  # references are looked up again: the file may be another one here
+        vars(self).update(state)
 
     def __deepcopy__(self, memo):
         return self

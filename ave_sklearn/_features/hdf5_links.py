@@ -53,9 +53,13 @@ class Reference(NamedTuple):
         """Raise a ValueError if the name leads to another file now, or to another state of the file."""
         if find_file(self.name, self.holder, self.variable) != self.path:
             raise ValueError(f"{self.name!r} in {self.holder} no longer leads to {self.path}.")
-        now = FileState.of(self.path)
-        if (now.size, now.modified) != (self.state.size, self.state.modified):  # devices differ between machines
-            raise ValueError(f"{self.path}, which {self.holder} leads to, has changed.")
+        change = self.state.change(FileState.of(self.path))
+        if change is not None:
+            raise ValueError(f"{self.path}, which {self.holder} leads to, {change}: open it anew.")
+
+    def anywhere(self):
+        """Return this reference with a state that can be pickled; see `FileState`."""
+        return self._replace(state=self.state.anywhere())
 
 
 def find_file(name, holder, variable):

@@ -1,13 +1,20 @@
-"""Memory-mapped arrays described by where they lie in their file: to check the file and to reopen it."""
+"""Memory-mapped arrays described by where they lie in their file: to check the file, to read it and to reopen it."""
 
 import mmap
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
+from ave_sklearn._features.source import RowSource
+from ave_sklearn._files import FileState
+
 JOBLIB_FOLDER = "joblib_memmapping_folder_"
+BLOCK_BYTES = 2**18  # read at a time, small enough for the cache, where numbers are cast or have gaps between them
+MOST_GAPS = 4  # a row is read where it spans at most so many times its own bytes
 
 
 def backing_map(array):
@@ -58,17 +65,22 @@ def check_mapped_file(name, array):
         MappedArray.of(name, array)
 
 
-def stat_file(name, file, wanted):
-    """Size and age of a file; a ValueError if it is missing or has fewer bytes than wanted."""
+def require_file(name, file, wanted):
+    """Raise a ValueError if a file is missing or has fewer bytes than wanted."""
+    with _naming_gone(name, file, wanted):
+        size = os.stat(file).st_size
+    _require_bytes(name, file, size, wanted)
+
+
+@contextmanager
+def _naming_gone(name, file, wanted):
     try:
-        stat = os.stat(file)
+        yield
     except OSError as error:
         raise ValueError(
             f"{name} is memory-mapped from {file}, of which at least {wanted} bytes are wanted, "
             f"but it cannot be opened: {error.strerror}."
         ) from error
-    _require_bytes(name, file, stat.st_size, wanted)
-    return stat
 
 
 def _require_bytes(name, file, found, wanted):
@@ -108,9 +120,6 @@ class MappedArray:
         Byte of the file at which element ``[0, ..., 0]`` begins.
     start, stop : int
         The bytes of the file that the elements lie in.
-    modified : int
-        When the file was last changed, in nanoseconds: two states of a file are two descriptions, also in
-        joblib's cache.
     """
 
     file: str
@@ -120,7 +129,6 @@ class MappedArray:
     first: int
     start: int
     stop: int
-    modified: int
 
     @classmethod
     def of(cls, name, array):
@@ -142,8 +150,8 @@ class MappedArray:
         file = os.path.abspath(mapped.filename)
         first = mapped.offset + address(array) - address(mapped)
         start, stop = file_range(array)
-        modified = stat_file(name, file, stop).st_mtime_ns
-        return cls(file, array.dtype.str, array.shape, array.strides, first, start, stop, modified)
+        require_file(name, file, stop)
+        return cls(file, array.dtype.str, array.shape, array.strides, first, start, stop)
 
     def open(self, name):
         """Map the array again, read-only.
@@ -157,6 +165,214 @@ class MappedArray:
         ValueError
             If the file is missing or too short.
         """
-        stat_file(name, self.file, self.stop)
+        require_file(name, self.file, self.stop)
         raw = np.memmap(self.file, np.uint8, "r", offset=self.start, shape=(self.stop - self.start,))
         return np.ndarray(self.shape, self.dtype, raw, self.first - self.start, self.strides)
+
+
+def as_rows(name, array):
+    """Return the rows of an array over a user's named file as `MappedRows`, and any other array as it is.
+
+    Other than in a file are the edits of a map of mode "c"; joblib's own files, and unnamed ones, are readable for as
+    long as they are mapped.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing or too short.
+    """
+    mapped = None if isinstance(array, RowSource) else backing_map(array)
+    if mapped is None or not array.size or mapped.mode == "c" or mapped.filename is None or is_joblib_temporary(mapped):
+        return array
+    return MappedRows(name, array)
+
+
+class MappedRows(RowSource):
+    """Rows of an array over a named file, which may change at any time.
+
+    Reading a map of a file that another program shortens ends the process, and one that is written anew gives rows of
+    two states. So rows are read from the file itself, into the memory of the batch, and the file is compared with the
+    state in which it was opened before and after each read. It is open during a read alone: nothing is left open in
+    forked processes, threads and pickles, and what has the file's name is looked at each time.
+
+    Rows that lie too far apart in the file (Fortran order), and those on systems without ``preadv``, are read from the
+    map, behind the same comparison.
+
+    Parameters
+    ----------
+    name : str
+        What errors call the array.
+    array : ndarray of shape (n_rows, n_segments, ...)
+        An array that `backing_map` finds a map of a named file for. Where this map may be written to, only the size
+        of the file may not change.
+
+    Attributes
+    ----------
+    place : MappedArray
+    state : FileState
+        Of the file, when it was opened.
+    may_be_written : bool
+    """
+
+    storage = "memory-mapped"
+
+    def __init__(self, name, array):
+        self.name, self.place, self._array = name, MappedArray.of(name, array), array
+        self.may_be_written = backing_map(array).mode != "r"
+        self.state = FileState.of(self.place.file)
+        self._set_layout()
+        if backing_map(array).base.size() != self.state.size:
+            raise ValueError(f"{name} is memory-mapped from {self.place.file}, which was replaced: open it anew.")
+
+    def _set_layout(self):
+        place = self.place
+        self.shape, self.dtype = place.shape, np.dtype(place.dtype)
+        low, high = _span(self.shape[1:], place.strides[1:], self.itemsize)
+        row_bytes = self.size // len(self) * self.itemsize
+        self._is_read = hasattr(os, "preadv") and high - low <= MOST_GAPS * row_bytes
+        self._is_packed = _is_packed(self.shape[1:], place.strides[1:], self.itemsize)
+        self._follow = self._is_packed and place.strides[0] == row_bytes
+
+    @property
+    def array(self):
+        """The array as it was given, or a read-only one, mapped when it is first asked for.
+
+        Raises
+        ------
+        ValueError
+            If the map's file is shorter than the array. A file that was replaced or removed lives on in its map.
+        """
+        if self._array is None:
+            with self._unchanged() as descriptor:
+                key = self.place, FileState.of(descriptor)
+                self._array = _MAPS.get(key)
+                if self._array is None:
+                    self._array = _MAPS[key] = self.place.open(self.name)
+        _require_bytes(self.name, self.place.file, backing_map(self._array).base.size(), self.place.stop)
+        return self._array
+
+    def copy_rows(self, rows, out, places):
+        """Write rows into an array; see `RowSource`."""
+        if not len(rows):
+            return
+        with self._unchanged() as descriptor:
+            if not self._is_read:
+                array = np.asarray(self.array)
+                for place, row in zip(places.tolist(), rows.tolist(), strict=True):
+                    out[place] = array[row]
+            elif self._is_packed and out.dtype == self.dtype and out.flags.c_contiguous:
+                self._read_into(descriptor, rows, out, places)
+            else:
+                self._read_by_blocks(descriptor, rows, out, places)
+
+    def _read_into(self, descriptor, rows, out, places):
+        """Read rows as they are into an array; those that follow one another, all at once."""
+        out = out.reshape(len(out), -1).view(np.uint8)
+        ends = np.ones(len(rows), bool)
+        if self._follow:
+            ends[:-1] = (np.diff(rows) != 1) | (np.diff(places) != 1)
+        stops = np.flatnonzero(ends) + 1
+        starts = [0, *stops[:-1].tolist()]
+        counts = (stops - starts).tolist()
+        for place, row, count in zip(places[starts].tolist(), rows[starts].tolist(), counts, strict=True):
+            self._fill(descriptor, out[place : place + count].reshape(-1), self._first_of(row))
+
+    def _read_by_blocks(self, descriptor, rows, out, places):
+        """Read rows, some of their segments at a time, into a small buffer, and write them to an array as its type."""
+        step = self._segments_of_a_block()
+        blocks, strides = [], self.place.strides[1:]
+        low, high = _span((step, *self.shape[2:]), strides, self.itemsize)
+        buffer = np.empty(high - low, np.uint8)
+        for start in range(0, self.shape[1], step):
+            shape = (min(step, self.shape[1] - start), *self.shape[2:])
+            low, high = _span(shape, strides, self.itemsize)
+            seen = np.ndarray(shape, self.dtype, buffer, -low, strides)
+            blocks.append((slice(start, start + step), start * strides[0] + low, buffer[: high - low], seen))
+        for place, row in zip(places.tolist(), rows.tolist(), strict=True):
+            for segments, first, block, seen in blocks:
+                self._fill(descriptor, block, self._first_of(row) + first)
+                out[place, segments] = seen
+
+    def _segments_of_a_block(self):
+        """How many segments to read at a time: all of a row where it is small, or where they lie among each other."""
+        (low, high), (first, stop) = (
+            _span((n, *self.shape[2:]), self.place.strides[1:], self.itemsize) for n in self.shape[1:2] + (1,)
+        )
+        n_segments, of_row, of_segment = self.shape[1], high - low, stop - first
+        if of_row <= BLOCK_BYTES or n_segments * of_segment > 2 * of_row:
+            return n_segments
+        return max(1, BLOCK_BYTES // of_segment)
+
+    def _first_of(self, row):
+        """Byte of the file at which the first element of a row begins."""
+        return self.place.first + row * self.place.strides[0]
+
+    def _fill(self, descriptor, buffer, first):
+        """Read bytes of the file from `first` on until the buffer, uint8 of shape (n,), is full."""
+        done = 0
+        while done < len(buffer):
+            count = os.preadv(descriptor, [buffer[done:] if done else buffer], first + done)
+            if not count:
+                self._compare(descriptor)
+                raise ValueError(f"{self.name} is memory-mapped from {self.place.file}, which ended while it was read.")
+            done += count
+
+    @contextmanager
+    def _unchanged(self):
+        """Yield a descriptor of the file; a ValueError if it is not as it was, before the block or at its end."""
+        with _naming_gone(self.name, self.place.file, self.place.stop):
+            descriptor = os.open(self.place.file, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            self._compare(descriptor)
+            yield descriptor
+            self._compare(descriptor)
+        except OSError as error:  # of the disk
+            raise OSError(error.errno, error.strerror, self.place.file) from error
+        finally:
+            os.close(descriptor)
+
+    def _compare(self, file):
+        now = FileState.of(file)
+        _require_bytes(self.name, self.place.file, now.size, self.place.stop)
+        change = self.state.change(now, may_be_written=self.may_be_written)
+        if change is not None:
+            raise ValueError(f"{self.name} is memory-mapped from {self.place.file}, which {change}: open it anew.")
+
+    def check(self, name):
+        """Raise a ValueError if the file is gone or has changed; see `RowSource`."""
+        with self._unchanged():
+            pass
+
+    def __getstate__(self):
+        require_file(self.name, self.place.file, self.place.stop)
+        now = FileState.of(self.place.file).modified  # two states of a file are two entries of joblib's cache
+        return self.name, self.place, self.may_be_written, self.state.anywhere(), now
+
+    def __setstate__(self, state):
+        self.name, self.place, self.may_be_written, self.state, _ = state
+        self._array = None
+        self._set_layout()
+        self.check(self.name)
+
+    @property
+    def is_writable(self):
+        """Whether this process has a map of the file that it may write to."""
+        return self._array is not None and backing_map(self._array).mode != "r"
+
+
+_MAPS = WeakValueDictionary()  # {(MappedArray, FileState): array}: each is mapped once a process
+
+
+def _span(shape, strides, itemsize):
+    """First byte of an array, counted from that of its first element, and the byte after its last."""
+    ends = [(size - 1) * stride for size, stride in zip(shape, strides, strict=True)]
+    return sum(end for end in ends if end < 0), sum(end for end in ends if end > 0) + itemsize
+
+
+def _is_packed(shape, strides, itemsize):
+    """Tell whether an array lies in one piece, in C order."""
+    for size, stride in zip(reversed(shape), reversed(strides), strict=True):
+        if size != 1 and stride != itemsize:
+            return False
+        itemsize *= size
+    return True

@@ -7,7 +7,7 @@ from numbers import Integral
 
 import numpy as np
 
-from ave_sklearn._features.memmap import MappedArray, backing_map, check_mapped_file, is_joblib_temporary
+from ave_sklearn._features.memmap import MappedRows, backing_map, check_mapped_file, is_joblib_temporary
 from ave_sklearn._features.source import RowSource
 
 
@@ -197,9 +197,11 @@ class StoredRows:
     @property
     def array(self):
         """The rows: the base itself if it is an array and they are all of it, a view if a slice, else a copy."""
-        if self.is_source:
+        is_mapped = isinstance(self.base, MappedRows) and isinstance(self.index.rows, range)
+        if self.is_source and not is_mapped:
             return self.read()
-        return self.base if self.index.is_whole else self.base[self.index.key]
+        array = self.base.array if is_mapped else self.base
+        return array if self.index.is_whole else array[self.index.key]
 
     def select(self, positions):
         """Rows of these rows, at positions from `row_positions`."""
@@ -220,6 +222,7 @@ class StoredRows:
         if self.is_source:
             self.base.copy_rows(np.asarray(self.index.rows, np.intp), out, places)
             return
+        self.check_file()
         base = np.asarray(self.base)  # a np.memmap would make a np.memmap of every row
         for place, row in zip(places.tolist(), self.index, strict=True):
             out[place] = base[row]
@@ -231,36 +234,38 @@ class StoredRows:
         return out
 
     def check_file(self):
-        """Raise a ValueError if the file of the rows is missing, too short, or not the one that it was."""
+        """Raise a ValueError if the file of the rows is missing, too short, or not as it was."""
         if self.is_source:
             self.base.check(self.name)
         else:
             check_mapped_file(self.name, self.base)
 
     def __getstate__(self):
-        self.check_file()
         if self.is_source:
             return self.name, self.base, self.index
+        self.check_file()
         mapped = backing_map(self.base)
         in_memory = mapped is None or is_joblib_temporary(mapped)
         if in_memory and self.index.is_whole:
             return self.name, self.base, self.index
-        if in_memory or mapped.filename is None or not self.base.size:
-            return self.name, self.read(), whole_index(len(self.index))
-        _refuse_copy_on_write(self.name, mapped)
-        return self.name, MappedArray.of(self.name, self.base), self.index
+        if not in_memory and mapped.filename is not None and self.base.size:
+            _refuse_copy_on_write(self.name, mapped)
+        return self.name, self.read(), whole_index(len(self.index))
 
     def __setstate__(self, state):
-        self.name, data, self.index = state
-        self.base = data.open(self.name) if isinstance(data, MappedArray) else data
+        self.name, self.base, self.index = state
         if self.is_source:
             self.check_file()
 
     def __deepcopy__(self, memo):
-        if self.is_source:
+        if isinstance(self.base, MappedRows):
+            is_shared = not self.base.is_writable
+        elif self.is_source:
             return StoredRows(self.name, copy.deepcopy(self.base, memo), self.index)
-        mapped = backing_map(self.base)
-        if mapped is not None and mapped.mode == "r":
+        else:
+            mapped = backing_map(self.base)
+            is_shared = mapped is not None and mapped.mode == "r"
+        if is_shared:
             return StoredRows(self.name, self.base, self.index)
         return StoredRows(self.name, self.read(), whole_index(len(self.index)))
 
@@ -306,7 +311,7 @@ class JoinedRows(RowSource):
                 part.select(rows[chosen] - start).copy_to(out, places[chosen])
 
     def check(self, name):
-        """Raise a ValueError if a part's file is missing or too short; see `RowSource`."""
+        """Raise a ValueError if a part's file is missing or has changed; see `RowSource`."""
         for part in self.parts:
             part.check_file()
 

@@ -685,8 +685,8 @@ def test_joblib_hash_changes_with_the_file(mapped, tmp_path):
 @pytest.mark.parametrize("name", ["audio", "visual"])
 def test_a_truncated_file_is_an_error_everywhere(mapped, tmp_path, name):
     data = pickle.dumps(mapped[2:3])
-    truncate(tmp_path / f"{name}.npy", 500)
     full = 128 + getattr(mapped, name).nbytes
+    truncate(tmp_path / f"{name}.npy", 500)
     message = rf"{name} is memory-mapped from .*{name}\.npy, which has 500 bytes where at least {full} are wanted"
     for act in (
         mapped.check_files,
@@ -694,6 +694,10 @@ def test_a_truncated_file_is_an_error_everywhere(mapped, tmp_path, name):
         lambda: AVFeatures(mapped._audio.base, mapped._visual.base),
         lambda: pickle.loads(data),
         lambda: pickle.dumps(mapped),
+        lambda: getattr(mapped, name),
+        lambda: getattr(mapped[3:], name),
+        mapped.take,
+        lambda: np.asarray(mapped[[1]]),
     ):
         with pytest.raises(ValueError, match=message):
             act()
@@ -701,10 +705,12 @@ def test_a_truncated_file_is_an_error_everywhere(mapped, tmp_path, name):
 
 def test_a_byte_less_is_too_short_and_as_long_as_needed_is_enough(mapped, tmp_path):
     file = tmp_path / "visual.npy"
-    first = AVFeatures(mapped.audio[:20], mapped.visual[:20])
-    needed = 128 + first.visual.nbytes
+    audio, visual = mapped.audio[:20], mapped.visual[:20]
+    before, needed = AVFeatures(audio, visual), 128 + visual.nbytes
     truncate(file, needed)
-    first.check_files()
+    with pytest.raises(ValueError, match=f"visual.npy, which had .* bytes when it was opened and has {needed} now"):
+        before.check_files()
+    first = AVFeatures(audio, visual)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(first)).visual, -numbers(VISUAL_SHAPE)[:20])
     with pytest.raises(ValueError, match="Was it truncated"):
         mapped.check_files()
@@ -735,18 +741,18 @@ X = AVFeatures(np.zeros((len(visual), 1, 1)), visual)
 data = pickle.dumps(X)
 with open(file, "r+b") as opened:
     opened.truncate(1000)
-{"read": X.take, "check": X.check_files, "make": lambda: AVFeatures(X.audio, visual),
+{"map": visual.sum, "read": X.take, "check": X.check_files, "make": lambda: AVFeatures(X.audio, visual),
  "unpickle": lambda: pickle.loads(data).take()}[act]()
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not truncate mapped files")
-@pytest.mark.parametrize("act", ["check", "make", "unpickle", "read"])
+@pytest.mark.parametrize("act", ["check", "make", "unpickle", "read", "map"])
 def test_checks_come_before_the_crash(tmp_path, act):
     np.save(tmp_path / "visual.npy", np.ones((100, 1, 1000)))
     done = run_python(TRUNCATED, tmp_path / "visual.npy", act)
-    if act == "read":  # what the checks are for
+    if act == "map":  # what the checks are for
         assert done.returncode < 0
     else:
         assert done.returncode == 1

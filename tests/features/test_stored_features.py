@@ -372,6 +372,16 @@ def test_h5py_is_not_imported_without_need():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+def write_in_place(file, values):
+    with h5py.File(file, "r+") as opened:
+        opened["visual"][...] = values
+
+
+def rewritten(file):
+    LAYOUTS["gzip"][2](file.with_name("new"), VISUAL)
+    os.replace(file.with_name("new"), file)
+
+
 CHANGES = {
     "missing": (os.remove, "No such file"),
     "other shape": (lambda file: write_hdf5(file, visual=VISUAL[1:]), r"of shape \(22, 4, 3, 2, 5\).* now"),
@@ -379,6 +389,9 @@ CHANGES = {
     "other key": (lambda file: write_hdf5(file, maps=VISUAL), "has no dataset '/visual'"),
     "no HDF5": (lambda file: file.write_text("gone"), "cannot be read as an HDF5 file"),
     "truncated": (lambda file: os.truncate(file, 3000), "truncated"),
+    "written in place": (lambda file: write_in_place(file, VISUAL + 1), "when it was opened and has|written to"),
+    "written anew, the same": (lambda file: rewritten(file), "replaced by another file|written to, or touched"),
+    "touched": (os.utime, "written to, or touched"),
 }  # fmt: skip
 
 
@@ -402,6 +415,7 @@ def test_a_damaged_chunk_is_an_error_that_names_the_file(tmp_path):
     with open(tmp_path / "visual.h5", "r+b") as raw:
         raw.seek(chunk.byte_offset)
         raw.write(bytes(chunk.size))
+    X = AVFeatures.from_hdf5(tmp_path / "audio.h5", tmp_path / "visual.h5")
     X.take([0])
     with pytest.raises(ValueError, match=r"visual\.h5 cannot be read"):
         X.take([8])
