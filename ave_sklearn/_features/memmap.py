@@ -15,6 +15,7 @@ from ave_sklearn._files import FileState
 JOBLIB_FOLDER = "joblib_memmapping_folder_"
 BLOCK_BYTES = 2**18  # read at a time, small enough for the cache, where numbers are cast or have gaps between them
 MOST_GAPS = 4  # a row is read where it spans at most so many times its own bytes
+READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0)  # Windows would change line ends
 
 
 def backing_map(array):
@@ -67,20 +68,18 @@ def check_mapped_file(name, array):
 
 def require_file(name, file, wanted):
     """Raise a ValueError if a file is missing or has fewer bytes than wanted."""
-    with _naming_gone(name, file, wanted):
+    try:
         size = os.stat(file).st_size
+    except OSError as error:
+        raise _gone(name, file, wanted, error) from error
     _require_bytes(name, file, size, wanted)
 
 
-@contextmanager
-def _naming_gone(name, file, wanted):
-    try:
-        yield
-    except OSError as error:
-        raise ValueError(
-            f"{name} is memory-mapped from {file}, of which at least {wanted} bytes are wanted, "
-            f"but it cannot be opened: {error.strerror}."
-        ) from error
+def _gone(name, file, wanted, error):
+    return ValueError(
+        f"{name} is memory-mapped from {file}, of which at least {wanted} bytes are wanted, "
+        f"but it cannot be opened: {error.strerror}."
+    )
 
 
 def _require_bytes(name, file, found, wanted):
@@ -272,10 +271,13 @@ class MappedRows(RowSource):
         if self._follow:
             ends[:-1] = (np.diff(rows) != 1) | (np.diff(places) != 1)
         stops = np.flatnonzero(ends) + 1
-        starts = [0, *stops[:-1].tolist()]
-        counts = (stops - starts).tolist()
-        for place, row, count in zip(places[starts].tolist(), rows[starts].tolist(), counts, strict=True):
-            self._fill(descriptor, out[place : place + count].reshape(-1), self._first_of(row))
+        starts = np.concatenate([[0], stops[:-1]])
+        from_place, first = places[starts], self._firsts(rows[starts])
+        to_place = from_place + (stops - starts)
+        for start, stop, byte in zip(from_place.tolist(), to_place.tolist(), first, strict=True):
+            chosen = out[start:stop]
+            if os.preadv(descriptor, (chosen,), byte) < chosen.size:
+                self._read_all(descriptor, chosen.reshape(-1), byte)
 
     def _read_by_blocks(self, descriptor, rows, out, places):
         """Read rows, some of their segments at a time, into a small buffer, and write them to an array as its type."""
@@ -288,10 +290,12 @@ class MappedRows(RowSource):
             low, high = _span(shape, strides, self.itemsize)
             seen = np.ndarray(shape, self.dtype, buffer, -low, strides)
             blocks.append((slice(start, start + step), start * strides[0] + low, buffer[: high - low], seen))
-        for place, row in zip(places.tolist(), rows.tolist(), strict=True):
+        for place, byte in zip(places.tolist(), self._firsts(rows), strict=True):
+            written = out[place]
             for segments, first, block, seen in blocks:
-                self._fill(descriptor, block, self._first_of(row) + first)
-                out[place, segments] = seen
+                if os.preadv(descriptor, (block,), byte + first) < block.size:
+                    self._read_all(descriptor, block, byte + first)
+                written[segments] = seen
 
     def _segments_of_a_block(self):
         """How many segments to read at a time: all of a row where it is small, or where they lie among each other."""
@@ -303,15 +307,15 @@ class MappedRows(RowSource):
             return n_segments
         return max(1, BLOCK_BYTES // of_segment)
 
-    def _first_of(self, row):
-        """Byte of the file at which the first element of a row begins."""
-        return self.place.first + row * self.place.strides[0]
+    def _firsts(self, rows):
+        """Bytes of the file at which the first elements of rows begin, a list."""
+        return (self.place.first + rows * self.place.strides[0]).tolist()
 
-    def _fill(self, descriptor, buffer, first):
-        """Read bytes of the file from `first` on until the buffer, uint8 of shape (n,), is full."""
+    def _read_all(self, descriptor, buffer, first):
+        """Read bytes of the file from `first` on, which one call does not give all of."""
         done = 0
         while done < len(buffer):
-            count = os.preadv(descriptor, [buffer[done:] if done else buffer], first + done)
+            count = os.preadv(descriptor, (buffer[done:],), first + done)
             if not count:
                 self._compare(descriptor)
                 raise ValueError(f"{self.name} is memory-mapped from {self.place.file}, which ended while it was read.")
@@ -320,8 +324,10 @@ class MappedRows(RowSource):
     @contextmanager
     def _unchanged(self):
         """Yield a descriptor of the file; a ValueError if it is not as it was, before the block or at its end."""
-        with _naming_gone(self.name, self.place.file, self.place.stop):
-            descriptor = os.open(self.place.file, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            descriptor = os.open(self.place.file, READ_ONLY)
+        except OSError as error:
+            raise _gone(self.name, self.place.file, self.place.stop, error) from error
         try:
             self._compare(descriptor)
             yield descriptor
@@ -331,8 +337,10 @@ class MappedRows(RowSource):
         finally:
             os.close(descriptor)
 
-    def _compare(self, file):
-        now = FileState.of(file)
+    def _compare(self, descriptor):
+        now = FileState.of(descriptor)
+        if now == self.state:
+            return
         _require_bytes(self.name, self.place.file, now.size, self.place.stop)
         change = self.state.change(now, may_be_written=self.may_be_written)
         if change is not None:
