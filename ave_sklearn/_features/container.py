@@ -53,6 +53,9 @@ class AVFeatures:
     which joblib then shares between its workers. A map of mode "c" cannot be pickled, since its edits are in
     no file.
 
+    Features in files are read from the files as they were when they were opened: one that has changed since, or
+    since a pickle was made, is a ValueError that names it.
+
     ``copy.deepcopy`` shares maps of mode "r" and HDF5 files, and copies everything else into memory.
 
     Examples
@@ -235,7 +238,7 @@ class AVFeatures:
         """Audio features, ndarray of shape (n_videos, n_segments, n_audio_features).
 
         The array given, a view of it when the videos are a slice of all, else a copy. Features that are
-        neither in memory nor memory-mapped are read, all of them, each time.
+        neither in memory nor memory-mapped are read, all of them, each time. A ValueError if a file is too short.
         """
         return self._audio.array
 
@@ -244,7 +247,7 @@ class AVFeatures:
         """Visual features, ndarray of shape (n_videos, n_segments[, height, width], n_visual_features).
 
         The array given, a view of it when the videos are a slice of all, else a copy. Features that are
-        neither in memory nor memory-mapped are read, all of them, each time.
+        neither in memory nor memory-mapped are read, all of them, each time. A ValueError if a file is too short.
         """
         return self._visual.array
 
@@ -375,7 +378,7 @@ class AVFeatures:
         IndexError
             As indexing does.
         ValueError
-            If a buffer is too short or of another shape.
+            If a buffer is too short or of another shape; if a file has changed since it was opened.
         """
         view = self if rows is None else self[rows]
         if out is None:
@@ -387,8 +390,8 @@ class AVFeatures:
         """Write the features into two .npy files, block by block.
 
         The files get their names when both are finished: a write that fails or is interrupted leaves what
-        was there before. They may replace the files that these features are mapped from, which then live on
-        for as long as these features do; pickle the features returned, not the old ones.
+        was there before. They may replace the files that these features are read from: then go on with the
+        features returned. The old ones are a ValueError to read; only their maps, `audio` and `visual`, live on.
 
         Parameters
         ----------
@@ -409,7 +412,7 @@ class AVFeatures:
         OSError
             If the disk has no room for the files, known before anything is written; if writing fails.
         ValueError
-            If both are the same file, `dtype` is not of real numbers, or a file of these features is gone.
+            If both are the same file, `dtype` is not of real numbers, or a file of these features is gone or changed.
 
         Examples
         --------
@@ -484,14 +487,14 @@ class AVFeatures:
         return np.asarray(self._audio.index.select(row_positions(rows, len(self))).rows, np.intp)
 
     def check_files(self) -> None:
-        """Check that the files of the features still hold all of them.
+        """Check that the files of the features are as they were when they were opened.
 
-        Reading beyond the end of a truncated memory-mapped file kills the process: check before each pass.
+        Each read checks that too: this finds it out before a pass.
 
         Raises
         ------
         ValueError
-            If a file is missing, too short, or no longer of the same shape and type, naming the file.
+            If a file is missing, shorter, written to since, or another one, naming the file.
         """
         self._audio.check_file()
         self._visual.check_file()
