@@ -1,14 +1,16 @@
-"""Files that may be damaged or change: errors that name them, their state, and files that appear whole."""
+"""Files that may be damaged or change: errors that name them, their state, files that appear whole, and locks."""
 
 import errno
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import NamedTuple
 from uuid import uuid4
 
 MACHINE_FAULTS = (FileNotFoundError, PermissionError, MemoryError, ImportError)
+LOCK_PATIENCE = 0.5  # seconds that a writer waits for another: one that is about to end is no reason to give up
+NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}  # what file systems without locks answer
 
 
 class FileState(NamedTuple):
@@ -114,8 +116,27 @@ def _is_of_the_machine(error):
 
 def temporary_beside(file):
     """Return a name, not taken yet, for a file in the making, in the folder that it goes to."""
+    return hidden_beside(file, f"{uuid4().hex[:12]}.part")
+
+
+def hidden_beside(file, ending):
+    """Return the name of a hidden file about another one, in the same folder: ``.NAME.ENDING``."""
     folder, name = os.path.split(os.path.abspath(file))
-    return os.path.join(folder, f".{name}.{uuid4().hex[:12]}.part")
+    return os.path.join(folder, f".{name}.{ending}")
+
+
+def flush(path):
+    """Let a file's content, or a folder's names, outlast a loss of power; Windows knows no such thing of folders."""
+    if os.path.isdir(path):
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    else:
+        with open(path, "rb+") as stream:
+            os.fsync(stream.fileno())
 
 
 @contextmanager
@@ -134,6 +155,49 @@ def whole_file(file):
     try:
         with naming_file(file):
             yield temporary
+            flush(temporary)
             os.replace(temporary, file)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(file):
+    """Keep other processes from writing a file while the block runs.
+
+    The lock is one of the operating system's, on the hidden file ``.NAME.lock`` beside: a process that dies holds it no
+    longer, though its hidden file stays until the next writer. It is removed while the lock is still held; who opened
+    it before that looks, once he has the lock, whether the file still has its name (filelock does). Where the file
+    system has no locks the block runs without.
+
+    Parameters
+    ----------
+    file : path-like
+        In a folder that is there; it need not be there itself.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process, or another thread, is writing the file; it names it.
+    OSError
+        If the hidden file cannot be made; it names the file.
+    """
+    from filelock import FileLock, Timeout, UnixFileLock  # here, since what only reads needs no lock
+
+    lock = FileLock(hidden_beside(file, "lock"), timeout=LOCK_PATIENCE)
+    try:
+        lock.acquire()
+    except Timeout:
+        message = "another process is writing it; wait for that one, or write elsewhere"
+        raise BlockingIOError(errno.EWOULDBLOCK, message, os.fspath(file)) from None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            reason = f"{error.strerror or error}, while making {lock.lock_file}"
+            raise OSError(error.errno, reason, os.fspath(file)) from error
+    try:
+        yield
+    finally:
+        if isinstance(lock, UnixFileLock) and lock.is_locked:  # others remove the file themselves
+            with suppress(OSError):
+                os.unlink(lock.lock_file)
+        lock.release()
