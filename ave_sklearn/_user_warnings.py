@@ -1,5 +1,6 @@
 """Warnings that point at the user's own line, however deep in the package they are found."""
 
+import contextlib
 import os
 import sys
 import warnings
@@ -9,6 +10,7 @@ import sklearn
 
 # A search or a pipeline stands between the user and a fit: its frames are not the user's either.
 LIBRARIES = tuple(os.path.join(os.path.dirname(file), "") for file in (__file__, sklearn.__file__, joblib.__file__))
+LIBRARIES += (contextlib.__file__,)  # between a context manager of this package and the line that opens it
 
 
 def warn_user(message):
