@@ -12,6 +12,7 @@ from ave_sklearn._features.files import check_from_files, write_npy
 from ave_sklearn._features.hdf5 import open_hdf5
 from ave_sklearn._features.memmap import as_rows
 from ave_sklearn._features.npy import open_npy
+from ave_sklearn._features.pairs import one_run
 from ave_sklearn._features.rows import JoinedRows, StoredRows, row_positions, whole_index
 
 if TYPE_CHECKING:
@@ -184,14 +185,17 @@ class AVFeatures:
         FileNotFoundError
             If a file is not there.
         ValueError
-            If a file is no whole .npy file, or its array is not what `AVFeatures` takes. The error names the
+            If a file is no whole .npy file, or its array is not what `AVFeatures` takes; if the two were
+            written by `to_npy`, and are not of the same write or being written just now. The error names the
             file.
 
         See Also
         --------
         to_npy : Writes such files.
         """
-        return cls(*check_from_files((audio, visual), (open_npy(audio), open_npy(visual))))
+        with one_run((audio, visual)):
+            arrays = open_npy(audio), open_npy(visual)
+        return cls(*check_from_files((audio, visual), arrays))
 
     @classmethod
     def concatenate(cls, parts: Sequence[AVFeatures]) -> Self:
@@ -389,9 +393,10 @@ class AVFeatures:
     def to_npy(self, audio: PathLike, visual: PathLike, *, dtype: DTypeLike | None = None) -> Self:
         """Write the features into two .npy files, block by block.
 
-        The files get their names when both are finished: a write that fails or is interrupted leaves what
-        was there before. They may replace the files that these features are read from: then go on with the
-        features returned. The old ones are a ValueError to read; only their maps, `audio` and `visual`, live on.
+        The files get their names when both are finished, as one thing: a write that fails or is interrupted
+        leaves what was there before. They may replace the files that these features are read from: then go on
+        with the features returned. The old ones are a ValueError to read; only their maps, `audio` and `visual`,
+        live on.
 
         Parameters
         ----------
@@ -410,9 +415,20 @@ class AVFeatures:
         FileNotFoundError
             If a folder is not there.
         OSError
-            If the disk has no room for the files, known before anything is written; if writing fails.
+            If the disk has no room for the files, known before anything is written; if writing fails. A
+            BlockingIOError, if another process is writing one of them.
         ValueError
             If both are the same file, `dtype` is not of real numbers, or a file of these features is gone or changed.
+
+        Notes
+        -----
+        Beside each file, in a folder of its own or not, lies its hidden manifest, ``.NAME.pair``. It tells
+        which two files were written together, and `from_npy` refuses new audio beside old visual features,
+        as where one of the two was replaced later. Files that are copied or moved without their manifests are
+        read as any others are. Where the process is killed while the files get their names, the hidden
+        ``.NAME.writing`` stays too: `from_npy` refuses the two then, and says where the whole new and the whole
+        old ones lie. What a killed process leaves besides, ``.NAME.HEX.part``, is removed by the next write to
+        the same names, with a warning.
 
         Examples
         --------

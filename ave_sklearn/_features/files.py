@@ -8,6 +8,7 @@ import numpy as np
 
 from ave_sklearn._features.arrays import as_feature_array, check_pair
 from ave_sklearn._features.npy import check_disk_space, check_output_files, npy_files
+from ave_sklearn._features.pairs import writing
 
 BLOCK_BYTES = 64_000_000  # of features read at a time when all are read
 
@@ -49,7 +50,7 @@ def _naming(what):
 
 
 def write_npy(files, arrays, dtype=None):
-    """Write arrays into .npy files, block by block; both are there in the end, or neither.
+    """Write arrays into .npy files, block by block, as one thing; both are there in the end, or neither.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def write_npy(files, arrays, dtype=None):
         layouts[file] = rows.shape[1:], kind
         sizes[file] = math.prod(rows.shape) * kind.itemsize
     check_disk_space(sizes)
-    with npy_files(layouts) as writers:
+    with writing(files), npy_files(layouts) as writers:
         for writer, rows in zip(writers, arrays, strict=True):
             for block in row_blocks(rows):
                 writer.append(_read_as(writer.dtype, rows.select(block)))

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 import numpy as np
 from numpy.lib import format as npy_format
 
+from ave_sklearn._features.pairs import publish
 from ave_sklearn._files import naming_file, reading, require_regular, temporary_beside
 
 MAX_HEADER = 10_000  # bytes, as NumPy has it; headers of arrays of numbers have 118
@@ -87,12 +88,12 @@ def _check_declared(shape, dtype, n_bytes):
 
 @contextmanager
 def npy_files(layouts):
-    """Write .npy files, row by row, that appear under their names when all of them are finished.
+    """Write .npy files, row by row, that appear under their names as one thing when all of them are finished.
 
     The rows go to temporary files in the same folders. When the block ends without an exception these get
-    their final number of rows, are flushed to disk, and then renamed, one after the other. After an
-    exception, a KeyboardInterrupt included, the temporary files are removed, and files that had the names
-    before are as they were.
+    their final number of rows and then their names (`pairs.publish`). After an exception, a KeyboardInterrupt
+    included, the temporary files are removed, and files that had the names before are as they were. The caller
+    holds the locks of the files (`pairs.writing`).
 
     Parameters
     ----------
@@ -137,8 +138,7 @@ def npy_files(layouts):
         yield tuple(writers)
         for writer in writers:
             writer.finish()
-        for writer in writers:
-            writer.publish()
+        publish({writer.file: writer.temporary for writer in writers}, [writer.file for writer in writers])
     finally:
         for writer in writers:
             writer.discard()
@@ -159,6 +159,8 @@ class NpyWriter:
     ----------
     n_rows : int
         How many rows were appended.
+    temporary : str
+        The name of the file in the making.
     """
 
     def __init__(self, file, row_shape, dtype):
@@ -166,9 +168,9 @@ class NpyWriter:
         self.row_shape = tuple(int(size) for size in row_shape)
         self.dtype = np.dtype(dtype)
         self.n_rows = 0
-        self._temporary = temporary_beside(self.file)
+        self.temporary = temporary_beside(self.file)
         with naming_file(self.file):
-            self._stream = open(self._temporary, "xb")
+            self._stream = open(self.temporary, "xb")
         try:
             self._header_size = self._write_header()
         except BaseException:
@@ -198,26 +200,19 @@ class NpyWriter:
         self.n_rows += len(rows)
 
     def finish(self):
-        """Write the final number of rows and flush everything to disk."""
+        """Write the final number of rows and close the file, which still has its temporary name."""
         with naming_file(self.file):
             self._stream.seek(0)
             if self._write_header() != self._header_size:
                 raise RuntimeError(f"the header of {self.file} has no room for {self.n_rows} rows.")
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
             self._stream.close()
 
-    def publish(self):
-        """Give the finished file its name."""
-        with naming_file(self.file):
-            os.replace(self._temporary, self.file)
-
     def discard(self):
-        """Remove what has not been published."""
+        """Remove the file if it has no other name by now."""
         with suppress(OSError):  # what it could not write before, it cannot write now
             self._stream.close()
         with suppress(FileNotFoundError):
-            os.remove(self._temporary)
+            os.remove(self.temporary)
 
     def _write_header(self):
         """Write the header and return its size, which NumPy keeps the same for any number of rows."""

@@ -11,13 +11,17 @@ from tempfile import NamedTemporaryFile, TemporaryDirectory
 import pandas as pd
 
 from ave_sklearn._checks import first_few
+from ave_sklearn._features.npy import check_output_files
+from ave_sklearn._features.pairs import one_run, publish, refuse_unfinished, writing
 from ave_sklearn._files import FileState, naming_file, reading
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.datasets._text import by_column, read_utf8, split_rows
 
 AUDIO, VISUAL = "audio.npy", "visual.npy"
 SKIPPED, EXTRACTOR = "skipped.csv", "extractor.json"
-VIDEOS = "videos.csv"  # the file that completes a folder: without it the others are remains of an interrupted run
+VIDEOS = "videos.csv"
+FILES = (AUDIO, VISUAL, VIDEOS, SKIPPED, EXTRACTOR)
+SCRATCH = ".extract-"  # how the hidden folder of an extraction at work begins
 NOT_KEPT = {"n_jobs", "memory", "verbose", "on_error", "batch_size", "device", "weights_dir"}  # not about the result
 MOST_BYTES = 1_000_000  # of extractor.json, which has some 300
 MOST_PICTURES = 4 * 2**30  # bytes of the pictures of one clip
@@ -25,6 +29,14 @@ MOST_PICTURES = 4 * 2**30  # bytes of the pictures of one clip
 
 def write_features(folder, extractor, clips, *, force=False):
     """Extract the features of clips of videos into a folder, which is complete or left as it was.
+
+    Until all are finished the new files lie in a hidden folder, ``.extract-HEX``, within it, beside the old ones: the
+    disk has both. Then they take their places as one thing: while they do, and if the process is killed meanwhile, the
+    pair of arrays is marked as being written, and no file of the folder is read. A hidden folder that was left by a
+    process that was killed before is named in a warning and stays.
+
+    Once written, the two arrays are kept together by their manifests; the rows of ``videos.csv`` are counted, no more.
+    That one is made to be read and edited, to name the videos otherwise for example.
 
     Parameters
     ----------
@@ -42,6 +54,8 @@ def write_features(folder, extractor, clips, *, force=False):
         If the folder holds features, without `force`, or is a file.
     FileNotFoundError
         If the parent folder is not there.
+    BlockingIOError
+        If another process is writing into the folder.
     ValueError
         If videos cannot be used.
     """
@@ -49,10 +63,14 @@ def write_features(folder, extractor, clips, *, force=False):
     is_new = not folder.exists()
     folder.mkdir(exist_ok=True)
     try:
-        with TemporaryDirectory(dir=folder, prefix=".extract-") as scratch:
-            extractor.transform_to(clips, Path(scratch, AUDIO), Path(scratch, VISUAL))
-            _describe(Path(scratch), extractor)
-            _publish(Path(scratch), folder)
+        with writing((folder / AUDIO, folder / VISUAL)):
+            check_output_folder(folder, force)  # another process may have finished in the meantime
+            check_output_files([folder / name for name in FILES])
+            _name_remains(folder)
+            with TemporaryDirectory(dir=folder, prefix=SCRATCH) as scratch:
+                extractor.transform_to(clips, Path(scratch, AUDIO), Path(scratch, VISUAL))
+                _describe(Path(scratch), extractor)
+                _publish(Path(scratch), folder)
     except BaseException:
         if is_new:
             with suppress(OSError):  # it may hold something by now
@@ -63,8 +81,12 @@ def write_features(folder, extractor, clips, *, force=False):
 def check_output_folder(folder, force):
     """Return a folder as a Path; refuse one that holds features, without `force`, or cannot be made."""
     folder = Path(folder)
-    held = [name for name in (AUDIO, VISUAL, VIDEOS, SKIPPED, EXTRACTOR) if (folder / name).exists()]
+    held = [name for name in FILES if (folder / name).exists()]
     if held and not force:
+        try:
+            refuse_unfinished((folder / AUDIO, folder / VISUAL))
+        except ValueError as error:
+            raise FileExistsError(f"{error} --force writes features again.") from error
         raise FileExistsError(f"{folder} already holds {', '.join(held)}; --force replaces features.")
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file; a folder for features is wanted.")
@@ -98,12 +120,17 @@ def _describe(folder, extractor):
     (folder / EXTRACTOR).write_text(json.dumps(params, indent=2) + "\n", encoding="utf-8")
 
 
+def _name_remains(folder):
+    """Warn of hidden folders that extractions left when they were killed; the caller holds the locks of the folder."""
+    remains = sorted(str(left) for left in folder.glob(f"{SCRATCH}*"))
+    if remains:
+        warn_user(f"what extractions that were killed had done is left as it is: {first_few(remains)}")
+
+
 def _publish(scratch, folder):
-    """Move finished files into the folder, in place of older ones; `VIDEOS` goes first and comes last."""
-    for name in (VIDEOS, SKIPPED):
-        (folder / name).unlink(missing_ok=True)
-    for file in sorted(scratch.iterdir(), key=lambda file: file.name == VIDEOS):
-        os.replace(file, folder / file.name)
+    """Give finished files their places in the folder, as one thing; an older file without a successor goes."""
+    new = {name: scratch / name for name in FILES if (scratch / name).exists()}
+    publish({folder / name: new.get(name) for name in FILES}, [folder / AUDIO, folder / VISUAL])
 
 
 def read_features(folder):
@@ -125,8 +152,13 @@ def read_features(folder):
     FileNotFoundError
         If a file of the folder is missing.
     ValueError
-        If a file is damaged, or the files do not belong together.
+        If a file is damaged, or the files do not belong together or are being written.
     """
+    with one_run((Path(folder, AUDIO), Path(folder, VISUAL))):
+        return _read_features(folder)
+
+
+def _read_features(folder):
     from ave_sklearn._features.container import AVFeatures
 
     audio, visual, file = (_existing(folder, name) for name in (AUDIO, VISUAL, VIDEOS))
@@ -234,6 +266,7 @@ def _check_params(params, kept):
 def _existing(folder, name):
     """Return the path of a file that a complete folder has."""
     file = Path(folder, name)
+    refuse_unfinished((Path(folder, AUDIO), Path(folder, VISUAL)))
     if not file.is_file():
         raise FileNotFoundError(
             f"{folder} is no folder of features: {name} is missing ('ave-sklearn extract' makes one)."

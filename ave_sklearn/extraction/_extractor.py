@@ -18,6 +18,7 @@ from ave_sklearn._checks import plain
 from ave_sklearn._device import resolve_device
 from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._features.npy import check_disk_space, check_output_files, npy_files
+from ave_sklearn._features.pairs import writing
 from ave_sklearn._sklearn import HasMethods, Interval, StrOptions
 from ave_sklearn.extraction._media import ExtractionError, file_stamp, import_av
 from ave_sklearn.extraction._recipe import Network, Recipe, cache_key, extract
@@ -243,7 +244,8 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         X : array-like of n paths, or of pairs (path, start)
             As of :meth:`transform`.
         audio, visual : path
-            The files; they appear, or take the place of older ones, when all videos are done.
+            The files; they appear, or take the place of older ones, when all videos are done, as one thing (see
+            `AVFeatures.to_npy`).
 
         Returns
         -------
@@ -253,20 +255,21 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         Raises
         ------
         OSError
-            If there is no room on the disk.
+            If there is no room on the disk. A BlockingIOError, if another process is writing one of the files.
         ExtractionError, FileNotFoundError, ValueError, ImportError
             As :meth:`transform`.
         """
         check_output_files((audio, visual))
         clips = check_clips(X)
-        videos = self._extracted(clips)
-        first = next(videos)
-        layout = {path: (row.shape, row.dtype) for path, row in zip((audio, visual), first, strict=True)}
-        check_disk_space({path: len(clips) * row.nbytes for path, row in zip((audio, visual), first, strict=True)})
-        with npy_files(layout) as writers:
-            for features in chain([first], videos):
-                for writer, row in zip(writers, features, strict=True):
-                    writer.append(row[None])
+        with writing((audio, visual)):  # from here on, or a second process would learn of this one hours later
+            videos = self._extracted(clips)
+            first = next(videos)
+            layout = {path: (row.shape, row.dtype) for path, row in zip((audio, visual), first, strict=True)}
+            check_disk_space({path: len(clips) * row.nbytes for path, row in zip((audio, visual), first, strict=True)})
+            with npy_files(layout) as writers:
+                for features in chain([first], videos):
+                    for writer, row in zip(writers, features, strict=True):
+                        writer.append(row[None])
         return AVFeatures.from_npy(audio, visual)
 
     def _extracted(self, clips):

@@ -535,7 +535,8 @@ def test_force_replaces_features_and_forgets_what_was_skipped(folder):
     X, clips = read_features(target)
     assert clips.to_dict("list") == {"filename": ["120.mp4"], "start": [0]}
     np.testing.assert_array_equal(X.audio, features_of(["120.mp4"]).audio)
-    assert {file.name for file in target.iterdir()} == {"audio.npy", "visual.npy", "videos.csv", "extractor.json"}
+    names = {"audio.npy", "visual.npy", "videos.csv", "extractor.json", ".audio.npy.pair", ".visual.npy.pair"}
+    assert {file.name for file in target.iterdir()} == names
 
 
 @pytest.mark.parametrize(("last", "error"), [("1interrupt.mp4", KeyboardInterrupt), ("bad.mp4", ExtractionError)])
@@ -546,22 +547,6 @@ def test_an_interrupted_extraction_leaves_the_old_features_or_nothing(folder, la
             write_features(folder / name, FakeExtractor(), [("1.mp4", 0.0), (last, 0.0)], force=True)
     assert {file: file.read_bytes() for file in (folder / "features").iterdir()} == old
     assert not (folder / "new").exists()
-
-
-@pytest.mark.parametrize("n_moved", [0, 1, 2, 3])
-def test_a_folder_without_its_last_file_is_not_read(folder, monkeypatch, n_moved):
-    moves, replace = [], os.replace
-
-    def interrupted(*paths):
-        if len(moves) == n_moved:
-            raise KeyboardInterrupt
-        moves.append(replace(*paths))
-
-    monkeypatch.setattr("ave_sklearn.cli.folder.os.replace", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        write_features(folder / "features", FakeExtractor(), [("120.mp4", 0.0)], force=True)
-    with pytest.raises(FileNotFoundError, match="videos.csv is missing"):
-        read_features(folder / "features")
 
 
 # ----------------------------------------------------------- program itself

@@ -598,7 +598,7 @@ def test_to_npy(tmp_path, older, small_blocks, layout, dtype):
     X, visual = from_layout(tmp_path, layout)
     saved = X[ROWS].to_npy(older / "a.npy", older / "v.npy", dtype=dtype)
     assert repr(saved).endswith("memory-mapped)")
-    assert sorted(file.name for file in older.iterdir()) == ["a.npy", "v.npy"]
+    assert sorted(file.name for file in older.iterdir()) == [".a.npy.pair", ".v.npy.pair", "a.npy", "v.npy"]
     for file, array, want in (("a.npy", saved.audio, AUDIO), ("v.npy", saved.visual, visual)):
         want = want[ROWS].astype(dtype or want.dtype)
         np.testing.assert_array_equal(array, want, strict=True)
@@ -642,9 +642,10 @@ def test_nothing_is_renamed_before_both_are_finished(older, monkeypatch):
     unfinished = []
 
     def replace(source, target):
-        parts = [file for file in older.iterdir() if file.suffix == ".part"]
-        unfinished.append(len(parts))
-        assert all(len(np.load(part)) == N for part in parts)
+        if Path(target).name in ("a.npy", "v.npy"):
+            parts = [*older.glob(".a.npy.*.part"), *older.glob(".v.npy.*.part")]
+            unfinished.append(len(parts))
+            assert all(len(np.load(part)) == N for part in parts)
         os.rename(source, target)
 
     monkeypatch.setattr(os, "replace", replace)
