@@ -51,6 +51,7 @@ PAIR, WRITING = "pair", "writing"
 MANIFEST = "the manifest of a pair of files, which are read without it, but not compared"
 MAX_NOTE = 100_000  # bytes of a hidden file, of which a few hundred are used
 N_BLOCKS, BLOCK = 256, 16_384  # what a fingerprint looks at: all of 4 MB, and as much of larger files
+CLOCK_STEP = 20_000_000  # nanoseconds: twice what the clock of files takes at most on usual systems
 LEFTOVER = r"\.{name}\.[0-9a-f]{{12}}\.(part|old)"
 
 
@@ -63,8 +64,11 @@ class Manifest(NamedTuple):
         The same for all files that were written as one.
     others : list of str
         Paths of the other files, relative to the folder of this one.
-    size, modified : int
-        Bytes, and nanoseconds.
+    size : int
+        Bytes.
+    modified : int
+        When it was last changed, in nanoseconds; -1 where a later change could bear the same time, since the clock of
+        files goes in steps.
     fingerprint : str
         See `fingerprint`.
     """
@@ -83,8 +87,8 @@ class Manifest(NamedTuple):
             with suppress(FileNotFoundError), reading(note, MANIFEST, parsing=True):
                 content = _read_note(note)
                 manifest = cls(*(kind(content[name]) for name, kind in cls.__annotations__.items()))
-                if not all(isinstance(other, str) for other in manifest.others):
-                    raise ValueError(f"others is {manifest.others!r}; wanted a list of paths")
+                if not all(isinstance(other, str) and b"\0" not in os.fsencode(other) for other in manifest.others):
+                    raise ValueError("others is no list of paths")
                 return manifest
         return None
 
@@ -282,13 +286,13 @@ def publish(finished, pair):
     before = {note: _bytes_of(note) for note in (hidden_beside(file, WRITING) for file in pair)}
     begun = []
     try:
+        for file, new in finished.items():
+            if new:
+                with naming_file(file):
+                    flush(new)
         for file in pair:
             with naming_file(file):
                 _write_manifest(file, finished[file], manifests[hidden_beside(file, PAIR)], pair, nonce)
-        for move in moves:
-            if move.new:
-                with naming_file(move.file):
-                    flush(move.new)
         for note in before:
             _write_unfinished(note, moves[: len(finished)], [*before, *manifests], not any(before.values()))
         _flush_folders(moves)
@@ -298,6 +302,7 @@ def publish(finished, pair):
         _flush_folders(moves)
         for note in before:
             os.unlink(note)
+        _flush_folders(moves)
     except BaseException:
         _undo(begun, before)
         raise
@@ -337,11 +342,14 @@ def _undo(begun, before):
 
 def _write_manifest(file, new, temporary, pair, nonce):
     """Describe a finished file as it will be read under its name."""
-    state, own = FileState.of(new), _real(file)
+    own, state = _real(file), FileState.of(new)
+    Path(temporary).touch()  # asks the clock of files
+    modified = state.modified if FileState.of(temporary).modified - state.modified > CLOCK_STEP else -1
     others = [_relative(_real(other), os.path.dirname(own)) for other in pair if _real(other) != own]
-    manifest = Manifest(nonce, others, state.size, state.modified, fingerprint(new, state.size))
+    manifest = Manifest(nonce, others, state.size, modified, fingerprint(new, state.size))
     about = "Tells which files were written together. Without it they are read, but not compared."
     Path(temporary).write_text(json.dumps({"about": about, **manifest._asdict()}, indent=1), encoding="utf-8")
+    flush(temporary)
 
 
 def _write_unfinished(note, moves, hidden, old_is_whole):
