@@ -40,6 +40,7 @@ TIMES = f"{TOLERANCES} datasets/test_event_lists.py metrics/test_metrics.py"
 FOLDS = "model_selection/test_model_selection.py"
 MAPPED = "features/test_mapped_files.py"
 CHANGING = "files/test_changing_files.py"
+PAIRS = "files/test_pairs.py"
 ATTENTION = "nn/test_nn_transformer.py"
 
 FAULTS = {
@@ -488,6 +489,24 @@ FAULTS = {
     "sizes of written files": [
         Fault("a disk filled to its last byte", "_features/npy.py", "if wanted > free:", "if wanted >= free:", MAPPED),
         Fault("a byte more than is free", "_features/npy.py", "if wanted > free:", "if wanted > free + 1:", MAPPED),
+    ],
+    "pairs of files": [
+        Fault("manifests of two runs", "_features/pairs.py", "its.nonce != own.nonce", "False", PAIRS),
+        Fault("a file that was replaced", "_features/pairs.py", "elif not own.fits(file):", "elif False:", PAIRS),
+        Fault(
+            "a copy without its times", "_features/pairs.py", "or fingerprint(file, state.size) == ", "and ''== ", PAIRS
+        ),
+        Fault("a lock that nobody asks", "_features/pairs.py", "stack.enter_context(locked(file))", "pass", PAIRS),
+        Fault(
+            "no way back between two names", "_features/pairs.py", "_undo(begun, before)\n        raise", "raise", PAIRS
+        ),
+        Fault(
+            "new names before they are announced",
+            "_features/pairs.py",
+            "if os.path.lexists(note):\n            with suppress(FileNotFoundError):  #",
+            "if False:\n            with suppress(FileNotFoundError):  #",
+            PAIRS,
+        ),
     ],
     "scaling of attention": [
         Fault(
