@@ -158,10 +158,16 @@ class HDF5Rows(RowSource):
             raise ValueError(f"dataset {self.key!r} lies in {self.file}, which {change}: open it anew.")
 
     def __getstate__(self):
-        modified = os.stat(self.file).st_mtime_ns  # two states of a file are two entries of joblib's cache
         elsewhere = tuple(reference.anywhere() for reference in self._references)
-        state = {"_state": self._state.anywhere(), "_references": elsewhere}
-        return {**vars(self), **state, "modified": modified}
+        state = {"_state": self._state.anywhere(), "_references": elsewhere, "modified": self._modified()}
+        return {**vars(self), **state}
+
+    def _modified(self):
+        """When each file was last changed: two states of a file are two entries of joblib's cache."""
+        try:
+            return [FileState.of(file).modified for file in (self.file, *(to.path for to in self._references))]
+        except OSError as error:
+            raise ValueError(f"rows of {self.file} cannot be read any more: {error}.") from error
 
     def __setstate__(self, state):
         del state["modified"]

@@ -148,7 +148,7 @@ def test_any_layout_is_pickled_by_name_and_copied(tmp_path, layout):
     X, visual = from_layout(tmp_path, layout)
     for view, rows in ((X, slice(None)), (X[ROWS], ROWS)):
         data = pickle.dumps(view)
-        assert len(data) < 1000
+        assert len(data) < (1500 if layout in ("virtual", "external storage") else 1000)  # they name two files
         for again in (pickle.loads(data), pickle.loads(pickle.dumps(pickle.loads(data))), copy.deepcopy(view)):
             np.testing.assert_array_equal(again.visual, visual[rows], strict=True)
             np.testing.assert_array_equal(again.audio, AUDIO[rows], strict=True)
