@@ -185,9 +185,9 @@ def _check_pca(values):
     if not set(PCA_KEYS) <= set(values):
         raise ValueError(f"it must hold {' and '.join(PCA_KEYS)}; got {summary(values)}")
     eigen_vectors, means = (tuple(getattr(values[key], "shape", ())) for key in PCA_KEYS)
-    if eigen_vectors != (128, 128) or prod(means) != 128:
+    if eigen_vectors != (128, 128) or means not in ((128,), (128, 1)):
         raise ValueError(
-            "pca_eigen_vectors must be of shape (128, 128) and pca_means of 128 numbers; "
+            "pca_eigen_vectors must be of shape (128, 128) and pca_means of shape (128,) or (128, 1); "
             f"got {eigen_vectors} and {means}"
         )
 
