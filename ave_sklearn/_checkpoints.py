@@ -6,7 +6,6 @@ the file declares, inflates what it holds, and sets attributes of torch's own fu
 
 import io
 import os
-import stat
 import struct
 import sys
 import zipfile
@@ -18,7 +17,8 @@ from typing import NamedTuple
 
 import torch
 
-from ave_sklearn._files import reading
+from ave_sklearn._checks import printable
+from ave_sklearn._files import reading, require_regular
 from ave_sklearn._plain_pickle import Builder, StandIn, as_dict, read_pickle
 
 PICKLE_LIMIT = 2**20  # bytes of names and shapes, about 200 for a tensor; in memory they become 100 times as many
@@ -115,9 +115,8 @@ class StoredTensor:
         """Return the Tensor, on memory of its own."""
         numbers = self.storage.source.read(self.storage).view(self.dtype)
         tensor = numbers.as_strided(self.shape, self.stride, self.offset).contiguous()
-        return (
-            tensor if tensor.nbytes == numbers.nbytes else tensor.clone()
-        )  # not all of a storage that it is a part of
+        is_all = tensor.nbytes == numbers.nbytes
+        return tensor if is_all else tensor.clone()  # or it would keep all of a storage that it is a part of
 
 
 def _tensor(storage, offset, shape, stride, requires_grad=False, hooks=None, metadata=None):
@@ -181,7 +180,7 @@ def find(module, name):
 
 def shown(text):
     """Return text of a file as a message shows it: short, and without codes for the terminal."""
-    return ascii(text[:100])[1:-1]
+    return printable(text[:100])
 
 
 # -------------------------------------------------------------------------------------------- the two formats
@@ -336,9 +335,8 @@ def open_checkpoint(file, what):
     ValueError
         If it is none of torch.save; also what the block finds wrong. The error names the file and `what`.
     """
+    require_regular(file, what)
     with reading(file, what):
-        if not stat.S_ISREG(os.stat(file).st_mode):
-            raise ValueError("it is no file but a folder or a device")
         with open(file, "rb") as opened:
             yield _named(_source(opened).content())
 
@@ -413,10 +411,8 @@ def float_weights(tensors, dtype=torch.float32):
         check_kind(name, tensor)
     stored = [tensor for tensor in tensors.values() if isinstance(tensor, StoredTensor)]
     if stored:
-        n_bytes, size = (
-            sum(dtype.itemsize * prod(tensor.shape) for tensor in stored),
-            stored[0].storage.source.file_size,
-        )
+        n_bytes = sum(dtype.itemsize * prod(tensor.shape) for tensor in stored)
+        size = stored[0].storage.source.file_size
         if n_bytes > MEMORY_RATIO * size:
             raise ValueError(f"its weights take {n_bytes} bytes, {too_many(size)}")
     return {name: _read_finite(name, tensor, dtype) for name, tensor in tensors.items()}

@@ -42,17 +42,37 @@ def open_npy(file):
         If it is no .npy file of real numbers, or has fewer bytes than it declares; the error names the file.
     """
     require_regular(file, "an .npy file")
+    with open(file, "rb") as opened:
+        with reading(file, "an .npy file", parsing=True):
+            shape, is_fortran, dtype = read_header(opened, os.fstat(opened.fileno()).st_size)
+        start = opened.tell()
     with reading(file, "an .npy file"):
-        with open(file, "rb") as opened:
-            size = os.fstat(opened.fileno()).st_size
-            shape, fortran_order, dtype = _read_header(file, opened, size)
-            start = opened.tell()
-        _check_declared(shape, dtype, size - start)
-        return np.memmap(file, dtype, "r", start, shape, "F" if fortran_order else "C")
+        return np.memmap(file, dtype, "r", start, shape, "F" if is_fortran else "C")
 
 
-def _read_header(file, opened, size):
-    """Return shape, order and dtype, and leave the file at its first number."""
+def read_header(opened, size):
+    """Read the header of an .npy file, and leave the file at its first number.
+
+    Parameters
+    ----------
+    opened : binary file
+    size : int
+        Bytes of the file.
+
+    Returns
+    -------
+    shape : tuple of int
+    is_fortran : bool
+        Whether the numbers lie in Fortran's order.
+    dtype : np.dtype
+        Of real or complex numbers.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or declares more than the file has. Of damaged text NumPy raises more: see
+        `ave_sklearn._files.reading`.
+    """
     major, minor = npy_format.read_magic(opened)
     if (major, minor) not in HEADER_READERS:
         raise ValueError(f"its version is {major}.{minor}, not one of 1.0, 2.0 and 3.0")
@@ -61,11 +81,12 @@ def _read_header(file, opened, size):
     length = int.from_bytes(prefix, "little")
     if length > min(MAX_HEADER, size - opened.tell()):
         raise ValueError(f"its header has {length} bytes, of a file of {size}; at most {MAX_HEADER} are read")
-    header = io.BytesIO(prefix + opened.read(length))
-    with reading(file, "an .npy file", parsing=True), warnings.catch_warnings():
+    with warnings.catch_warnings():
         for category in (SyntaxWarning, DeprecationWarning):  # of what a damaged header looks like to a parser
             warnings.simplefilter("ignore", category)
-        return read(header, max_header_size=MAX_HEADER)
+        shape, is_fortran, dtype = read(io.BytesIO(prefix + opened.read(length)), max_header_size=MAX_HEADER)
+    _check_declared(shape, dtype, size - opened.tell())
+    return shape, is_fortran, dtype
 
 
 def _check_declared(shape, dtype, n_bytes):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.lib import format as npy_format
 
 from ave_sklearn._checkpoints import check_shape, float_weights, open_checkpoint, shown, summary
+from ave_sklearn._features.npy import read_header
 from ave_sklearn._files import reading
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.extraction.networks import VGG19, VGGish, randomize
@@ -166,9 +166,7 @@ def _read_member(archive, info):
     if info.file_size > MEMBER_LIMIT or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"its {shown(info.filename)} has {info.file_size} bytes; wanted at most {MEMBER_LIMIT}")
     member = io.BytesIO(archive.read(info))
-    version = npy_format.read_magic(member)
-    read_header = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-    shape, is_fortran, dtype = read_header(member)
+    shape, is_fortran, dtype = read_header(member, info.file_size)
     numbers = member.read()
     if dtype.kind not in "fiu" or prod(shape) * dtype.itemsize != len(numbers):
         raise ValueError(

@@ -16,7 +16,7 @@ BASE |= {"_user_warnings", "_version"}
 DATA = {"_features", "_targets", *BASE}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, set()),
-    "_checkpoints": {"_files", "_plain_pickle"},
+    "_checkpoints": BASE,
     "_features": BASE,
     "_targets": BASE,
     "nn": BASE,
