@@ -159,7 +159,8 @@ def test_extract_writes_a_folder_that_tells_its_rows_and_how_it_was_made(real):
     assert params.items() >= {"n_segments": 2, "weights": "random", "preprocessing": "imagenet"}.items()
     assert not params.keys() & {"n_jobs", "memory", "verbose", "on_error", "batch_size", "device", "weights_dir"}
     names = {file.name for file in (real / "features").iterdir()}
-    assert names == {"audio.npy", "visual.npy", "videos.csv", "skipped.csv", "extractor.json"}
+    manifests = {".audio.npy.pair", ".visual.npy.pair"}
+    assert names == {"audio.npy", "visual.npy", "videos.csv", "skipped.csv", "extractor.json", *manifests}
     assert any((real / "cache").rglob("output.pkl"))
 
 

@@ -278,7 +278,7 @@ def test_dropout_acts_where_the_authors_does_and_as_strongly(name):
 # ---------------------------------------------------------------------------------------------------------------- PSP
 def psp_outputs(names, supervision, tau, expected):
     net = PSPNet(*SIZES, supervision=supervision, variant="released", tau=tau, hidden_size=256)
-    net.load_state_dict(rename(authors_weights(expected, gain=0), names))
+    net.load_state_dict(rename(authors_weights(expected, gain=0), names)[0])
     with torch.no_grad():
         return run(net.double().eval())
 
