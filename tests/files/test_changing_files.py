@@ -368,6 +368,7 @@ def test_views_and_pickles_leave_nothing_open(tmp_path, layout):
     assert count_descriptors() <= before + 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_fits_leave_nothing_open(tmp_path, pooled):
     X, y = stored(tmp_path, pooled)

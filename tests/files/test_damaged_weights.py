@@ -148,6 +148,7 @@ def hostile(rng):
     return b"".join([*parts, b"."])
 
 
+@pytest.mark.slow
 def test_a_refused_file_changes_nothing_in_the_process(tmp_path):
     file = tmp_path / "hostile.pt"
     read(WEIGHTS)  # imports what reading imports
