@@ -303,22 +303,16 @@ def claims_about_the_best_system(kept, rows):
     ]
     assert seen == [("AVE-ESC10", "test")] * 2
     yield f"Both leads are {c('seen')} on the test videos of AVE-ESC10 alone"
-    seconds, parameters = (
-        [times(results, f"{supervision}-avt", column) for results in (digits, esc) for supervision in SUPERVISIONS]
-        for column in ("seconds", "parameters")
-    )
-    yield (
-        f"AVT takes {c(f'{min(seconds):.1f}')} to {c(f'{max(seconds):.1f}')} times PSP's time and has "
-        f"{c(f'{min(parameters):.1f}')} to {c(f'{max(parameters):.1f}')} times its parameters"
-    )
-    seconds, parameters = (
-        [times(results, f"{supervision}-avrb", column) for results in (digits, esc) for supervision in SUPERVISIONS]
-        for column in ("seconds", "parameters")
-    )
-    yield (
-        f"AVRB {c(f'{min(seconds):.1f}')} to {c(f'{max(seconds):.1f}')} times and "
-        f"{c(f'{min(parameters):.1f}')} to {c(f'{max(parameters):.1f}')} times"
-    )
+    seconds, parameters = (range_of_times((digits, esc), "avt", column) for column in ("seconds", "parameters"))
+    yield f"AVT takes {seconds} times PSP's time and has {parameters} times its parameters"
+    seconds, parameters = (range_of_times((digits, esc), "avrb", column) for column in ("seconds", "parameters"))
+    yield f"AVRB {seconds} times and {parameters} times"
+
+
+def range_of_times(kept, system, column):
+    """The least and the most that a system's column is of PSP's, over data sets and supervisions."""
+    found = [times(results, f"{supervision}-{system}", column) for results in kept for supervision in SUPERVISIONS]
+    return f"{c(f'{min(found):.1f}')} to {c(f'{max(found):.1f}')}"
 
 
 def claims_about_a_baseline(kept, rows):

@@ -61,6 +61,13 @@ ODD_TABLES = [  # what any table of a folder may be
 ]
 
 
+def assert_refused_by_name(read, place, file, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        read(place)
+    assert str(caught.value).startswith(str(file))
+    assert len(str(caught.value)) < 1000
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -91,10 +98,7 @@ ODD_TABLES = [  # what any table of a folder may be
 )
 def test_a_table_of_clips_is_read_or_refused_by_name_and_line(folder, data, message):
     (folder / "videos.csv").write_bytes(data)
-    with pytest.raises(ValueError, match=message) as caught:
-        read_features(folder)
-    assert str(caught.value).startswith(str(folder / "videos.csv"))
-    assert len(str(caught.value)) < 1000
+    assert_refused_by_name(read_features, folder, folder / "videos.csv", message)
 
 
 @pytest.mark.parametrize(("data", "message"), ODD_TABLES)
@@ -222,10 +226,7 @@ def test_other_parameters_are_refused(folder, name):
 )
 def test_damaged_settings_are_refused_at_reading(folder, text, message):
     (folder / "extractor.json").write_text(text)
-    with pytest.raises(ValueError, match=message) as caught:
-        read_extractor(folder)
-    assert str(caught.value).startswith(str(folder / "extractor.json"))
-    assert len(str(caught.value)) < 1000
+    assert_refused_by_name(read_extractor, folder, folder / "extractor.json", message)
 
 
 # ------------------------------------------------------------------- event lists
@@ -253,10 +254,7 @@ def test_damaged_settings_are_refused_at_reading(folder, text, message):
 )
 def test_odd_event_lists_are_refused_by_name_and_line(tmp_path, data, message):
     (tmp_path / "list.csv").write_bytes(data)
-    with pytest.raises(ValueError, match=message) as caught:
-        read_events(tmp_path / "list.csv")
-    assert str(caught.value).startswith(str(tmp_path / "list.csv"))
-    assert len(str(caught.value)) < 1000
+    assert_refused_by_name(read_events, tmp_path / "list.csv", tmp_path / "list.csv", message)
 
 
 @pytest.mark.parametrize(
