@@ -279,20 +279,11 @@ def publish(finished, pair):
     """
     nonce = uuid4().hex[:12]
     manifests = {hidden_beside(file, PAIR): temporary_beside(hidden_beside(file, PAIR)) for file in pair}
-    moves = []
-    for file, new in {**finished, **manifests}.items():
-        old = hidden_beside(file, f"{nonce}.old") if os.path.lexists(file) else None
-        moves.append(Move(os.path.abspath(file), new and os.path.abspath(new), old))
+    moves = [_move(file, new, nonce) for file, new in {**finished, **manifests}.items()]
     before = {note: _bytes_of(note) for note in (hidden_beside(file, WRITING) for file in pair)}
     begun = []
     try:
-        for file, new in finished.items():
-            if new:
-                with naming_file(file):
-                    flush(new)
-        for file in pair:
-            with naming_file(file):
-                _write_manifest(file, finished[file], manifests[hidden_beside(file, PAIR)], pair, nonce)
+        _finish(finished, manifests, pair, nonce)
         for note in before:
             _write_unfinished(note, moves[: len(finished)], [*before, *manifests], not any(before.values()))
         _flush_folders(moves)
@@ -314,6 +305,23 @@ def publish(finished, pair):
             with suppress(OSError):
                 os.unlink(move.old)
     _remove_leftovers(finished)
+
+
+def _move(file, new, nonce):
+    """Return the move of a finished file to its name, or of none."""
+    old = hidden_beside(file, f"{nonce}.old") if os.path.lexists(file) else None
+    return Move(os.path.abspath(file), new and os.path.abspath(new), old)
+
+
+def _finish(finished, manifests, pair, nonce):
+    """Flush the finished files, and write the manifests under their temporary names."""
+    for file, new in finished.items():
+        if new:
+            with naming_file(file):
+                flush(new)
+    for file in pair:
+        with naming_file(file):
+            _write_manifest(file, finished[file], manifests[hidden_beside(file, PAIR)], pair, nonce)
 
 
 def _make(move):

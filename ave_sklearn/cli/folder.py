@@ -239,6 +239,7 @@ def read_extractor(folder):
     """
     from ave_sklearn.extraction import VideoFeatureExtractor
 
+    refuse_unfinished((Path(folder, AUDIO), Path(folder, VISUAL)))
     file = _existing(folder, EXTRACTOR)
     if FileState.of(file).size > MOST_BYTES:
         raise ValueError(f"{file} is larger than {MOST_BYTES} bytes, too large for the parameters of an extractor.")
@@ -266,7 +267,6 @@ def _check_params(params, kept):
 def _existing(folder, name):
     """Return the path of a file that a complete folder has."""
     file = Path(folder, name)
-    refuse_unfinished((Path(folder, AUDIO), Path(folder, VISUAL)))
     if not file.is_file():
         raise FileNotFoundError(
             f"{folder} is no folder of features: {name} is missing ('ave-sklearn extract' makes one)."
