@@ -2,13 +2,14 @@
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ave_sklearn._checks import printable
+from ave_sklearn._targets.grid import WHOLE_SECONDS
 
 LEAD = 1.0  # seconds before the start of a clip from which decoding begins, so that decoders are under way
 TAIL = 10.0  # seconds at the end of a file that are searched for the ends of its streams
-END_TOLERANCE = 0.5  # seconds that may be missing of the last segment
+END_TOLERANCE = 0.5  # share of the last segment that may be missing
 
 # What a header declares decides how much memory is taken; no camera or recorder comes near these.
 MAX_SAMPLE_RATE = 768_000  # Hz
@@ -46,10 +47,35 @@ class MediaInfo:
         Seconds until the pictures or the sound end, whichever is first.
     sample_rate : int
         Samples of sound a second.
+    notes : tuple of str
+        What is worth knowing, such as which of several tracks is used.
     """
 
     duration: float
     sample_rate: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Findings:
+    """What reading a clip found.
+
+    Attributes
+    ----------
+    held : float
+        Seconds of the clip for which the last picture is held, because the pictures end before the sound.
+    padding : float
+        Seconds that were added behind the end of the video.
+    damage : float
+        Seconds that could not be decoded and were skipped, of pictures or of sound, whichever is more.
+    warnings : list of str
+        What the user should know, without the name of the file.
+    """
+
+    held: float = 0.0
+    padding: float = 0.0
+    damage: float = 0.0
+    warnings: list[str] = field(default_factory=list)
 
 
 def import_av():
@@ -206,13 +232,15 @@ def _search_ends(container, streams, start):
     return list(ends.values())
 
 
-def check_length(path, what, duration, n_segments, start=0.0):
-    """Raise an ExtractionError if half a second or more is missing of `n_segments` seconds from `start` on."""
-    if duration - start <= n_segments - END_TOLERANCE:
+def check_length(path, what, duration, n_segments, start=0.0, grid=WHOLE_SECONDS):
+    """Raise an ExtractionError if half of the last of `n_segments` windows from `start` on is missing, or more."""
+    if duration - start <= grid.span(n_segments) - END_TOLERANCE * grid.segment_seconds:
         after = f" from {start:g} s on" if start else ""
+        hop = f", {grid.hop_seconds:g} s apart" if grid.hop_seconds != grid.segment_seconds else ""
         raise ExtractionError(
-            f"{what} lasts {duration:.2f} s; wanted {n_segments} segments of 1 s (n_segments={n_segments}){after}, of "
-            f"which the last may lack less than {END_TOLERANCE} s.",
+            f"{what} lasts {duration:.2f} s; wanted {n_segments} segments of {grid.segment_seconds:g} s{hop} "
+            f"(n_segments={n_segments}){after}, of which the last may lack less than "
+            f"{END_TOLERANCE * grid.segment_seconds:g} s.",
             path,
         )
 

@@ -2,11 +2,25 @@
 
 import numpy as np
 
+from ave_sklearn._targets.grid import WHOLE_SECONDS
 from ave_sklearn.extraction._media import begin_of, check_length, decode, open_media, video_stream
 
 
-def read_pictures(path, n_segments, frames_per_segment, image_size, start=0.0):
-    """Read the pictures that are on screen at evenly spaced times, ``start + t + i / frames_per_segment``.
+def read_pictures(
+    path,
+    n_segments,
+    frames_per_segment,
+    image_size,
+    start=0.0,
+    *,
+    grid=WHOLE_SECONDS,
+    findings=None,
+    max_damage=0.5,
+    pad=False,
+):
+    """Read the pictures that are on screen at evenly spaced times of each segment's window.
+
+    Those of segment t are ``start + t * hop_seconds + i * segment_seconds / frames_per_segment``.
 
     The picture at a time is the last one whose time stamp is not later, whatever the frame rate and whether it is
     constant.
@@ -19,6 +33,13 @@ def read_pictures(path, n_segments, frames_per_segment, image_size, start=0.0):
         Height and width in pixels that the pictures are scaled to.
     start : float, default=0.0
         Seconds from the begin of the file to that of the first segment.
+    grid : Grid
+    findings : Findings or None
+        Where to note what is found; None is nowhere.
+    max_damage : float
+        Seconds of the clip that may be damaged.
+    pad : bool
+        Whether a clip that reaches behind the end of the video is filled up by its last picture.
 
     Returns
     -------
@@ -32,16 +53,32 @@ def read_pictures(path, n_segments, frames_per_segment, image_size, start=0.0):
     ExtractionError
         If it cannot be decoded or the pictures end too early.
     """
-    times = start + np.arange(n_segments * frames_per_segment) / frames_per_segment
+    times, order = picture_times(n_segments, frames_per_segment, start, grid)
     with open_media(path) as container:
         stream = video_stream(container, path)
         stream.thread_type = "AUTO"
         frames = _timed(decode(container, stream, start), begin_of(container), stream)
         pictures, shown, end = pictures_at(times, frames, lambda frame: _to_rgb(frame, image_size))
-    check_length(path, "the picture", end, n_segments, start)
+    check_length(path, "the picture", end, n_segments, start, grid)
     share = np.zeros((n_segments, len(pictures)), np.float32)
-    np.add.at(share, (np.arange(len(times)) // frames_per_segment, shown), 1 / frames_per_segment)
+    np.add.at(share, (order // frames_per_segment, shown), 1 / frames_per_segment)
     return np.stack(pictures), share
+
+
+def picture_times(n_segments, frames_per_segment, start, grid):
+    """Return the times of all pictures of a clip.
+
+    Returns
+    -------
+    times : ndarray of shape (n_segments * frames_per_segment,)
+        Seconds, not decreasing; windows that overlap take turns.
+    order : ndarray of int, of the same shape
+        The number of each among the pictures of the first segment, the second, ...
+    """
+    offsets = np.arange(frames_per_segment) * grid.segment_seconds / frames_per_segment
+    times = (start + np.arange(n_segments)[:, None] * grid.hop_seconds + offsets).ravel()
+    order = np.argsort(times, kind="stable")
+    return times[order], order
 
 
 def _timed(frames, begin, stream):

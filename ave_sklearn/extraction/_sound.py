@@ -4,6 +4,7 @@ from itertools import chain
 
 import numpy as np
 
+from ave_sklearn._targets.grid import WHOLE_SECONDS
 from ave_sklearn.extraction._media import (
     ExtractionError,
     audio_stream,
@@ -18,8 +19,8 @@ from ave_sklearn.extraction._media import (
 MAX_DRIFT = 0.1  # seconds that sound may be from its time stamps before it is moved; stamps may be rounded to ms
 
 
-def read_sound(path, n_segments, start=0.0):
-    """Read the sound of each second, all channels averaged.
+def read_sound(path, n_segments, start=0.0, *, grid=WHOLE_SECONDS, findings=None, max_damage=0.5, pad=False):
+    """Read the sound of each segment's window, all channels averaged.
 
     Parameters
     ----------
@@ -27,10 +28,17 @@ def read_sound(path, n_segments, start=0.0):
     n_segments : int
     start : float, default=0.0
         Seconds from the begin of the file to that of the first segment.
+    grid : Grid
+    findings : Findings or None
+        Where to note what is found; None is nowhere.
+    max_damage : float
+        Seconds of the clip that may be damaged.
+    pad : bool
+        Whether a clip that reaches behind the end of the video is filled up by silence.
 
     Returns
     -------
-    seconds : ndarray of float32, of shape (n_segments, rate)
+    windows : ndarray of float32, of shape (n_segments, round(segment_seconds * rate))
         Within [-1, 1]; silence where the file has none.
     rate : int
         Samples a second, those of the file.
@@ -44,13 +52,15 @@ def read_sound(path, n_segments, start=0.0):
         frames = decode(container, audio_stream(container, path), start)
         first = next(frames, None)
         if first is None:
-            check_length(path, "the sound", 0.0, n_segments, start)
+            check_length(path, "the sound", 0.0, n_segments, start, grid)
         rate = first.sample_rate  # what the header says may be half of it
         check_sound(rate, first.layout.nb_channels, path)
-        waveform = np.zeros(n_segments * rate, np.float32)
+        first_samples = np.round(np.arange(n_segments) * grid.hop_seconds * rate).astype(int)
+        window = round(grid.segment_seconds * rate)
+        waveform = np.zeros(first_samples[-1] + window, np.float32)
         end = _fill(waveform, _pieces(chain([first], frames), begin_of(container) + start, rate, path), rate)
-        check_length(path, "the sound", start + end / rate, n_segments, start)
-    return waveform.reshape(n_segments, rate), rate
+        check_length(path, "the sound", start + end / rate, n_segments, start, grid)
+    return np.lib.stride_tricks.sliding_window_view(waveform, window)[first_samples], rate
 
 
 def _pieces(frames, begin, rate, path):
