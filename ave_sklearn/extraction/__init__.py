@@ -2,7 +2,7 @@
 
 from ave_sklearn.extraction._extractor import VideoFeatureExtractor
 from ave_sklearn.extraction._log_mel import log_mel_spectrogram, mel_filterbank
-from ave_sklearn.extraction._media import ExtractionError
+from ave_sklearn.extraction._opening import ExtractionError
 from ave_sklearn.extraction._report import cut_clips
 from ave_sklearn.extraction.networks import VGG19, VGGish, pca_quantize
 

@@ -20,7 +20,7 @@ from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._features.npy import check_disk_space, check_output_files, npy_files
 from ave_sklearn._features.pairs import writing
 from ave_sklearn._sklearn import HasMethods, Interval, StrOptions
-from ave_sklearn.extraction._media import ExtractionError, file_stamp, import_av
+from ave_sklearn.extraction._opening import ExtractionError, file_stamp, import_av
 from ave_sklearn.extraction._recipe import Network, Recipe, cache_key, extract
 from ave_sklearn.extraction._report import check_clips, probe_all, refuse, tell
 from ave_sklearn.extraction._weights import find_weights, load_pca_params, warn_random

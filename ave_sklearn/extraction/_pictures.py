@@ -3,7 +3,16 @@
 import numpy as np
 
 from ave_sklearn._targets.grid import WHOLE_SECONDS
-from ave_sklearn.extraction._media import begin_of, check_length, decode, open_media, video_stream
+from ave_sklearn._targets.times import TIME_TOLERANCE
+from ave_sklearn.extraction._clock import clock_of
+from ave_sklearn.extraction._decoding import decode
+from ave_sklearn.extraction._media import Findings, check_length, note_damage
+from ave_sklearn.extraction._opening import ExtractionError, open_media
+from ave_sklearn.extraction._orientation import upright
+from ave_sklearn.extraction._tracks import video_stream
+
+MOST_HELD = 2.0  # seconds for which the last picture is held without a word
+MOST_DELAY = 0.5  # seconds by which the stamps of frames may be off those of their packets
 
 
 def read_pictures(
@@ -53,13 +62,26 @@ def read_pictures(
     ExtractionError
         If it cannot be decoded or the pictures end too early.
     """
+    findings = Findings() if findings is None else findings
     times, order = picture_times(n_segments, frames_per_segment, start, grid)
+    stop, lost = start + grid.span(n_segments), []
     with open_media(path) as container:
-        stream = video_stream(container, path)
+        stream, clock = video_stream(container, path), clock_of(path)
+        track_end = clock.tracks[stream.index].end
+        if not pad:
+            what = "the sound" if container.streams.audio else "the picture"
+            check_length(path, what, clock.duration, n_segments, start, grid)
         stream.thread_type = "AUTO"
-        frames = _timed(decode(container, stream, start), begin_of(container), stream)
-        pictures, shown, end = pictures_at(times, frames, lambda frame: _to_rgb(frame, image_size))
-    check_length(path, "the picture", end, n_segments, start, grid)
+        frames = _timed(decode(container, stream, clock, start, lost))
+        pictures, shown, end = pictures_at(times, frames, lambda frame: upright(frame, image_size))
+    if not pictures:
+        raise ExtractionError("cannot be decoded: no picture comes out.", path)
+    if end < track_end - MOST_DELAY:  # frames that are in the file do not come out of the decoder
+        lost.append((end, track_end))
+    note_damage(path, "pictures", lost, start, min(stop, clock.duration), max_damage, findings)
+    findings.held = max(0.0, min(stop, clock.duration) - max(start, track_end))
+    if findings.held > MOST_HELD:
+        findings.warnings.append(f"the last picture is held for {findings.held:.1f} s, until the sound ends")
     share = np.zeros((n_segments, len(pictures)), np.float32)
     np.add.at(share, (order // frames_per_segment, shown), 1 / frames_per_segment)
     return np.stack(pictures), share
@@ -81,13 +103,9 @@ def picture_times(n_segments, frames_per_segment, start, grid):
     return times[order], order
 
 
-def _timed(frames, begin, stream):
-    """Yield when each frame is shown, from and until, in seconds, and the frame."""
-    usual = float(1 / stream.average_rate) if stream.average_rate else 0.0
-    for frame in frames:
-        if frame.time is not None:
-            length = float(frame.duration * frame.time_base) if frame.duration else usual
-            yield frame.time - begin, frame.time - begin + length, frame
+def _timed(frames):
+    """Leave out frames without a time."""
+    return (item for item in frames if item[0] is not None)
 
 
 def pictures_at(times, frames, convert):
@@ -114,7 +132,7 @@ def pictures_at(times, frames, convert):
     """
     chosen, shown, current, end = [], [], None, 0.0
     for stamp, until, frame in frames:
-        n_before = np.searchsorted(times, stamp)  # times before this frame
+        n_before = np.searchsorted(times, stamp - TIME_TOLERANCE)  # times before this frame
         if current is not None and n_before > len(shown):
             chosen.append(convert(current))
             shown += [len(chosen) - 1] * (n_before - len(shown))
@@ -124,9 +142,3 @@ def pictures_at(times, frames, convert):
     if current is not None:
         chosen.append(convert(current))
     return chosen, shown + [len(chosen) - 1] * (len(times) - len(shown)), end
-
-
-def _to_rgb(frame, image_size):
-    """Scale a frame, and turn it as its file says that it is to be shown (telephones film sideways)."""
-    rgb = frame.reformat(width=image_size, height=image_size, format="rgb24", interpolation="BILINEAR").to_ndarray()
-    return np.rot90(rgb, round(frame.rotation / 90))

@@ -9,7 +9,7 @@ import torch
 
 from ave_sklearn.extraction._hash import hash_callable, owner_of
 from ave_sklearn.extraction._log_mel import log_mel_examples
-from ave_sklearn.extraction._media import ExtractionError, file_stamp
+from ave_sklearn.extraction._opening import ExtractionError, file_stamp
 from ave_sklearn.extraction._pictures import read_pictures
 from ave_sklearn.extraction._sound import read_sound
 from ave_sklearn.extraction._weights import load_network

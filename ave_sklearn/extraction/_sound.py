@@ -1,22 +1,23 @@
-"""The sound of a video, second by second."""
+"""The sound of a video, segment by segment."""
 
-from itertools import chain
+from collections import deque
+from itertools import chain, islice
 
 import numpy as np
 
 from ave_sklearn._targets.grid import WHOLE_SECONDS
-from ave_sklearn.extraction._media import (
-    ExtractionError,
-    audio_stream,
-    begin_of,
-    check_length,
-    check_sound,
-    decode,
-    import_av,
-    open_media,
-)
+from ave_sklearn.extraction._clock import clock_of
+from ave_sklearn.extraction._decoding import decode
+from ave_sklearn.extraction._media import Findings, check_length, note_damage
+from ave_sklearn.extraction._opening import ExtractionError, import_av, open_media
+from ave_sklearn.extraction._tracks import audio_stream, check_sound
 
 MAX_DRIFT = 0.1  # seconds that sound may be from its time stamps before it is moved; stamps may be rounded to ms
+JITTER = 0.005  # seconds by which the first stamp of a run of sound may differ from what the others say
+N_STAMPS = 16  # pieces of sound whose stamps say where a run begins
+SILENT = 1e-4  # of full scale, -80 dB
+CANCELLED = 1e-3  # power of the average of the channels, as a share of their own, below which they cancel out
+MOST_CLIPPED = 0.01  # share of the samples that may lie beyond full scale without a word
 
 
 def read_sound(path, n_segments, start=0.0, *, grid=WHOLE_SECONDS, findings=None, max_damage=0.5, pad=False):
@@ -48,50 +49,113 @@ def read_sound(path, n_segments, start=0.0, *, grid=WHOLE_SECONDS, findings=None
     ExtractionError
         If it cannot be decoded or the sound ends too early.
     """
+    findings = Findings() if findings is None else findings
+    stop, lost = start + grid.span(n_segments), []
     with open_media(path) as container:
-        frames = decode(container, audio_stream(container, path), start)
+        stream, clock = audio_stream(container, path), clock_of(path)
+        track_end = clock.tracks[stream.index].end
+        frames = decode(container, stream, clock, start, lost)
         first = next(frames, None)
         if first is None:
+            note_damage(path, "sound", lost, start, stop, max_damage, findings)
             check_length(path, "the sound", 0.0, n_segments, start, grid)
-        rate = first.sample_rate  # what the header says may be half of it
-        check_sound(rate, first.layout.nb_channels, path)
-        first_samples = np.round(np.arange(n_segments) * grid.hop_seconds * rate).astype(int)
+        rate = first[-1].sample_rate  # what the header says may be half of it
+        check_sound(rate, first[-1].layout.nb_channels, path)
+        begins = np.round(np.arange(n_segments) * grid.hop_seconds * rate).astype(int)
         window = round(grid.segment_seconds * rate)
-        waveform = np.zeros(first_samples[-1] + window, np.float32)
-        end = _fill(waveform, _pieces(chain([first], frames), begin_of(container) + start, rate, path), rate)
-        check_length(path, "the sound", start + end / rate, n_segments, start, grid)
-    return np.lib.stride_tricks.sliding_window_view(waveform, window)[first_samples], rate
+        waveform, power = np.zeros((2, begins[-1] + window), np.float32)
+        end = start + _fill(waveform, power, _pieces(chain([first], frames), start, rate, lost, path), rate) / rate
+    length = max([end, *(until for _, until in lost)])
+    check_length(path, "the sound", length, 1 if pad else n_segments, start, grid)
+    note_damage(path, "sound", lost, start, min(stop, length), max_damage, findings)
+    findings.padding = max(0.0, stop - track_end)
+    findings.warnings += _peculiarities(waveform, power)
+    np.clip(waveform, -1, 1, out=waveform)
+    return np.lib.stride_tricks.sliding_window_view(waveform, window)[begins], rate
 
 
-def _pieces(frames, begin, rate, path):
-    """Yield the time stamp, in seconds from `begin`, and the samples, channels averaged, of each piece of sound."""
-    layout = None
-    for frame in frames:
+def _pieces(frames, start, rate, lost, path):
+    """Yield pieces of sound.
+
+    Yields
+    ------
+    time : float or None
+        The time stamp, in seconds from `start`.
+    samples, power : ndarray of float32
+        All channels averaged, and the average of their squares.
+    is_after_loss : bool
+        Whether something that could not be decoded lies between this piece and the last.
+    """
+    layout, n_lost = None, 0
+    for time, _, frame in frames:
         if frame.sample_rate != rate:
             raise ExtractionError(f"its sound changes from {rate} to {frame.sample_rate} Hz.", path)
         if (frame.format.name, frame.layout.name) != layout:  # broadcasts go from mono to stereo
             layout = frame.format.name, frame.layout.name
-            check_sound(rate, frame.layout.nb_channels, path)
-            to_float = import_av().AudioResampler(format="fltp")
-        for piece in to_float.resample(frame):
-            yield (None if piece.time is None else piece.time - begin), piece.to_ndarray().mean(axis=0)
+            n_channels = frame.layout.nb_channels
+            check_sound(rate, n_channels, path)
+            to_packed = import_av().AudioResampler(format="flt")  # PyAV reads eight planes of a planar frame at most
+        for piece in to_packed.resample(frame):
+            channels = piece.to_ndarray().reshape(-1, n_channels)
+            is_finite = np.isfinite(channels).all(axis=1)
+            if not is_finite.all():
+                lost.append((time, time + len(channels) / rate) if time is not None else (start, start))
+                channels = np.where(is_finite[:, None], channels, 0)
+            power = np.square(channels).mean(axis=1)
+            yield (None if time is None else time - start), channels.mean(axis=1), power, len(lost) > n_lost
+            n_lost = len(lost)
 
 
-def _fill(waveform, chunks, rate):
+def _fill(waveform, power, pieces, rate):
     """Write pieces of sound one after the other, at their time stamps where these differ; return the end.
 
     Pieces outside of the waveform are left out: those before it, and a lead-in whose negative time stamp has become a
     very large one.
     """
-    position, end = None, 0
-    for time, samples in chunks:
-        stamped = position if time is None else round(time * rate)
-        if position is None or abs(stamped - position) > MAX_DRIFT * rate:
-            position = stamped or 0
+    pieces, ahead, position, end = iter(pieces), deque(), None, 0
+    while True:
+        piece = ahead.popleft() if ahead else next(pieces, None)
+        if piece is None:
+            return end
+        time, samples, squares, is_after_loss = piece
+        if time is not None and (position is None or is_after_loss or abs(time * rate - position) > MAX_DRIFT * rate):
+            ahead.extend(islice(pieces, N_STAMPS - len(ahead)))
+            position = _anchor([piece, *ahead], rate)
+        position = position or 0
         first, stop = np.clip([position, position + len(samples)], 0, len(waveform))
         waveform[first:stop] = samples[first - position : stop - position]
+        power[first:stop] = squares[first - position : stop - position]
         position += len(samples)
         end = stop if stop > first else end
         if end == len(waveform):
-            break
-    return end
+            return end
+
+
+def _anchor(pieces, rate):
+    """Return the sample at which a run of pieces begins: where its first stamp says, unless most others differ.
+
+    Some files without edit lists put a gap behind their first frame, and program streams stamp packs, not frames.
+    """
+    position = run = round(pieces[0][0] * rate)
+    drifts = []
+    for time, samples, _, is_after_loss in pieces:
+        if time is not None:
+            if drifts and (is_after_loss or abs(time * rate - run) > MAX_DRIFT * rate):
+                break
+            drifts.append(time * rate - run)
+        run += len(samples)
+    drift = np.median(drifts)
+    return position + (round(drift) if abs(drift) > JITTER * rate else 0)
+
+
+def _peculiarities(waveform, power):
+    """Say what is unusual about a clip's sound."""
+    notes = []
+    if power.max() <= SILENT**2:
+        notes.append("its sound is silent throughout")
+    elif np.square(waveform).mean() < CANCELLED * power.mean():
+        notes.append("its channels cancel each other out: their average is silent")
+    clipped = (np.abs(waveform) > 1).mean()
+    if clipped > MOST_CLIPPED:
+        notes.append(f"{clipped:.0%} of its sound lies beyond full scale and is clipped")
+    return notes

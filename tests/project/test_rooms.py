@@ -108,7 +108,7 @@ PLACES = {  # saved models name them, and skops is told to trust them: a move is
     "PSPLocalizer": "ave_sklearn.localizers._psp",
     "WeakEventLocalizer": "ave_sklearn.localizers._any_network",
     "WeakPSPLocalizer": "ave_sklearn.localizers._psp",
-    "extraction.ExtractionError": "ave_sklearn.extraction._media",
+    "extraction.ExtractionError": "ave_sklearn.extraction._opening",
     "extraction.VGG19": "ave_sklearn.extraction.networks",
     "extraction.VGGish": "ave_sklearn.extraction.networks",
     "extraction.VideoFeatureExtractor": "ave_sklearn.extraction._extractor",

@@ -1,0 +1,162 @@
+"""Decoding of a stream from a given time on."""
+
+from itertools import chain, dropwhile, islice
+
+from ave_sklearn._targets.times import TIME_TOLERANCE
+from ave_sklearn.extraction._clock import frame_length, ticker_of
+from ave_sklearn.extraction._opening import import_av
+
+LEAD = 1.0  # seconds before the start of a clip from which decoding begins, so that decoders are under way
+STEPS_BACK = (0, 1, 4, 16, 64)  # seconds to go back further where a jump landed too late
+
+
+def decode(container, stream, clock, start, lost):
+    """Yield the frames of a stream from `start` seconds on, or from somewhat earlier.
+
+    Parameters
+    ----------
+    container : av.container.InputContainer
+        Just opened.
+    stream : av.stream.Stream
+        Of pictures or of sound.
+    clock : Clock
+        Of the file.
+    start : float
+        Seconds from the begin of the file.
+    lost : list
+        Where to note what cannot be decoded: seconds from and until.
+
+    Yields
+    ------
+    time, until : float or None
+        Seconds from the begin of the file.
+    frame : av.frame.Frame
+    """
+    track = clock.tracks[stream.index]
+    for back in STEPS_BACK:
+        target = start - LEAD - back
+        if target <= 0 or track.entries and track.entry(target) is None:
+            break
+        frames = _frames(_packets(container, stream, clock, target), stream, clock, lost, latest=start)
+        first = next(frames, (None,))
+        if first[0] is not None and first[0] <= start + TIME_TOLERANCE:
+            yield from chain([first], frames)
+            return
+        lost.clear()
+    is_moved = start > LEAD
+    for waits in (True, False):  # where no picture is marked as a key frame there is nothing to wait for
+        if is_moved:  # else it is at its begin, where a jump could miss the first frame
+            _rewind(container, clock)
+        frames = _frames(_packets(container, stream, clock, None), stream, clock, lost, waits=waits)
+        first = next(frames, None)
+        if first is not None:
+            yield from chain([first], frames)
+            return
+        is_moved = True
+
+
+def _frames(packets, stream, clock, lost, latest=None, waits=True):
+    """Yield when each frame is shown or heard, from and until, and the frame.
+
+    Parameters
+    ----------
+    packets : iterator
+        Of `_packets`.
+    latest : float or None
+        After a jump, the seconds by which the first frame must begin. The packets before may be fragments then.
+    waits : bool
+        Whether pictures before the first key frame are left out: some decoders make up what such pictures refer to.
+    """
+    error, usual = import_av().FFmpegError, frame_length(stream)
+    if stream.type == "video" and waits:
+        packets = _from_key(packets, latest)
+    for packet, time, until in packets:
+        try:
+            frames = packet.decode()
+        except error:
+            if time is not None and (latest is None or time >= latest):
+                lost.append((time, until))
+            continue
+        for frame in frames:
+            latest, begin, end = None, None, None
+            if frame.time is not None:
+                begin = frame.time + clock.offsets[0]
+                end = begin + (float(frame.duration * frame.time_base) if frame.duration else usual)
+                if frame.is_corrupt:
+                    lost.append((begin, end))
+            yield begin, end, frame
+
+
+def _from_key(packets, latest):
+    """Leave out the packets before the first key frame; after a jump nothing is left if that comes too late."""
+    for packet, time, until in packets:
+        if latest is not None and time is not None and time > latest + TIME_TOLERANCE:
+            return
+        if packet.is_keyframe or not packet.size:
+            yield packet, time, until
+            break
+    yield from packets
+
+
+def _packets(container, stream, clock, target):
+    """Yield the packets of a stream from `target` seconds on, or from somewhat earlier; for None from where it is.
+
+    Their stamps are made to run on where those of the file begin anew or wrap.
+
+    Yields
+    ------
+    packet : av.Packet
+    time, until : float or None
+        Seconds from the begin of the file.
+    """
+    track, ticker = clock.tracks[stream.index], ticker_of(container, stream)
+    entry = None if target is None else track.entry(target)
+    ordinal, part, near = 0, 0, None
+    if entry is None:
+        if target is not None:
+            container.seek(int((target - clock.offsets[0]) * 1e6))
+        packets = container.demux(stream)
+    else:
+        ordinal, part, near = entry.ordinal, entry.part, entry.last
+        ticker.last, ticker.until = entry.last, entry.until
+        packets = _from_entry(container, stream, clock, entry)
+    seams = [seam for seam in track.seams if seam.ordinal >= ordinal]
+    for packet in packets:
+        if packet.size and seams and ordinal == seams[0].ordinal:
+            part, near = seams[0].part, seams[0].near
+            ticker.last = ticker.until = None
+            del seams[0]
+        ordinal += bool(packet.size)
+        time = ticker.read(packet, near) if packet.size else None
+        if time is None:
+            yield packet, None, None
+            continue
+        stamp = packet.pts if packet.dts is None else packet.dts
+        begin, end = ticker.take(packet, time)
+        near, offset = ticker.last, clock.offsets[part]
+        _shift(packet, round((ticker.last + offset - clock.offsets[0]) / packet.time_base) - stamp)
+        yield packet, begin + offset, end + offset
+
+
+def _from_entry(container, stream, clock, entry):
+    """Yield the packets from an entry on; none if it is not found again."""
+    if clock.is_mpeg and entry.before is not None:
+        container.seek(entry.before, unsupported_byte_offset=True)
+        return dropwhile(lambda packet: packet.pos != entry.pos, container.demux(stream))
+    _rewind(container, clock)
+    return islice(container.demux(stream), entry.ordinal, None)
+
+
+def _rewind(container, clock):
+    """Go to the begin of a file."""
+    if clock.is_mpeg:
+        container.seek(0, unsupported_byte_offset=True)
+    else:
+        container.seek(min(0, container.start_time or 0))
+
+
+def _shift(packet, ticks):
+    """Move the stamps of a packet."""
+    if ticks:
+        packet.pts = None if packet.pts is None else packet.pts + ticks
+        packet.dts = None if packet.dts is None else packet.dts + ticks

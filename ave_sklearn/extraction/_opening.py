@@ -1,0 +1,90 @@
+"""Opening of video files, and what is said of those that cannot be used."""
+
+import os
+from contextlib import contextmanager
+
+from ave_sklearn._checks import printable
+
+
+class ExtractionError(ValueError):
+    """A video cannot be used; the message names the file and the cause.
+
+    Parameters
+    ----------
+    reason : str
+        The cause; with no `path` the whole message.
+    path : str or None, default=None
+        The file.
+    """
+
+    def __init__(self, reason: str, path: str | None = None) -> None:
+        super().__init__(reason, path)
+        self.reason, self.path = reason, path
+
+    def __str__(self) -> str:
+        return self.reason if self.path is None else f"{printable(self.path)}: {self.reason}"
+
+
+def import_av():
+    """Import PyAV, or say which extra it comes with; soxr, which is needed later, must be there too."""
+    try:
+        import av
+        import soxr  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            'Reading videos needs PyAV and soxr, which come with: pip install "ave_sklearn[video]"'
+        ) from error
+    return av
+
+
+@contextmanager
+def open_media(path):
+    """Open a media file; what goes wrong while it is open is an `ExtractionError` that names it.
+
+    What a file declares is bounded, so that memory which Python does not get is the machine's fault: that MemoryError
+    passes. FFmpeg raises its own where a file declares more than FFmpeg takes: that is the file's.
+
+    Parameters
+    ----------
+    path : str
+
+    Yields
+    ------
+    container : av.container.InputContainer
+    """
+    av = import_av()
+    _check_is_file(path)
+    try:
+        # "a:b.mp4" is no protocol; FFmpeg's own guess at wraps moves recordings that begin anew by a day
+        with av.open(f"file:{path}", metadata_errors="replace", options={"correct_ts_overflow": "0"}) as container:
+            yield container
+    except (ExtractionError, ImportError):
+        raise
+    except Exception as error:  # a damaged header makes numbers that overflow, are missing or cannot be divided by
+        if isinstance(error, MemoryError) and not isinstance(error, av.FFmpegError):
+            raise
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise ExtractionError(f"cannot be decoded: {reason}.", path) from error
+
+
+def _check_is_file(path):
+    """Raise an ExtractionError unless `path` is a file with something in it."""
+    if not os.path.exists(path):
+        raise ExtractionError("there is no such file.", path)
+    if not os.path.isfile(path):
+        raise ExtractionError("is not a file; wanted a video.", path)
+    if os.path.getsize(path) == 0:
+        raise ExtractionError("is empty (0 bytes).", path)
+
+
+def file_stamp(path):
+    """Return what changes when a file does: its absolute path, size and time of change.
+
+    Raises
+    ------
+    ExtractionError
+        If it is not there.
+    """
+    _check_is_file(path)
+    stat = os.stat(path)
+    return os.path.abspath(path), stat.st_size, stat.st_mtime_ns

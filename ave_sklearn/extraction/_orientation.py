@@ -1,0 +1,40 @@
+"""Orientation of pictures, as their file says that they are to be shown."""
+
+import numpy as np
+
+
+def upright(frame, image_size):
+    """Scale a frame to a square, and turn or mirror it as its file says: telephones film sideways.
+
+    Parameters
+    ----------
+    frame : av.VideoFrame
+    image_size : int
+        Height and width in pixels.
+
+    Returns
+    -------
+    picture : ndarray of uint8, of shape (image_size, image_size, 3)
+        RGB.
+    """
+    rgb = frame.reformat(width=image_size, height=image_size, format="rgb24", interpolation="BILINEAR").to_ndarray()
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    return rgb if matrix is None else oriented(rgb, np.frombuffer(matrix, np.int32))
+
+
+def oriented(picture, matrix):
+    """Turn or mirror a picture by a display matrix, to the nearest of the eight ways in which a square can lie.
+
+    Parameters
+    ----------
+    picture : ndarray of shape (height, width, ...)
+    matrix : ndarray of int32, of shape (9,)
+        a, b, u, c, d, v, x, y, w: a point (p, q), to the right and down, is shown at (a p + c q, b p + d q).
+    """
+    a, b, c, d = (float(matrix[number]) for number in (0, 1, 3, 4))
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        picture = np.swapaxes(picture, 0, 1)
+        a, d = c, b  # along the axes of the turned picture
+    if a < 0:
+        picture = picture[:, ::-1]
+    return picture[::-1] if d < 0 else picture
