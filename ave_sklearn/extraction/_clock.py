@@ -1,19 +1,25 @@
 """Clock of a video file: when its pictures and its sound begin and end, whatever their time stamps do."""
 
 from bisect import bisect_right
-from dataclasses import dataclass, field, replace
+from collections import deque
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from ave_sklearn.extraction._opening import file_stamp, open_media
 from ave_sklearn.extraction._tracks import used_streams
 
 JUMP_BACK = 1.0  # seconds by which the stamps of a stream go back where a recording begins anew
+BEHIND = 2.0  # seconds by which the streams of an MPEG stream are behind each other at most
+MOST_DELAY = 10.0  # seconds between the decoding and the showing of a frame, at most
 JUMP_AHEAD = 10.0  # seconds by which those of all streams go ahead there, in MPEG streams; players take it so too
 NEAR = 0.5  # seconds within which pictures and sound of a part begin, or end, together
 MOST_LEAD_IN = 0.5  # seconds; what begins longer before 0 is no encoder's lead-in
 LEAD_IN = 0.1  # seconds of sound before the first picture that are an encoder's lead-in, which few containers tell of
-WRAP = 2**33 / 90_000  # seconds after which the stamps of MPEG streams begin at 0 again
+WRAP_TICKS = 2**33  # of 1/90,000 s, after which the stamps of MPEG streams begin at 0 again
+WRAP = WRAP_TICKS / 90_000  # seconds
 EVEN = 0.1  # seconds up to which stamps of packs are evened out
+N_BEFORE = 4  # packets read before the one that is wanted, after which the parser of the stream has found its step
 APART = 0.5  # seconds between the places at which a stream may be entered, at least
 TAIL = 1.0  # seconds before the last frames of an indexed file, from which on it is read to its end
 
@@ -42,11 +48,18 @@ class Ticker:
 
     def read(self, packet, near):
         """Return when a packet is decoded, in seconds; of times that a wrap lies between, that nearest to `near`."""
-        stamp = packet.pts if packet.dts is None else packet.dts
+        stamp = self.stamp(packet)
         if stamp is None:
             return None
         time = float(stamp * packet.time_base)
         return time + round((near - time) / WRAP) * WRAP if self.wraps and near is not None else time
+
+    def stamp(self, packet):
+        """Return the stamp, in ticks, by which packets are put in order; None if there is none."""
+        if packet.dts is None or packet.pts is None:
+            return packet.pts if packet.dts is None else packet.dts
+        is_guess = abs(self.delay(packet)) > MOST_DELAY / packet.time_base  # FFmpeg counts on where stamps begin anew
+        return packet.pts if is_guess else packet.dts
 
     def take(self, packet, time):
         """Return from when until when a packet is shown or heard, decoded at `time`, which becomes the last one."""
@@ -56,38 +69,50 @@ class Ticker:
         if self.is_even and self.until is not None and abs(time - self.until) <= EVEN:
             time = self.until
         self.last, self.until = time, time + length
-        delay = 0.0 if packet.pts is None or packet.dts is None else float((packet.pts - packet.dts) * packet.time_base)
+        delay = float((self.delay(packet) if self.stamp(packet) == packet.dts else 0) * packet.time_base)
         return time + delay, time + delay + length
 
+    def delay(self, packet):
+        """Return how much later than it is decoded a packet is shown, in ticks; a wrap may lie between."""
+        if packet.pts is None or packet.dts is None:
+            return 0
+        delay = packet.pts - packet.dts
+        return delay - round(delay / WRAP_TICKS) * WRAP_TICKS if self.wraps else delay
 
-@dataclass(frozen=True)
-class Entry:
-    """A place at which a stream may be entered.
+
+class Place(NamedTuple):
+    """A packet at which the reading of a stream may begin.
 
     Attributes
     ----------
-    time : float
-        Seconds from the begin of the file.
     part : int
     ordinal : int
         Packets of the stream before this one.
-    pos, before : int
-        Byte of this packet, and of an earlier one, from which on this one is read whole; None if not known.
-    last, until : float
+    pos, size : int or None, int
+        Byte of the file, None if not known, and bytes of the packet.
+    before : int or None
+        Byte of an earlier packet, from which on this one is read whole.
+    last, until : float or None
         Of the `Ticker`, before this packet.
     """
 
-    time: float
     part: int
     ordinal: int
     pos: int | None
+    size: int
     before: int | None
     last: float | None
     until: float | None
 
 
-@dataclass(frozen=True)
-class Seam:
+class Entry(NamedTuple):
+    """A frame that needs no other, its time in seconds from the begin of the file, and where to read for it."""
+
+    time: float
+    place: Place
+
+
+class Seam(NamedTuple):
     """Where a part of a stream begins: the packets before it, and its first stamp."""
 
     part: int
@@ -207,7 +232,8 @@ class _Scan:
         self.tickers = {stream.index: ticker_of(container, stream) for stream in streams}
         self.tracks = {stream.index: Track() for stream in streams}
         self.counts = {stream.index: 0 for stream in streams}
-        self.places = {stream.index: (None, None) for stream in streams}  # bytes of the last two packets
+        self.seen = {stream.index: deque(maxlen=N_BEFORE) for stream in streams}  # bytes of the last packets
+        self.places = {}
         self.part_of = {}
         self.parts = []
 
@@ -218,11 +244,6 @@ class _Scan:
             return
         ticker, ordinal = self.tickers[index], self.counts[index]
         self.counts[index] += 1
-        before, place = self.places[index]
-        is_first = packet.pos is not None and packet.pos != place  # of the frames that begin there
-        if is_first:
-            self.places[index] = place, packet.pos
-            before = place
         near = ticker.last
         if near is None and self.parts:
             near = self.parts[-1].latest
@@ -230,29 +251,43 @@ class _Scan:
         if time is None:
             return
         part, time = self._part(index, packet, time)
-        last, until = ticker.last, ticker.until
+        place = self._place(index, packet, part, ordinal)
         begin, end = ticker.take(packet, time)
         self._grow(self.parts[part], index, time, begin, end)
         entries = self.tracks[index].entries
-        is_new = not entries or entries[-1].part != part or begin - entries[-1].time >= APART
-        if packet.is_keyframe and is_new and (is_first or not self.is_mpeg):
-            entries.append(Entry(begin, part, ordinal, packet.pos, before, last, until))
+        is_new = not entries or entries[-1].place.part != part or begin - entries[-1].time >= APART
+        if packet.is_keyframe and is_new and place is not None:
+            entries.append(Entry(begin, place))
+
+    def _place(self, index, packet, part, ordinal):
+        """Return the last place of a stream that can be found again: this packet, or one before of the same part."""
+        ticker = self.tickers[index]
+        if not self.is_mpeg:  # such files are read from their begin
+            return Place(part, ordinal, None, packet.size, None, ticker.last, ticker.until)
+        seen = self.seen[index]
+        if packet.pos is not None and packet.pos not in seen:  # the first of the frames that begin there
+            before = seen[0] if len(seen) == N_BEFORE else None
+            self.places[index] = Place(part, ordinal, packet.pos, packet.size, before, ticker.last, ticker.until)
+            seen.append(packet.pos)
+        place = self.places.get(index)
+        return None if place is None or place.part != part else place
 
     def _part(self, index, packet, time):
         """Return the part that a packet belongs to, and its time within it."""
         ticker, current, newest = self.tickers[index], self.part_of.get(index), len(self.parts) - 1
         if newest < 0:
             self.parts.append(_Part(time))
-        elif current is not None:
-            there = ticker.read(packet, self.parts[newest].latest)
-            if current < newest and abs(there - self.parts[newest].latest) < abs(time - ticker.last):
-                time = there  # another stream has entered it before
-            elif not self._jumps(time, ticker.last, self.parts[current].latest):
-                return current, time
-            elif current == newest:
+        else:
+            latest = self.parts[newest].latest
+            there = ticker.read(packet, latest)
+            if current is not None and not self._jumps(time, ticker.last, self.parts[current].latest):
+                is_elsewhere = current < newest and abs(there - latest) < abs(time - ticker.last)
+                if not is_elsewhere:
+                    return current, time
+            time = there
+            is_foreign = self.is_mpeg and not -BEHIND <= there - latest <= JUMP_AHEAD
+            if current == newest or is_foreign:  # else another stream has entered the newest part before
                 self.parts.append(_Part(time))
-            else:
-                time = there
         ticker.last = ticker.until = None
         part = self.part_of[index] = len(self.parts) - 1
         self.tracks[index].seams.append(Seam(part, self.counts[index] - 1, time))
@@ -282,7 +317,7 @@ class _Scan:
         for track in self.tracks.values():
             if not self.is_mpeg and len(self.parts) == 1:
                 track.entries.clear()  # the container finds times by itself
-            track.entries = [replace(entry, time=entry.time + offsets[entry.part]) for entry in track.entries]
+            track.entries = [Entry(entry.time + offsets[entry.place.part], entry.place) for entry in track.entries]
             track.entries.sort(key=lambda entry: entry.time)
         pictures, sound = (self.tracks.get(index, Track()).end for index in (self.video, self.audio))
         duration = pictures if self.audio is None else sound * (pictures > 0 or self.video is None)

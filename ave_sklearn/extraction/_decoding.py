@@ -1,6 +1,6 @@
 """Decoding of a stream from a given time on."""
 
-from itertools import chain, dropwhile, islice
+from itertools import chain, islice
 
 from ave_sklearn._targets.times import TIME_TOLERANCE
 from ave_sklearn.extraction._clock import frame_length, ticker_of
@@ -117,9 +117,10 @@ def _packets(container, stream, clock, target):
             container.seek(int((target - clock.offsets[0]) * 1e6))
         packets = container.demux(stream)
     else:
-        ordinal, part, near = entry.ordinal, entry.part, entry.last
-        ticker.last, ticker.until = entry.last, entry.until
-        packets = _from_entry(container, stream, clock, entry)
+        place = entry.place
+        ordinal, part, near = place.ordinal, place.part, place.last
+        ticker.last, ticker.until = place.last, place.until
+        packets = _from_place(container, stream, clock, place)
     seams = [seam for seam in track.seams if seam.ordinal >= ordinal]
     for packet in packets:
         if packet.size and seams and ordinal == seams[0].ordinal:
@@ -131,20 +132,28 @@ def _packets(container, stream, clock, target):
         if time is None:
             yield packet, None, None
             continue
-        stamp = packet.pts if packet.dts is None else packet.dts
+        stamp = ticker.stamp(packet)
         begin, end = ticker.take(packet, time)
         near, offset = ticker.last, clock.offsets[part]
-        _shift(packet, round((ticker.last + offset - clock.offsets[0]) / packet.time_base) - stamp)
+        shift = round((ticker.last + offset - clock.offsets[0]) / packet.time_base) - stamp
+        if shift or clock.is_mpeg:
+            delay = ticker.delay(packet) if stamp == packet.dts else 0
+            packet.dts = stamp + shift
+            packet.pts = packet.dts + delay
         yield packet, begin + offset, end + offset
 
 
-def _from_entry(container, stream, clock, entry):
-    """Yield the packets from an entry on; none if it is not found again."""
-    if clock.is_mpeg and entry.before is not None:
-        container.seek(entry.before, unsupported_byte_offset=True)
-        return dropwhile(lambda packet: packet.pos != entry.pos, container.demux(stream))
-    _rewind(container, clock)
-    return islice(container.demux(stream), entry.ordinal, None)
+def _from_place(container, stream, clock, place):
+    """Return the packets from a place on; none if it is not found again."""
+    if not clock.is_mpeg or place.before is None:
+        _rewind(container, clock)
+        return islice(container.demux(stream), place.ordinal, None)
+    container.seek(place.before, unsupported_byte_offset=True)
+    packets = container.demux(stream)
+    for packet in packets:
+        if packet.pos is not None and packet.pos >= place.pos:
+            return chain([packet], packets) if (packet.pos, packet.size) == (place.pos, place.size) else iter(())
+    return iter(())
 
 
 def _rewind(container, clock):
@@ -153,10 +162,3 @@ def _rewind(container, clock):
         container.seek(0, unsupported_byte_offset=True)
     else:
         container.seek(min(0, container.start_time or 0))
-
-
-def _shift(packet, ticks):
-    """Move the stamps of a packet."""
-    if ticks:
-        packet.pts = None if packet.pts is None else packet.pts + ticks
-        packet.dts = None if packet.dts is None else packet.dts + ticks

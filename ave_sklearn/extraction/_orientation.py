@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ave_sklearn.extraction._opening import import_av
+
 
 def upright(frame, image_size):
     """Scale a frame to a square, and turn or mirror it as its file says: telephones film sideways.
@@ -18,8 +20,24 @@ def upright(frame, image_size):
         RGB.
     """
     rgb = frame.reformat(width=image_size, height=image_size, format="rgb24", interpolation="BILINEAR").to_ndarray()
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    matrix = _side_data(frame).get("DISPLAYMATRIX")
     return rgb if matrix is None else oriented(rgb, np.frombuffer(matrix, np.int32))
+
+
+def _side_data(frame):
+    """Return what a frame has beside its pixels; what PyAV has no name for, as EXIF, makes it give up all of it."""
+    try:
+        return frame.side_data
+    except ValueError as error:
+        unknown = str(error).split()[0]  # "31 is not a valid Type"
+    graph = import_av().filter.Graph()
+    graph.link_nodes(
+        graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base),
+        graph.add("sidedata", f"mode=delete:type={unknown}"),
+        graph.add("buffersink"),
+    ).configure()
+    graph.push(frame)
+    return _side_data(graph.pull())
 
 
 def oriented(picture, matrix):

@@ -2,6 +2,7 @@
 
 from collections import deque
 from itertools import chain, islice
+from statistics import mode
 
 import numpy as np
 
@@ -55,16 +56,18 @@ def read_sound(path, n_segments, start=0.0, *, grid=WHOLE_SECONDS, findings=None
         stream, clock = audio_stream(container, path), clock_of(path)
         track_end = clock.tracks[stream.index].end
         frames = decode(container, stream, clock, start, lost)
-        first = next(frames, None)
-        if first is None:
+        first = list(islice(frames, N_STAMPS))
+        if not first:
             note_damage(path, "sound", lost, start, stop, max_damage, findings)
             check_length(path, "the sound", 0.0, n_segments, start, grid)
-        rate = first[-1].sample_rate  # what the header says may be half of it
-        check_sound(rate, first[-1].layout.nb_channels, path)
+        rate = mode(frame.sample_rate for *_, frame in first)  # what the header says may be half of it
         begins = np.round(np.arange(n_segments) * grid.hop_seconds * rate).astype(int)
         window = round(grid.segment_seconds * rate)
         waveform, power = np.zeros((2, begins[-1] + window), np.float32)
-        end = start + _fill(waveform, power, _pieces(chain([first], frames), start, rate, lost, path), rate) / rate
+        end = (
+            start
+            + _fill(waveform, power, _pieces(chain(first, frames), start, rate, lost, path, max_damage), rate) / rate
+        )
     length = max([end, *(until for _, until in lost)])
     check_length(path, "the sound", length, 1 if pad else n_segments, start, grid)
     note_damage(path, "sound", lost, start, min(stop, length), max_damage, findings)
@@ -74,7 +77,7 @@ def read_sound(path, n_segments, start=0.0, *, grid=WHOLE_SECONDS, findings=None
     return np.lib.stride_tricks.sliding_window_view(waveform, window)[begins], rate
 
 
-def _pieces(frames, start, rate, lost, path):
+def _pieces(frames, start, rate, lost, path, max_damage):
     """Yield pieces of sound.
 
     Yields
@@ -86,10 +89,14 @@ def _pieces(frames, start, rate, lost, path):
     is_after_loss : bool
         Whether something that could not be decoded lies between this piece and the last.
     """
-    layout, n_lost = None, 0
-    for time, _, frame in frames:
-        if frame.sample_rate != rate:
-            raise ExtractionError(f"its sound changes from {rate} to {frame.sample_rate} Hz.", path)
+    layout, n_lost, other = None, 0, 0.0
+    for time, until, frame in frames:
+        if frame.sample_rate != rate:  # where parts are joined, a frame or two are read of what is none
+            other += frame.samples / frame.sample_rate
+            if other > max_damage:
+                raise ExtractionError(f"its sound changes from {rate} to {frame.sample_rate} Hz.", path)
+            lost.append((start, start) if time is None else (time, until))
+            continue
         if (frame.format.name, frame.layout.name) != layout:  # broadcasts go from mono to stereo
             layout = frame.format.name, frame.layout.name
             n_channels = frame.layout.nb_channels
