@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from itertools import chain
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 import joblib
@@ -20,6 +20,7 @@ from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._features.npy import check_disk_space, check_output_files, npy_files
 from ave_sklearn._features.pairs import writing
 from ave_sklearn._sklearn import HasMethods, Interval, StrOptions
+from ave_sklearn._targets.grid import check_grid
 from ave_sklearn.extraction._opening import ExtractionError, file_stamp, import_av
 from ave_sklearn.extraction._recipe import Network, Recipe, cache_key, extract
 from ave_sklearn.extraction._report import check_clips, probe_all, refuse, tell
@@ -53,15 +54,24 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
     audio : "vggish", torch.nn.Module or callable, default="vggish"
         Network for sound: from a float32 Tensor of log-mel spectrograms (n, 1, 96, 64) to features (n, d); as above.
     n_segments : int, default=10
-        Seconds of each video, from its begin. Videos may lack less than half a second of the last; of longer ones the
-        rest is left out, with a warning: see :func:`cut_clips`.
+        Segments of each video, from its begin. Videos may lack less than half of the last; of longer ones the rest is
+        left out, with a warning: see :func:`cut_clips`.
+    segment_seconds : float, default=1.0
+        Length of the window in seconds that a segment's pictures and sound are taken from.
+    hop_seconds : float or None, default=None
+        Seconds from the begin of one window to that of the next. None is `segment_seconds`: one window begins where
+        the one before it ends. Segment t stands for ``[t * hop_seconds, (t + 1) * hop_seconds)`` in events and labels.
     frames_per_segment : int, default=16
-        Pictures of each second. One that is on screen at several of those times is put through the network once.
+        Pictures of each segment, evenly spaced over its window. One that is on screen at several of those times is
+        put through the network once. Fewer are what makes extraction faster.
     image_size : int, default=224
         Height and width in pixels.
     preprocessing : {"imagenet", "caffe"} or callable, default="imagenet"
         "imagenet": RGB within [0, 1], standardised, for weights of torchvision. "caffe": BGR within [0, 255], without
         the mean, for weights converted from Caffe or Keras. A callable takes RGB (n, 3, H, W) of 0 to 255, float32.
+    pool : {"mean"} or None, default=None
+        "mean" averages visual maps over their regions, (n, T, H, W, d) to (n, T, d), in float32. A network without
+        maps has nothing to pool: its vectors stay as they are.
     pca_params : path or None, default=None
         PCA for VGGish embeddings, a ``.pth`` or ``.npz`` with ``pca_eigen_vectors`` and ``pca_means``: features are
         then whole numbers from 0 to 255, as in AudioSet. Those of AVE are without it.
@@ -84,6 +94,13 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         Cache on disk of each video's features. A video is done again when its file, the parameters or the networks
         changed. A function that stands in for a network is told from another by its source and what it encloses, not
         by the globals that it uses.
+    short : {"error", "skip", "pad"}, default="error"
+        What happens to videos that lack half of their last segment or more. "error": as `on_error` says. "skip":
+        they are left out, whatever `on_error` is. "pad": behind the end of the video its last picture is held and
+        the sound is silence; ``report_`` counts the seconds.
+    max_damage : float, default=0.5
+        Seconds of each clip that may be damaged. They are skipped with a warning, in pictures and sound alike; a clip
+        with more cannot be used.
     on_error : {"raise", "skip"}, default="raise"
         What happens to videos that cannot be used. "raise": an `ExtractionError` that lists all that can be found
         from their headers, before any network runs, and stops at the first found later. "skip": the others are done,
@@ -125,9 +142,12 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         "visual": [StrOptions({"vgg19"}), callable],
         "audio": [StrOptions({"vggish"}), callable],
         "n_segments": [Interval(Integral, 1, None, closed="left")],
+        "segment_seconds": [Interval(Real, 0, None, closed="neither")],
+        "hop_seconds": [None, Interval(Real, 0, None, closed="neither")],
         "frames_per_segment": [Interval(Integral, 1, None, closed="left")],
         "image_size": [Interval(Integral, 1, None, closed="left")],
         "preprocessing": [StrOptions({"imagenet", "caffe"}), callable],
+        "pool": [None, StrOptions({"mean"})],
         "pca_params": [None, str, os.PathLike],
         "weights": [StrOptions({"pretrained", "random"})],
         "weights_dir": [None, str, os.PathLike],
@@ -136,6 +156,8 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         "device": [str, torch.device],
         "n_jobs": [None, Integral],
         "memory": [None, str, os.PathLike, HasMethods(["cache"])],
+        "short": [StrOptions({"error", "skip", "pad"})],
+        "max_damage": [Interval(Real, 0, None, closed="left")],
         "on_error": [StrOptions({"raise", "skip"})],
         "verbose": ["verbose"],
     }
@@ -146,9 +168,12 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         visual: Literal["vgg19"] | Callable[[torch.Tensor], torch.Tensor] = "vgg19",
         audio: Literal["vggish"] | Callable[[torch.Tensor], torch.Tensor] = "vggish",
         n_segments: int = 10,
+        segment_seconds: float = 1.0,
+        hop_seconds: float | None = None,
         frames_per_segment: int = 16,
         image_size: int = 224,
         preprocessing: Literal["imagenet", "caffe"] | Callable[[torch.Tensor], torch.Tensor] = "imagenet",
+        pool: Literal["mean"] | None = None,
         pca_params: PathLike | None = None,
         weights: Literal["pretrained", "random"] = "pretrained",
         weights_dir: PathLike | None = None,
@@ -157,15 +182,20 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         device: str | torch.device = "auto",
         n_jobs: int | None = None,
         memory: PathLike | joblib.Memory | None = None,
+        short: Literal["error", "skip", "pad"] = "error",
+        max_damage: float = 0.5,
         on_error: Literal["raise", "skip"] = "raise",
         verbose: int = 0,
     ) -> None:
         self.visual = visual
         self.audio = audio
         self.n_segments = n_segments
+        self.segment_seconds = segment_seconds
+        self.hop_seconds = hop_seconds
         self.frames_per_segment = frames_per_segment
         self.image_size = image_size
         self.preprocessing = preprocessing
+        self.pool = pool
         self.pca_params = pca_params
         self.weights = weights
         self.weights_dir = weights_dir
@@ -174,6 +204,8 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         self.device = device
         self.n_jobs = n_jobs
         self.memory = memory
+        self.short = short
+        self.max_damage = max_damage
         self.on_error = on_error
         self.verbose = verbose
 
@@ -324,4 +356,14 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
             if self.audio != "vggish":
                 raise ValueError(f"pca_params is for audio='vggish'; got audio={self.audio!r}.")
             pca = load_pca_params(self.pca_params)
-        return Recipe(self.n_segments, self.frames_per_segment, self.image_size, self.preprocessing, pca)
+        return Recipe(
+            n_segments=self.n_segments,
+            grid=check_grid(self.segment_seconds, self.hop_seconds),
+            frames_per_segment=self.frames_per_segment,
+            image_size=self.image_size,
+            preprocessing=self.preprocessing,
+            pool=self.pool,
+            pca=pca,
+            pad=self.short == "pad",
+            max_damage=self.max_damage,
+        )

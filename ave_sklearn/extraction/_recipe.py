@@ -2,11 +2,12 @@
 
 import copy
 import threading
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, fields
 
 import numpy as np
 import torch
 
+from ave_sklearn._targets.grid import Grid
 from ave_sklearn.extraction._hash import hash_callable, owner_of
 from ave_sklearn.extraction._log_mel import log_mel_examples
 from ave_sklearn.extraction._opening import ExtractionError, file_stamp
@@ -124,28 +125,39 @@ class Recipe:
 
     Attributes
     ----------
-    n_segments, frames_per_segment, image_size : int
+    n_segments : int
+    grid : Grid
+        Of the segments' windows.
+    frames_per_segment, image_size : int
     preprocessing : {"imagenet", "caffe"} or callable
+    pool : {"mean"} or None
+        Over the regions of visual maps.
     pca : None or pair of ndarrays
         Eigenvectors and means for `pca_quantize`.
+    pad : bool
+        Whether a clip that reaches behind the end of its video is filled up.
+    max_damage : float
+        Seconds of a clip that may be damaged.
     """
 
     n_segments: int
+    grid: Grid
     frames_per_segment: int
     image_size: int
     preprocessing: object
+    pool: object
     pca: object
+    pad: bool
+    max_damage: float
 
 
 def cache_key(recipe, networks):
     """Return what the features of a video depend on besides the video, as plain values for a cache."""
-    prepare = recipe.preprocessing
-    fields = recipe.n_segments, recipe.frames_per_segment, recipe.image_size, recipe.pca
-    return (
-        *fields,
-        prepare if isinstance(prepare, str) else hash_callable(prepare),
-        *(network.key for network in networks),
-    )
+    values = {each.name: getattr(recipe, each.name) for each in fields(recipe)}
+    values["grid"] = astuple(recipe.grid)
+    if not isinstance(recipe.preprocessing, str):
+        values["preprocessing"] = hash_callable(recipe.preprocessing)
+    return values, *(network.key for network in networks)
 
 
 def extract(path, start, stamp, key, recipe, networks, batch_size):
@@ -180,9 +192,13 @@ def extract(path, start, stamp, key, recipe, networks, batch_size):
 
 def _extract(path, start, recipe, networks, batch_size):
     visual, audio = networks
-    sound = audio_features(*read_sound(path, recipe.n_segments, start), audio, recipe.pca)
-    pictures, share = read_pictures(path, recipe.n_segments, recipe.frames_per_segment, recipe.image_size, start)
-    return sound, visual_features(pictures, share, visual, recipe.preprocessing, batch_size)
+    reading = {"grid": recipe.grid, "max_damage": recipe.max_damage, "pad": recipe.pad}
+    sound = audio_features(*read_sound(path, recipe.n_segments, start, **reading), audio, recipe.pca)
+    pictures, share = read_pictures(
+        path, recipe.n_segments, recipe.frames_per_segment, recipe.image_size, start, **reading
+    )
+    maps = visual_features(pictures, share, visual, recipe.preprocessing, batch_size)
+    return sound, pooled(maps, recipe.pool)
 
 
 def audio_features(seconds, rate, network, pca=None):
@@ -228,3 +244,8 @@ def visual_features(pictures, share, network, preprocessing, batch_size):
         floats = torch.from_numpy(pictures[batch]).permute(0, 3, 1, 2).float()  # channels last in memory
         total = total + np.tensordot(share[:, batch], network(prepare(floats)), axes=1)
     return total if total.ndim == 2 else np.ascontiguousarray(np.moveaxis(total, 1, -1))
+
+
+def pooled(features, pool):
+    """Average visual maps (n_segments, h, w, d) over their regions, with pool="mean"; vectors stay as they are."""
+    return features.mean(axis=(1, 2)) if pool == "mean" and features.ndim == 4 else features
