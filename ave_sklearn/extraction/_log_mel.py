@@ -13,7 +13,7 @@ SAMPLE_RATE = 16000  # Hz
 WINDOW, HOP, N_FFT = 400, 160, 512  # samples
 N_BANDS, LOWEST, HIGHEST = 64, 125.0, 7500.0  # mel bands, Hz
 LOG_OFFSET = 0.01
-N_FRAMES = 96  # frames of one example, 0.96 s apart from first to last
+N_FRAMES = 96  # frames of one example of VGGish
 
 
 def mel(frequency):
@@ -102,30 +102,61 @@ def resample(waveform, rate):
     return waveform if rate == SAMPLE_RATE else soxr.resample(waveform, rate, SAMPLE_RATE, quality="HQ")
 
 
-def log_mel_examples(seconds, rate):
-    """Turn seconds of sound into the examples that VGGish takes, one a second.
+def log_mel_examples(windows, rate, seconds=1.0):
+    """Turn windows of sound into log-mel spectrograms, the examples that audio networks take.
 
-    Each second is resampled for itself, so that no second hears its neighbours; of its 98 frames the first 96 are
-    the example.
+    Each window is resampled for itself, so that none hears its neighbours.
 
     Parameters
     ----------
-    seconds : ndarray of shape (n_seconds, rate)
+    windows : ndarray of shape (n_windows, n_samples)
         Mono sound.
     rate : int
         Samples a second.
+    seconds : float, default=1.0
+        Length of each window.
 
     Returns
     -------
-    examples : ndarray of float32, of shape (n_seconds, 96, 64)
+    examples : ndarray of float32, of shape (n_windows, n_frames_of(seconds), 64)
     """
-    examples = np.empty((len(seconds), N_FRAMES, N_BANDS), np.float32)
-    for example, second in zip(examples, seconds, strict=True):
-        example[...] = log_mel_spectrogram(_one_second(resample(second, rate)))[:N_FRAMES]
+    n_samples, n_frames = round(seconds * SAMPLE_RATE), n_frames_of(seconds)
+    examples = np.empty((len(windows), n_frames, N_BANDS), np.float32)
+    for example, window in zip(examples, windows, strict=True):
+        waveform = _cut_or_pad(resample(window, rate), n_samples)
+        example[...] = log_mel_spectrogram(waveform)[:n_frames]
     return examples
 
 
-def _one_second(waveform):
-    """Cut or pad with silence to 16000 samples: a resampler may give one more or one fewer."""
-    waveform = waveform[:SAMPLE_RATE]
-    return np.pad(waveform, (0, SAMPLE_RATE - len(waveform)))
+def n_frames_of(seconds):
+    """Return the frames of a window's spectrogram: those that lie in it as a whole, but 96 of the 98 of a second."""
+    n_samples = round(seconds * SAMPLE_RATE)
+    return N_FRAMES if n_samples == SAMPLE_RATE else 1 + (n_samples - WINDOW) // HOP
+
+
+def _cut_or_pad(waveform, n_samples):
+    """Cut or pad with silence to `n_samples`: a resampler may give one more or one fewer."""
+    waveform = waveform[:n_samples]
+    return np.pad(waveform, (0, n_samples - len(waveform)))
+
+
+def vggish_examples(spectrograms):
+    """Cut spectrograms into the examples of 96 frames that VGGish takes.
+
+    As few as cover the spectrogram, evenly spaced from its first frame to its last; they overlap where it is no
+    multiple of 96 frames long. A spectrogram that lacks frames, as one of 0.96 s lacks two, has its last one repeated.
+
+    Parameters
+    ----------
+    spectrograms : ndarray of shape (n, n_frames, 64)
+
+    Returns
+    -------
+    examples : list of ndarrays of shape (n, 96, 64)
+        One for up to 96 frames, and so for a second.
+    """
+    lack = max(0, N_FRAMES - spectrograms.shape[1])
+    spectrograms = np.pad(spectrograms, ((0, 0), (0, lack), (0, 0)), mode="edge")
+    n_frames = spectrograms.shape[1]
+    begins = np.linspace(0, n_frames - N_FRAMES, -(-n_frames // N_FRAMES)).round().astype(int)
+    return [spectrograms[:, begin : begin + N_FRAMES] for begin in begins]

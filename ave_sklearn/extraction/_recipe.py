@@ -9,15 +9,17 @@ import torch
 
 from ave_sklearn._targets.grid import Grid
 from ave_sklearn.extraction._hash import hash_callable, owner_of
-from ave_sklearn.extraction._log_mel import log_mel_examples
+from ave_sklearn.extraction._log_mel import log_mel_examples, vggish_examples
 from ave_sklearn.extraction._opening import ExtractionError, file_stamp
 from ave_sklearn.extraction._pictures import read_pictures
+from ave_sklearn.extraction._presets import PRESETS
 from ave_sklearn.extraction._sound import read_sound
 from ave_sklearn.extraction._weights import load_network
 from ave_sklearn.extraction.networks import pca_quantize
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB within [0, 1]
 CAFFE_MEAN = (103.939, 116.779, 123.68)  # BGR within [0, 255]
+CENTRE, SPREAD = 127, 128
 
 
 def imagenet(pictures):
@@ -31,7 +33,17 @@ def caffe(pictures):
     return pictures.flip(1) - torch.tensor(CAFFE_MEAN, device=pictures.device)[:, None, None]
 
 
-PREPROCESSING = {"imagenet": imagenet, "caffe": caffe}
+def centred(pictures):
+    """Scale RGB pictures (n, 3, H, W) of 0 to 255 to about [-1, 1], as the weights of EfficientNet-Lite want them.
+
+    References
+    ----------
+    The ``MEAN_RGB`` and ``STDDEV_RGB`` of the official EfficientNet-Lite, from which the weights were converted.
+    """
+    return (pictures - CENTRE) / SPREAD
+
+
+PREPROCESSING = {"imagenet": imagenet, "caffe": caffe, "centred": centred}
 
 
 @dataclass
@@ -43,9 +55,9 @@ class Network:
     argument : {"visual", "audio"}
         What errors call it.
     given : str or callable
-        The name of a network, or the network itself.
+        A key of `PRESETS`, or the network itself.
     file : path or None
-        The weights of a named network; None for random ones.
+        The weights of a named network; None for random ones, or where it has none.
     device : torch.device
     precision : {"float32", "bfloat16"}
     """
@@ -64,6 +76,11 @@ class Network:
         if isinstance(self.given, str):
             return self.given, self.file and file_stamp(self.file), self.precision
         return hash_callable(self.given), self.precision
+
+    @property
+    def takes_examples(self):
+        """Whether it takes spectrograms of one length alone, as VGGish does."""
+        return isinstance(self.given, str) and PRESETS[self.given].seconds is not None
 
     def __call__(self, batch):
         """Return the features, ndarray of float32, of a batch, Tensor of shape (n, ...).
@@ -88,7 +105,7 @@ class Network:
     def _load(self):
         """Return the network ready for use; of the user's module a copy, so that theirs stays as it is."""
         if isinstance(self.given, str):
-            return self._ready(load_network(self.given, self.file))
+            return getattr(self._ready(load_network(self.given, self.file)), PRESETS[self.given].method)
         owner = owner_of(self.given)
         if not isinstance(owner, torch.nn.Module):
             return self.given
@@ -107,7 +124,12 @@ class Network:
     def _checked(self, output, n_items):
         if isinstance(output, torch.Tensor):
             output = output.float().cpu().numpy()
-        output = np.asarray(output, np.float32)
+        try:
+            output = np.asarray(output, np.float32)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{self.argument} must be a network that returns features; it returned a {type(output).__name__}."
+            ) from error
         if output.ndim not in ((2, 4) if self.argument == "visual" else (2,)) or len(output) != n_items:
             wanted = "(n, d) or (n, d, height, width)" if self.argument == "visual" else "(n, d)"
             raise ValueError(
@@ -129,7 +151,7 @@ class Recipe:
     grid : Grid
         Of the segments' windows.
     frames_per_segment, image_size : int
-    preprocessing : {"imagenet", "caffe"} or callable
+    preprocessing : {"imagenet", "caffe", "centred"} or callable
     pool : {"mean"} or None
         Over the regions of visual maps.
     pca : None or pair of ndarrays
@@ -193,7 +215,8 @@ def extract(path, start, stamp, key, recipe, networks, batch_size):
 def _extract(path, start, recipe, networks, batch_size):
     visual, audio = networks
     reading = {"grid": recipe.grid, "max_damage": recipe.max_damage, "pad": recipe.pad}
-    sound = audio_features(*read_sound(path, recipe.n_segments, start, **reading), audio, recipe.pca)
+    windows, rate = read_sound(path, recipe.n_segments, start, **reading)
+    sound = audio_features(windows, rate, recipe.grid.segment_seconds, audio, recipe.pca)
     pictures, share = read_pictures(
         path, recipe.n_segments, recipe.frames_per_segment, recipe.image_size, start, **reading
     )
@@ -201,21 +224,25 @@ def _extract(path, start, recipe, networks, batch_size):
     return sound, pooled(maps, recipe.pool)
 
 
-def audio_features(seconds, rate, network, pca=None):
-    """Return the embedding of each second, ndarray of shape (n_segments, n_audio_features).
+def audio_features(windows, rate, seconds, network, pca=None):
+    """Return the embedding of each window, ndarray of shape (n_segments, n_audio_features).
 
     Parameters
     ----------
-    seconds : ndarray of shape (n_segments, rate)
+    windows : ndarray of shape (n_segments, n_samples)
         Mono sound.
     rate : int
         Samples a second.
+    seconds : float
+        Length of each window.
     network : Network
-        From log-mel examples (n, 1, 96, 64).
+        From log-mel spectrograms (n, 1, n_frames, 64). One that takes examples of one length alone gets several of a
+        longer window; their embeddings are averaged.
     pca : None or pair of ndarrays
     """
-    examples = torch.from_numpy(log_mel_examples(seconds, rate))[:, None]
-    embeddings = network(examples)
+    spectrograms = log_mel_examples(windows, rate, seconds)
+    parts = vggish_examples(spectrograms) if network.takes_examples else [spectrograms]
+    embeddings = np.mean([network(torch.from_numpy(part)[:, None]) for part in parts], axis=0)
     return embeddings if pca is None else pca_quantize(embeddings, *pca)
 
 
@@ -229,7 +256,7 @@ def visual_features(pictures, share, network, preprocessing, batch_size):
         Weight of each picture in each segment.
     network : Network
         From pictures (n, 3, H, W) to vectors (n, d) or maps (n, d, h, w).
-    preprocessing : {"imagenet", "caffe"} or callable
+    preprocessing : {"imagenet", "caffe", "centred"} or callable
         From float32 pictures (n, 3, H, W) of 0 to 255 to what the network takes.
     batch_size : int
 

@@ -13,15 +13,10 @@ from ave_sklearn._checkpoints import check_shape, float_weights, open_checkpoint
 from ave_sklearn._features.npy import read_header
 from ave_sklearn._files import reading
 from ave_sklearn._user_warnings import warn_user
-from ave_sklearn.extraction.networks import VGG19, VGGish, randomize
+from ave_sklearn.extraction._presets import PRESETS
+from ave_sklearn.extraction.networks import randomize
 
 ENVIRONMENT_VARIABLE = "AVE_SKLEARN_WEIGHTS"
-NETWORKS = {"vgg19": VGG19, "vggish": VGGish}
-FILES = {"vgg19": "vgg19-*.pth", "vggish": "vggish-*.pth"}
-SOURCES = {
-    "vgg19": "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth (torchvision, for preprocessing='imagenet')",
-    "vggish": "https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth",
-}
 PCA = "the PCA of VGGish"
 PCA_KEYS = ("pca_eigen_vectors", "pca_means")
 MEMBER_LIMIT = 2**20  # bytes of an array of the PCA, 131,072 and a header in float64
@@ -32,40 +27,56 @@ def find_weights(name, weights_dir):
 
     Parameters
     ----------
-    name : {"vgg19", "vggish"}
+    name : str
+        A key of `PRESETS`.
     weights_dir : path or None
-        None is the folder that the environment variable AVE_SKLEARN_WEIGHTS names.
+        For weights of the user's; None is the folder that the environment variable AVE_SKLEARN_WEIGHTS names.
 
     Returns
     -------
-    file : Path
+    file : path or None
+        None for a network without weights.
 
     Raises
     ------
     FileNotFoundError
         If there is none, saying where to get it; or no folder.
+    ImportError
+        If they come with a package that is not installed.
     ValueError
         If there are several.
     """
+    if PRESETS[name].packaged_file is not None:
+        return PRESETS[name].packaged_file()
+    return _users_file(name, weights_dir) if takes_users_weights(name) else None
+
+
+def takes_users_weights(given):
+    """Tell whether a network is one whose weights the user has in a folder."""
+    return isinstance(given, str) and given in PRESETS and PRESETS[given].file is not None
+
+
+def _users_file(name, weights_dir):
+    pattern = PRESETS[name].file
     folder = weights_dir if weights_dir is not None else os.environ.get(ENVIRONMENT_VARIABLE)
     if not folder:
         raise FileNotFoundError(
             f"weights_dir is None and the environment variable {ENVIRONMENT_VARIABLE} is not set: wanted a folder "
             f"with the weights of {name}. {_where(name)}"
         )
-    files = sorted(Path(folder).glob(FILES[name]))
+    files = sorted(Path(folder).glob(pattern))
     if not files:
-        raise FileNotFoundError(f"weights_dir {os.fspath(folder)!r} has no file {FILES[name]}. {_where(name)}")
+        raise FileNotFoundError(f"weights_dir {os.fspath(folder)!r} has no file {pattern}. {_where(name)}")
     if len(files) > 1:
         raise ValueError(
-            f"weights_dir {os.fspath(folder)!r} has several files {FILES[name]}: "
+            f"weights_dir {os.fspath(folder)!r} has several files {pattern}: "
             f"{', '.join(file.name for file in files)}; wanted one."
         )
     return files[0]
 
 
 def _where(name):
-    return f"Download {SOURCES[name]} into it; weights='random' is for trying things out."
+    return f"Download {PRESETS[name].source} into it; weights='random' is for trying things out."
 
 
 def load_network(name, file):
@@ -73,7 +84,8 @@ def load_network(name, file):
 
     Parameters
     ----------
-    name : {"vgg19", "vggish"}
+    name : str
+        A key of `PRESETS`.
     file : path or None
         A state dict saved by torch; None is random weights, the same each time.
 
@@ -88,11 +100,12 @@ def load_network(name, file):
         If it is no state dict, or lacks keys, or they have other shapes, or hold NaN; the message names the file.
     """
     with torch.device("meta"):
-        network = NETWORKS[name]()
+        network = PRESETS[name].build()
     if file is None:
         randomize(network)
     else:
-        network.load_state_dict(_read_wanted(network, file), assign=True)
+        wanted = _read_wanted(network, file)  # all keys of the network
+        network.load_state_dict(wanted, assign=True, strict=False)  # strict, batch norm asks for counts of its training
     return network.eval().requires_grad_(False)
 
 

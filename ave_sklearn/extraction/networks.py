@@ -96,6 +96,26 @@ class VGGish(nn.Module):
         return self.embeddings(maps.permute(0, 2, 3, 1).flatten(1))  # channels last, as the first weights had it
 
 
+class LogMelStatistics(nn.Module):
+    """The mean and the standard deviation of each band of a log-mel spectrogram; a network without weights."""
+
+    def forward(self, examples: Tensor) -> Tensor:
+        """Return how loud each band is, and by how much that changes.
+
+        Parameters
+        ----------
+        examples : Tensor of shape (n, 1, n_frames, 64)
+            Log-mel spectrograms, frames by bands.
+
+        Returns
+        -------
+        statistics : Tensor of shape (n, 128)
+            Means over the frames, then standard deviations, 0 where there is one frame.
+        """
+        level, change = examples[:, 0].mean(dim=1), examples[:, 0].std(dim=1, correction=0)
+        return torch.cat([level, change], dim=-1)
+
+
 def pca_quantize(
     embeddings: ArrayLike, eigen_vectors: NDArray[np.floating[Any]], means: ArrayLike
 ) -> NDArray[np.float32]:
