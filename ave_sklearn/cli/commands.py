@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 DESCRIPTION = "Find out which seconds of a video hold an event that is both seen and heard, and which event it is."
-WEIGHTS_HELP = "folder with the weights of VGG-19 and VGGish; the environment variable AVE_SKLEARN_WEIGHTS if not given"
+WEIGHTS_HELP = "folder with the weights of vgg19 and vggish; the environment variable AVE_SKLEARN_WEIGHTS if not given"
+VISUAL_HELP = (
+    "network for pictures: vgg19, efficientnet-lite0, which needs no folder of weights and is faster, or MODULE:NAME, "
+    "a callable that is imported (default vgg19)"
+)
+AUDIO_HELP = (
+    "network for sound: vggish, log-mel, which needs no weights, or MODULE:NAME, a callable that is imported "
+    "(default vggish)"
+)
 ANNOTATIONS_HELP = "event list: columns filename, onset, offset (seconds), event_label"
 MODEL_HELP = "model file of 'ave-sklearn fit'; loading it runs code that it may hold, so trust where it comes from"
 
@@ -104,13 +112,30 @@ def _add_command(commands, run, text):
 
 def _add_extract(commands):
     command = _add_command(commands, run_extract, "turn videos into a folder of audio and visual features")
-    command.epilog = "Videos longer than N seconds are cut into clips of N seconds, the last of which may overlap."
+    command.epilog = "Videos longer than N segments are cut into clips of N segments, the last of which may overlap."
     _add_videos(command)
     command.add_argument("-o", "--output", metavar="DIR", required=True, help="folder for the features")
     command.add_argument("--force", action="store_true", help="replace the features that DIR holds")
-    command.add_argument("--n-segments", type=int, default=10, metavar="N", help="seconds of a clip (default 10)")
+    command.add_argument("--visual", metavar="NAME", default="vgg19", help=VISUAL_HELP)
+    command.add_argument("--audio", metavar="NAME", default="vggish", help=AUDIO_HELP)
+    command.add_argument("--n-segments", type=int, default=10, metavar="N", help="segments of a clip (default 10)")
+    text = "length of the window of a segment, in seconds (default 1)"
+    command.add_argument("--segment-seconds", type=float, default=1.0, metavar="S", help=text)
+    text = "from the begin of one window to the next, in seconds (default: the length of a window)"
+    command.add_argument("--hop-seconds", type=float, metavar="S", help=text)
+    text = "pictures of a segment; fewer make it faster (default 16)"
+    command.add_argument("--frames-per-segment", type=int, default=16, metavar="N", help=text)
+    text = "height and width that pictures are scaled to, in pixels (default 224)"
+    command.add_argument("--image-size", type=int, default=224, metavar="N", help=text)
+    text = "of the pictures (default auto: what the weights want)"
+    command.add_argument("--preprocessing", choices=["auto", "imagenet", "caffe", "centred"], default="auto", help=text)
+    text = "mean: average visual features over the regions of a picture"
+    command.add_argument("--pool", choices=["mean"], help=text)
+    text = "what to do about videos that lack half of a segment or more; pad: hold the last picture (default error)"
+    command.add_argument("--short", choices=["error", "skip", "pad"], default="error", help=text)
+    text = "seconds of a clip that may be damaged (default 0.5)"
+    command.add_argument("--max-damage", type=float, default=0.5, metavar="S", help=text)
     command.add_argument("--weights", choices=["pretrained", "random"], default="pretrained", help="random: for tests")
-    command.add_argument("--preprocessing", choices=["imagenet", "caffe"], default="imagenet", help="of the pictures")
     text = "of the networks' arithmetic; bfloat16 is faster on processors that multiply it (default float32)"
     command.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help=text)
     command.add_argument("--pca-params", metavar="FILE", help="PCA for VGGish, as AudioSet's features have it")
@@ -187,10 +212,20 @@ def run_extract(args):
 
     check_output_folder(args.output, args.force)
     from ave_sklearn.extraction import VideoFeatureExtractor, cut_clips
+    from ave_sklearn.extraction._presets import resolve_preprocessing
 
     extractor = VideoFeatureExtractor(
+        visual=args.visual,
+        audio=args.audio,
         n_segments=args.n_segments,
-        preprocessing=args.preprocessing,
+        segment_seconds=args.segment_seconds,
+        hop_seconds=args.hop_seconds,
+        frames_per_segment=args.frames_per_segment,
+        image_size=args.image_size,
+        preprocessing=resolve_preprocessing(args.preprocessing, args.visual),  # so that extractor.json says which
+        pool=args.pool,
+        short=args.short,
+        max_damage=args.max_damage,
         precision=args.precision,
         pca_params=args.pca_params and os.path.abspath(args.pca_params),
         weights=args.weights,
@@ -213,6 +248,7 @@ def run_fit(args):
 
     check_output_file(args.output)
     extractor, localizer = read_extractor(args.features), _localizer(args)
+    _note_code(extractor, args)
     X, y, _ = _annotated(args, localizer.background)
     if extractor.n_segments != X.n_segments:
         raise ValueError(
@@ -237,6 +273,7 @@ def run_predict(args):
         check_output_file(args.output)
     model = _load_model(args.model)
     extractor = model.named_steps["extract"].set_params(**_extraction_options(args))
+    _note_code(extractor, args)
     X = extractor.transform(cut_clips(args.videos, extractor.n_segments))
     rows = event_rows(model.named_steps["localize"], X, extractor.report_.query("error == ''"))
     if not (args.quiet and args.output):
@@ -285,6 +322,16 @@ def _extraction_options(args):
     """Return what is about this run, not about its result."""
     options = {"n_jobs": args.n_jobs, "device": args.device, "on_error": args.on_error}
     return {**options, "weights_dir": args.weights_dir, "verbose": int(not args.quiet)}
+
+
+def _note_code(extractor, args):
+    """Say which code an extractor imports when it is at work, beside the package's own."""
+    from ave_sklearn.extraction._presets import is_reference
+
+    for name in ("visual", "audio"):
+        given = getattr(extractor, name, None)
+        if is_reference(given) and not args.quiet:
+            _say("note", f"{name}={given!r}: 'ave-sklearn predict' imports and runs that code")
 
 
 def _localizer(args):

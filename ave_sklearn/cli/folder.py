@@ -14,6 +14,7 @@ from ave_sklearn._checks import first_few
 from ave_sklearn._features.npy import check_output_files
 from ave_sklearn._features.pairs import one_run, publish, refuse_unfinished, writing
 from ave_sklearn._files import FileState, naming_file, reading
+from ave_sklearn._targets.grid import check_grid
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.datasets._text import by_column, read_utf8, split_rows
 
@@ -23,8 +24,10 @@ VIDEOS = "videos.csv"
 FILES = (AUDIO, VISUAL, VIDEOS, SKIPPED, EXTRACTOR)
 SCRATCH = ".extract-"  # how the hidden folder of an extraction at work begins
 NOT_KEPT = {"n_jobs", "memory", "verbose", "on_error", "batch_size", "device", "weights_dir"}  # not about the result
+SECONDS = {"segment_seconds", "hop_seconds", "max_damage"}  # the parameters that may be fractions
 MOST_BYTES = 1_000_000  # of extractor.json, which has some 300
 MOST_PICTURES = 4 * 2**30  # bytes of the pictures of one clip
+MOST_SECONDS = 6 * 3600  # of the sound of one clip, 4 GB at 48 kHz
 
 
 def write_features(folder, extractor, clips, *, force=False):
@@ -230,7 +233,8 @@ def read_extractor(folder):
     """Return the extractor of a folder's features, a `VideoFeatureExtractor` with the parameters it had.
 
     Only what `write_features` writes is taken over: a stranger's folder sets no cache, which would be unpickled, no
-    device and no folder of weights. It may name a file of a PCA, which is read as tensors or numbers alone.
+    device and no folder of weights. It may name a file of a PCA, which is read as tensors or numbers alone, and code
+    as "module:callable", which is imported when videos are extracted, not here.
 
     Raises
     ------
@@ -250,6 +254,9 @@ def read_extractor(folder):
         extractor = VideoFeatureExtractor(**params).fit([file])  # which checks the parameters and opens nothing
         if extractor.n_segments * extractor.frames_per_segment * extractor.image_size**2 * 3 > MOST_PICTURES:
             raise ValueError(f"the pictures of one clip would take more than {MOST_PICTURES} bytes")
+        grid = check_grid(extractor.segment_seconds, extractor.hop_seconds)
+        if max(grid.span(extractor.n_segments), extractor.n_segments * grid.segment_seconds) > MOST_SECONDS:
+            raise ValueError(f"the sound of one clip would last more than {MOST_SECONDS} s")
     return extractor
 
 
@@ -260,8 +267,10 @@ def _check_params(params, kept):
     for name, value in params.items():
         if name not in kept:
             raise ValueError(f"{name!r:.100} is none of {', '.join(sorted(kept))}")
-        if not isinstance(value, str | int | None) or isinstance(value, bool):
-            raise ValueError(f"{name} is {value!r:.100}; wanted text, a whole number or null")
+        number = int | float if name in SECONDS else int
+        if not isinstance(value, str | number | None) or isinstance(value, bool):
+            kind = "number" if name in SECONDS else "whole number"
+            raise ValueError(f"{name} is {value!r:.100}; wanted text, a {kind} or null")
 
 
 def _existing(folder, name):

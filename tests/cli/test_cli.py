@@ -291,7 +291,11 @@ def test_settings_are_literals_or_text(text, value):
             "{",
             "extractor.json cannot be read as the parameters of a VideoFeatureExtractor: Exp",
         ),
-        ("features/extractor.json", '{"speed": 1}', "'speed' is none of audio, frames_per_segment, image_size, "),
+        (
+            "features/extractor.json",
+            '{"speed": 1}',
+            "'speed' is none of audio, frames_per_segment, hop_seconds, image_size, ",
+        ),
         ("features/extractor.json", "[1]", "it holds a list; wanted names and values"),
         (
             "features/videos.csv",
