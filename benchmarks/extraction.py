@@ -5,6 +5,11 @@ with VGG-19 and VGGish of random weights, which cost what trained ones cost, and
 of its own with as many threads as the row says.
 
     python benchmarks/extraction.py --videos 4
+
+With ``--networks``, what a second of video costs with each visual network and 1 to 16 pictures a segment, in seconds
+of one core (the time of the processor, which other work on the machine changes little):
+
+    python benchmarks/extraction.py --videos 1 --networks
 """
 
 import argparse
@@ -33,6 +38,8 @@ ROWS = [  # n_jobs, threads of each, precision
     (1, 2, "bfloat16"),
     (2, 1, "bfloat16"),
 ]
+FRAMES = (1, 4, 8, 16)
+AUDIO = {"vgg19": "vggish", "efficientnet-lite0": "log-mel"}  # beside each visual network
 
 
 def write_video(path, rng):
@@ -53,15 +60,31 @@ def write_video(path, rng):
             container.mux(stream.encode(None))
 
 
-def measure(paths, n_jobs, precision):
-    """Extract a second to load the libraries, then all; print the time and the peak memory."""
-    extractor = VideoFeatureExtractor(weights="random", n_jobs=n_jobs, precision=precision)
+def measure(paths, n_jobs, precision, visual, frames):
+    """Extract a second to load the libraries, then all; print the time, that of the processor and the peak memory."""
+    extractor = VideoFeatureExtractor(
+        visual=visual,
+        audio=AUDIO[visual],
+        frames_per_segment=int(frames),
+        weights="random",
+        n_jobs=int(n_jobs),
+        precision=precision,
+    )
     warnings.simplefilter("ignore")
     extractor.set_params(n_segments=1).transform(paths[:1])
     extractor.set_params(n_segments=SECONDS)
-    start = time.perf_counter()
+    start, cpu_start = time.perf_counter(), time.process_time()
     extractor.transform(paths)
-    print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+    print(seconds, cpu_seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
+
+
+def run_row(folder, threads, *row):
+    """Measure a row in a process of its own; return the seconds, those of the processor and the memory."""
+    command = [sys.executable, __file__, "--row", folder, *map(str, row)]
+    env = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run(command, env=env, check=True, capture_output=True, text=True)
+    return map(float, done.stdout.split())
 
 
 def print_parts(path):
@@ -76,29 +99,43 @@ def print_parts(path):
     print("a second of video: pictures {:.3f} s, sound {:.3f} s, log-mel {:.3f} s\n".format(*parts))
 
 
+def print_jobs(folder, n_seconds):
+    """Print the table of n_jobs, threads and precision."""
+    print_parts(f"{folder}/0.mp4")
+    print("| n_jobs | threads of each | precision | seconds of video a second | peak memory (MB) |")
+    print("|---|---|---|---|---|")
+    for n_jobs, threads, precision in ROWS:
+        seconds, _, memory = run_row(folder, threads, n_jobs, precision, "vgg19", 16)
+        print(f"| {n_jobs} | {threads} | {precision} | {n_seconds / seconds:.2f} | {memory:.0f} |", flush=True)
+
+
+def print_networks(folder, n_seconds):
+    """Print the table of networks and pictures a segment."""
+    print("| visual | audio | frames_per_segment | seconds for a second of video | peak memory (MB) |")
+    print("|---|---|---|---|---|")
+    for visual, audio in AUDIO.items():
+        for frames in FRAMES:
+            _, seconds, memory = run_row(folder, 1, 1, "float32", visual, frames)
+            row = f"| {visual} | {audio} | {frames} | {seconds / n_seconds:.2f} | {memory:.0f} |"
+            print(row, flush=True)
+
+
 def main():
     """Measure each row in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--videos", type=int, default=4)
-    parser.add_argument("--row", nargs=3, metavar=("FOLDER", "N_JOBS", "PRECISION"), help=argparse.SUPPRESS)
+    parser.add_argument("--networks", action="store_true", help="the table of networks and pictures a segment")
+    row = ("FOLDER", "N_JOBS", "PRECISION", "VISUAL", "FRAMES")
+    parser.add_argument("--row", nargs=len(row), metavar=row, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.row:
-        folder, n_jobs, precision = args.row
-        return measure(sorted(map(str, Path(folder).iterdir())), int(n_jobs), precision)
+        folder, *row = args.row
+        return measure(sorted(map(str, Path(folder).iterdir())), *row)
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         for number in range(args.videos):
             write_video(f"{folder}/{number}.mp4", rng)
-        print_parts(f"{folder}/0.mp4")
-        print("| n_jobs | threads of each | precision | seconds of video a second | peak memory (MB) |")
-        print("|---|---|---|---|---|")
-        for n_jobs, threads, precision in ROWS:
-            command = [sys.executable, __file__, "--row", folder, str(n_jobs), precision]
-            env = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-            done = subprocess.run(command, env=env, check=True, capture_output=True, text=True)
-            seconds, memory = map(float, done.stdout.split())
-            speed = args.videos * SECONDS / seconds
-            print(f"| {n_jobs} | {threads} | {precision} | {speed:.2f} | {memory:.0f} |", flush=True)
+        (print_networks if args.networks else print_jobs)(folder, args.videos * SECONDS)
 
 
 if __name__ == "__main__":
