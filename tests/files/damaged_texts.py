@@ -19,6 +19,7 @@ EVENTS = [("a.mp4", 0, 3, "dog"), ("a.mp4", 4, 5.5, "cat"), ("b.mp4", 1, 2, "cat
 COLUMNS = ("filename", "onset", "offset", "event_label")
 EXTRACTOR = {"visual": "vgg19", "audio": "vggish", "n_segments": 3, "frames_per_segment": 16, "image_size": 224}
 EXTRACTOR |= {"preprocessing": "imagenet", "pca_params": None, "weights": "pretrained", "precision": "float32"}
+EXTRACTOR |= {"segment_seconds": 1.0, "hop_seconds": None, "pool": None, "short": "error", "max_damage": 0.5}
 
 
 def command(*argv):
