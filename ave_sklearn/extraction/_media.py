@@ -1,5 +1,6 @@
 """Length of a video file, and what reading it finds."""
 
+import math
 from dataclasses import dataclass, field
 
 from ave_sklearn._targets.grid import WHOLE_SECONDS
@@ -8,8 +9,12 @@ from ave_sklearn.extraction._clock import clock_of
 from ave_sklearn.extraction._opening import ExtractionError, open_media
 from ave_sklearn.extraction._tracks import audio_stream, track_notes, video_stream
 
-END_TOLERANCE = 0.5  # share of the last segment that may be missing
+END_TOLERANCE = 0.5  # share of a window at the end of a video: windows that lack less of themselves are used
 MAX_DURATION = 30 * 24 * 3600.0  # seconds
+
+
+class TooShort(ExtractionError):
+    """A video ends before the last segment that is wanted of it."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +83,28 @@ def probe(path):
         return MediaInfo(duration, int(audio.rate), track_notes(container, path))
 
 
-def check_length(path, what, duration, n_segments, start=0.0, grid=WHOLE_SECONDS):
-    """Raise an ExtractionError if half of the last of `n_segments` windows from `start` on is missing, or more."""
-    if duration - start <= grid.span(n_segments) - END_TOLERANCE * grid.segment_seconds:
+def count_windows(seconds, grid):
+    """Return how many windows of a grid that many seconds of a video fill; the last may lack less than half of itself.
+
+    What `cut_clips` cuts, what the extractor takes and which segments of a padded clip are real all go by it.
+    """
+    missing = END_TOLERANCE * grid.segment_seconds
+    return max(0, math.ceil((seconds - missing) / grid.hop_seconds - TIME_TOLERANCE))
+
+
+def check_length(path, what, duration, n_segments, start=0.0, grid=WHOLE_SECONDS, *, pad=False):
+    """Raise `TooShort` if half of the last of `n_segments` windows from `start` on is missing, or more.
+
+    With `pad` the first window decides: without it there is nothing to be filled up.
+    """
+    n_wanted = 1 if pad else n_segments
+    if count_windows(duration - start, grid) < n_wanted:
         after = f" from {start:g} s on" if start else ""
         hop = f", {grid.hop_seconds:g} s apart" if grid.hop_seconds != grid.segment_seconds else ""
-        raise ExtractionError(
+        last = "the first, for the others to be padded," if pad else "the last"
+        raise TooShort(
             f"{what} lasts {duration:.2f} s; wanted {n_segments} segments of {grid.segment_seconds:g} s{hop} "
-            f"(n_segments={n_segments}){after}, of which the last may lack less than "
+            f"(n_segments={n_segments}){after}, of which {last} may lack less than "
             f"{END_TOLERANCE * grid.segment_seconds:g} s.",
             path,
         )

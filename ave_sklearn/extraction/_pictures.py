@@ -68,9 +68,8 @@ def read_pictures(
     with open_media(path) as container:
         stream, clock = video_stream(container, path), clock_of(path)
         track_end = clock.tracks[stream.index].end
-        if not pad:
-            what = "the sound" if container.streams.audio else "the picture"
-            check_length(path, what, clock.duration, n_segments, start, grid)
+        what = "the sound" if container.streams.audio else "the picture"
+        check_length(path, what, clock.duration, n_segments, start, grid, pad=pad)
         stream.thread_type = "AUTO"
         frames = _timed(decode(container, stream, clock, start, lost))
         pictures, shown, end = pictures_at(times, frames, lambda frame: upright(frame, image_size))

@@ -59,17 +59,16 @@ def read_sound(path, n_segments, start=0.0, *, grid=WHOLE_SECONDS, findings=None
         first = list(islice(frames, N_STAMPS))
         if not first:
             note_damage(path, "sound", lost, start, stop, max_damage, findings)
-            check_length(path, "the sound", 0.0, n_segments, start, grid)
+            check_length(path, "the sound", 0.0, n_segments, start, grid, pad=pad)
         rate = mode(frame.sample_rate for *_, frame in first)  # what the header says may be half of it
+        check_sound(rate, 0, path)
         begins = np.round(np.arange(n_segments) * grid.hop_seconds * rate).astype(int)
         window = round(grid.segment_seconds * rate)
         waveform, power = np.zeros((2, begins[-1] + window), np.float32)
-        end = (
-            start
-            + _fill(waveform, power, _pieces(chain(first, frames), start, rate, lost, path, max_damage), rate) / rate
-        )
+        pieces = _pieces(chain(first, frames), start, rate, lost, path, max_damage)
+        end = start + _fill(waveform, power, pieces, rate) / rate
     length = max([end, *(until for _, until in lost)])
-    check_length(path, "the sound", length, 1 if pad else n_segments, start, grid)
+    check_length(path, "the sound", length, n_segments, start, grid, pad=pad)
     note_damage(path, "sound", lost, start, min(stop, length), max_damage, findings)
     findings.padding = max(0.0, stop - track_end)
     findings.warnings += _peculiarities(waveform, power)
