@@ -4,6 +4,7 @@ import os
 from contextlib import contextmanager
 
 from ave_sklearn._checks import printable
+from ave_sklearn._files import FileState
 
 
 class ExtractionError(ValueError):
@@ -53,7 +54,7 @@ def open_media(path):
     container : av.container.InputContainer
     """
     av = import_av()
-    _check_is_file(path)
+    file_state(path)
     try:
         # "a:b.mp4" is no protocol; FFmpeg's own guess at wraps moves recordings that begin anew by a day
         with av.open(f"file:{path}", metadata_errors="replace", options={"correct_ts_overflow": "0"}) as container:
@@ -67,14 +68,19 @@ def open_media(path):
         raise ExtractionError(f"cannot be decoded: {reason}.", path) from error
 
 
-def _check_is_file(path):
-    """Raise an ExtractionError unless `path` is a file with something in it."""
-    if not os.path.exists(path):
-        raise ExtractionError("there is no such file.", path)
-    if not os.path.isfile(path):
+def file_state(path):
+    """Return the state of a file with something in it, a FileState; anything else is an `ExtractionError`."""
+    try:
+        state, is_file = FileState.of(path), os.path.isfile(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ExtractionError("there is no such file.", path) from error
+    except (OSError, ValueError) as error:  # a folder that may not be entered, a disk that fails, a name with a NUL
+        raise ExtractionError(f"cannot be read: {getattr(error, 'strerror', None) or error}.", path) from error
+    if not is_file:
         raise ExtractionError("is not a file; wanted a video.", path)
-    if os.path.getsize(path) == 0:
+    if state.size == 0:
         raise ExtractionError("is empty (0 bytes).", path)
+    return state
 
 
 def file_stamp(path):
@@ -85,6 +91,5 @@ def file_stamp(path):
     ExtractionError
         If it is not there.
     """
-    _check_is_file(path)
-    stat = os.stat(path)
-    return os.path.abspath(path), stat.st_size, stat.st_mtime_ns
+    state = file_state(path)
+    return os.path.abspath(path), state.size, state.modified
