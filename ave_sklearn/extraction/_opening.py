@@ -39,11 +39,26 @@ def import_av():
 
 
 @contextmanager
-def open_media(path):
-    """Open a media file; what goes wrong while it is open is an `ExtractionError` that names it.
+def blaming(path):
+    """Turn what goes wrong while a video is read into an `ExtractionError` that names it.
 
     What a file declares is bounded, so that memory which Python does not get is the machine's fault: that MemoryError
     passes. FFmpeg raises its own where a file declares more than FFmpeg takes: that is the file's.
+    """
+    try:
+        yield
+    except (ExtractionError, ImportError):
+        raise
+    except Exception as error:  # a damaged header makes numbers that overflow, are missing or cannot be divided by
+        if isinstance(error, MemoryError) and not isinstance(error, import_av().FFmpegError):
+            raise
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise ExtractionError(f"cannot be decoded: {reason}.", path) from error
+
+
+@contextmanager
+def open_media(path):
+    """Open a media file; what goes wrong while it is open is its fault, see `blaming`.
 
     Parameters
     ----------
@@ -55,17 +70,10 @@ def open_media(path):
     """
     av = import_av()
     file_state(path)
-    try:
+    with blaming(path):
         # "a:b.mp4" is no protocol; FFmpeg's own guess at wraps moves recordings that begin anew by a day
         with av.open(f"file:{path}", metadata_errors="replace", options={"correct_ts_overflow": "0"}) as container:
             yield container
-    except (ExtractionError, ImportError):
-        raise
-    except Exception as error:  # a damaged header makes numbers that overflow, are missing or cannot be divided by
-        if isinstance(error, MemoryError) and not isinstance(error, av.FFmpegError):
-            raise
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise ExtractionError(f"cannot be decoded: {reason}.", path) from error
 
 
 def file_state(path):
