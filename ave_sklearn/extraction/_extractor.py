@@ -30,8 +30,8 @@ from ave_sklearn.extraction._presets import (
     is_reference,
     resolve_preprocessing,
 )
-from ave_sklearn.extraction._recipe import Network, Recipe, cache_key, extract
-from ave_sklearn.extraction._report import check_clips, probe_all, refuse, tell
+from ave_sklearn.extraction._recipe import Network, Recipe, cache_key, extract, read_clip
+from ave_sklearn.extraction._report import check_clips, probe_all, tell
 from ave_sklearn.extraction._weights import find_weights, load_pca_params, takes_users_weights, warn_random
 
 if TYPE_CHECKING:
@@ -291,7 +291,11 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         ImportError
             Without PyAV or soxr, or the packages or the module of a network.
         """
-        audio, visual = (list(rows) for rows in zip(*self._extracted(check_clips(X)), strict=True))
+        rows = []
+        for features in self._extracted(check_clips(X), give_up=rows.clear):
+            rows.append(features)
+        tell(self.report_)
+        audio, visual = zip(*rows, strict=True)
         return AVFeatures(np.stack(audio), np.stack(visual))
 
     def transform_to(
@@ -330,45 +334,52 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
                 for features in chain([first], videos):
                     for writer, row in zip(writers, features, strict=True):
                         writer.append(row[None])
+        tell(self.report_)  # now, since the files are to be there where warnings are errors
         return AVFeatures.from_npy(audio, visual)
 
-    def _extracted(self, clips):
-        """Yield the audio and visual features of each usable clip, and set ``report_`` when all are done."""
+    def _extracted(self, clips, give_up=lambda: None):
+        """Yield the audio and visual features of each usable clip, and keep ``report_`` up to date.
+
+        Once it is certain that an error is raised in the end, `give_up` is called and nothing more is yielded; the
+        other clips are read all the same, and with `memory` extracted, so that the error names all bad ones.
+        """
         self._validate_params()
         import_av()
         own = type(self)(**{name: plain(as_decimal(value)) for name, value in self.get_params(deep=False).items()})
-        one_clip = own._one_clip()
-        self.report_ = report = probe_all(clips, own.n_segments)
-        refuse(report, own.on_error)
+        recipe = own._recipe()
+        one_clip = own._one_clip(recipe)
+        report = probe_all(clips, recipe.n_segments, recipe.grid, own.on_error, own.short)
+        self.report_ = report.table
+        report.refuse()
         if own.weights == "random":
             warn_random([name for name in (own.visual, own.audio) if takes_users_weights(name)])
-        usable = report.index[report["error"] == ""]
+        usable = report.usable()
         parallel = joblib.Parallel(n_jobs=own.n_jobs, require="sharedmem", return_as="generator")
-        results = parallel(joblib.delayed(one_clip)(*clips[row]) for row in usable)
+        results = parallel(joblib.delayed(one_clip)(*clips[row], report) for row in usable)
         progress = tqdm(results, total=len(usable), unit="clip", disable=not own.verbose)
-        for row, (features, error) in zip(usable, progress, strict=True):
-            report.loc[row, "error"] = error
-            if features is not None:
+        for row, (features, told) in zip(usable, progress, strict=True):
+            report.add(row, told)
+            if report.fatal:
+                give_up()
+            elif features is not None:
                 yield features
-        refuse(report, own.on_error)
-        tell(report)
+        report.refuse()
 
-    def _one_clip(self):
-        """Return a function from a path and a start to (features, "") or, with on_error="skip", (None, message)."""
+    def _one_clip(self, recipe):
+        """Return a function from a path, a start and the report so far to features, or None, and what `add` takes."""
         device = resolve_device(self.device)
         networks = tuple(self._network(name, device) for name in ("visual", "audio"))
-        recipe = self._recipe()
         key = None if self.memory is None else cache_key(recipe, networks)
         memory = check_memory(os.fspath(self.memory) if isinstance(self.memory, os.PathLike) else self.memory)
         cached = memory.cache(extract, ignore=["recipe", "networks", "batch_size"])
 
-        def one_clip(path, start):
+        def one_clip(path, start, report):
             try:
-                return cached(path, start, file_stamp(path), key, recipe, networks, self.batch_size), ""
+                if report.fatal and self.memory is None:  # features are of no use any more
+                    return None, read_clip(path, start, recipe)[-1]
+                return cached(path, start, file_stamp(path), key, recipe, networks, self.batch_size)
             except ExtractionError as error:
-                if self.on_error == "raise":
-                    raise
-                return None, error.reason
+                return None, type(error)(error.reason)  # the error itself holds on to what was read
 
         return one_clip
 

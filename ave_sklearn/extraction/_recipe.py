@@ -10,7 +10,8 @@ import torch
 from ave_sklearn._targets.grid import Grid
 from ave_sklearn.extraction._hash import hash_callable, owner_of
 from ave_sklearn.extraction._log_mel import log_mel_examples, vggish_examples
-from ave_sklearn.extraction._opening import ExtractionError, file_stamp
+from ave_sklearn.extraction._media import Findings, count_windows
+from ave_sklearn.extraction._opening import ExtractionError, blaming, file_stamp, file_state
 from ave_sklearn.extraction._pictures import read_pictures
 from ave_sklearn.extraction._presets import PRESETS
 from ave_sklearn.extraction._sound import read_sound
@@ -20,6 +21,7 @@ from ave_sklearn.extraction.networks import pca_quantize
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB within [0, 1]
 CAFFE_MEAN = (103.939, 116.779, 123.68)  # BGR within [0, 255]
 CENTRE, SPREAD = 127, 128
+RESULT_FORMAT = 2  # of what a cache keeps: raised when `extract` returns something else for the same file
 
 
 def imagenet(pictures):
@@ -179,11 +181,11 @@ def cache_key(recipe, networks):
     values["grid"] = astuple(recipe.grid)
     if not isinstance(recipe.preprocessing, str):
         values["preprocessing"] = hash_callable(recipe.preprocessing)
-    return values, *(network.key for network in networks)
+    return RESULT_FORMAT, values, *(network.key for network in networks)
 
 
 def extract(path, start, stamp, key, recipe, networks, batch_size):
-    """Return the features of one clip of a video.
+    """Return the features of one clip of a video, and what was found when it was read.
 
     Parameters
     ----------
@@ -200,28 +202,56 @@ def extract(path, start, stamp, key, recipe, networks, batch_size):
 
     Returns
     -------
-    audio : ndarray of float32, of shape (n_segments, n_audio_features)
-    visual : ndarray of float32, of shape (n_segments[, height, width], n_visual_features)
+    features : tuple of ndarrays of float32
+        Audio, of shape (n_segments, n_audio_features), and visual, of shape
+        (n_segments[, height, width], n_visual_features).
+    findings : Findings
     """
+    visual, audio = networks
     try:
-        return _extract(path, start, recipe, networks, batch_size)
-    except ExtractionError:
-        raise
+        sound, pictures, findings = read_clip(path, start, recipe)
+        embeddings = audio_features(*sound, recipe.grid.segment_seconds, audio, recipe.pca)
+        maps = visual_features(*pictures, visual, recipe.preprocessing, batch_size)
+        return (embeddings, pooled(maps, recipe.pool)), findings
     except Exception as error:
         error.add_note(f"while extracting {path}")
         raise
 
 
-def _extract(path, start, recipe, networks, batch_size):
-    visual, audio = networks
-    reading = {"grid": recipe.grid, "max_damage": recipe.max_damage, "pad": recipe.pad}
-    windows, rate = read_sound(path, recipe.n_segments, start, **reading)
-    sound = audio_features(windows, rate, recipe.grid.segment_seconds, audio, recipe.pca)
-    pictures, share = read_pictures(
-        path, recipe.n_segments, recipe.frames_per_segment, recipe.image_size, start, **reading
-    )
-    maps = visual_features(pictures, share, visual, recipe.preprocessing, batch_size)
-    return sound, pooled(maps, recipe.pool)
+def read_clip(path, start, recipe):
+    """Read the sound and the pictures of one clip, of one state of the file.
+
+    Parameters
+    ----------
+    path, start, recipe
+        As of :func:`extract`.
+
+    Returns
+    -------
+    sound : tuple
+        Of `read_sound`.
+    pictures : tuple
+        Of `read_pictures`.
+    findings : Findings
+        Of both.
+
+    Raises
+    ------
+    ExtractionError
+        For all that goes wrong, but what is the machine's fault.
+    """
+    state, findings = file_state(path), Findings()
+    options = {"grid": recipe.grid, "findings": findings, "max_damage": recipe.max_damage, "pad": recipe.pad}
+    with blaming(path):
+        sound = read_sound(path, recipe.n_segments, start, **options)
+        pictures = read_pictures(
+            path, recipe.n_segments, recipe.frames_per_segment, recipe.image_size, start, **options
+        )
+    if file_state(path) != state:
+        raise ExtractionError("changed while it was read.", path)
+    if count_windows(recipe.grid.span(recipe.n_segments) - findings.padding, recipe.grid) == recipe.n_segments:
+        findings.padding = 0.0  # what any video may lack of its last window
+    return sound, pictures, findings
 
 
 def audio_features(windows, rate, seconds, network, pca=None):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from ave_sklearn._checks import check_positive_integer, printable
+from ave_sklearn._targets.grid import check_grid
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.extraction._log_mel import SAMPLE_RATE
-from ave_sklearn.extraction._media import END_TOLERANCE, ExtractionError, check_length, probe
+from ave_sklearn.extraction._media import TooShort, check_length, count_windows, probe
+from ave_sklearn.extraction._opening import ExtractionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +25,10 @@ if TYPE_CHECKING:
 
 MOST_LINES = 10  # of a warning
 HEADER_TOLERANCE = 0.05  # seconds that a file may end before its header says so
+DECIMALS = 9  # of the starts of clips, so that three hops of 0.1 s are 0.3 s
 PATH = str | os.PathLike
+TEXT = pd.StringDtype("python", na_value=math.nan)  # that of pyarrow refuses names of files that are not UTF-8
+TEXTS, NUMBERS = ("error", "warning", "note"), ("held", "padding", "damage")  # columns of a report
 
 
 def check_clips(videos):
@@ -65,28 +71,40 @@ def _as_clip(video):
     return os.fspath(path), float(start)
 
 
-def cut_clips(videos: Iterable[PathLike], n_segments: int = 10) -> list[tuple[str, float]]:
+def cut_clips(
+    videos: Iterable[PathLike],
+    n_segments: int = 10,
+    *,
+    segment_seconds: float = 1.0,
+    hop_seconds: float | None = None,
+) -> list[tuple[str, float]]:
     """Cut videos into clips of equal length, one after the other, for `VideoFeatureExtractor.transform`.
 
-    The last clip of a video that is no whole number of clips long overlaps the one before it. Of the last second of a
-    video less than half may be missing.
+    Clips begin at multiples of the hop, `n_segments` hops apart. The last clip of a video that is no whole number of
+    clips long overlaps the one before it, so that the end is covered. Of the last window of a video less than half may
+    be missing.
 
     Parameters
     ----------
     videos : list of paths
     n_segments : int, default=10
-        Seconds of a clip.
+        Segments of a clip.
+    segment_seconds : float, default=1.0
+        Length of the window in seconds that a segment's pictures and sound are taken from.
+    hop_seconds : float or None, default=None
+        Seconds from the begin of one window to that of the next. None is `segment_seconds`.
 
     Returns
     -------
     clips : list of (str, float)
         The path and the start, in seconds, of each clip, in the order of the videos. Of a video that cannot be read,
-        or is too short, there is one clip, from 0 on; the extractor then says what is wrong with it.
+        or is shorter than a clip, there is one clip, from 0 on; the extractor then says what is wrong with it, or with
+        ``short="pad"`` fills it up.
 
     Raises
     ------
     ValueError
-        If `videos` is no list of paths, or `n_segments` no positive integer.
+        If `videos` is no list of paths, `n_segments` no positive integer, or another value no positive number.
 
     Examples
     --------
@@ -97,44 +115,108 @@ def cut_clips(videos: Iterable[PathLike], n_segments: int = 10) -> list[tuple[st
     >>> X = VideoFeatureExtractor().transform(clips)  # doctest: +SKIP
     """
     check_positive_integer(n_segments, "n_segments")
-    return [(path, start) for path, _ in check_clips(videos) for start in _clip_starts(path, n_segments)]
+    grid = check_grid(segment_seconds, hop_seconds)
+    return [(path, start) for path, _ in check_clips(videos) for start in _clip_starts(path, n_segments, grid)]
 
 
-def _clip_starts(path, n_segments):
+def _clip_starts(path, n_segments, grid):
     """Return where the clips of a video begin, in seconds."""
     try:
         duration = probe(path).duration
     except ExtractionError:
-        duration = 0
-    n_seconds = math.ceil(duration - END_TOLERANCE - HEADER_TOLERANCE)
-    starts = [float(start) for start in range(0, n_seconds - n_segments + 1, n_segments)] or [0.0]
-    rest = n_seconds - n_segments - starts[-1]
-    return starts + [starts[-1] + rest] * (rest > 0)
+        duration = 0.0
+    last = max(0, count_windows(duration - HEADER_TOLERANCE, grid) - n_segments)
+    return [round(hop * grid.hop_seconds, DECIMALS) for hop in [*range(0, last, n_segments), last]]
 
 
-def probe_all(clips, n_segments):
+@dataclass
+class Report:
+    """What is said of the clips of an extraction: which cannot be used, and what is to be known of the others.
+
+    Attributes
+    ----------
+    table : DataFrame of n_clips rows
+        ``report_`` of the extractor: ``filename``, ``start``, and the columns of `TEXTS` and `NUMBERS`, "" and 0
+        where there is nothing to say.
+    on_error : {"raise", "skip"}
+    short : {"error", "skip", "pad"}
+    fatal : set of int
+        Rows for whose sake an error is raised in the end.
+    """
+
+    table: pd.DataFrame
+    on_error: str
+    short: str
+    fatal: set[int] = field(default_factory=set)
+
+    def add(self, row, told):
+        """Note what is told of a clip: why it cannot be used, or what was found when it was read.
+
+        Parameters
+        ----------
+        row : int
+        told : ExtractionError or Findings
+        """
+        if isinstance(told, ExtractionError):
+            self.table.at[row, "error"] = told.reason
+            is_left_out = self.on_error == "skip" or (self.short == "skip" and isinstance(told, TooShort))
+            self.fatal |= set() if is_left_out else {row}
+            return
+        texts = [self.table.at[row, "warning"], *told.warnings]
+        if told.padding:
+            texts.append(f"the last {told.padding:.2f} s are padding, its last picture and silence")
+        self.table.at[row, "warning"] = "; ".join(filter(None, texts))
+        for name in NUMBERS:
+            self.table.at[row, name] = getattr(told, name)
+
+    def usable(self):
+        """Return the rows of clips without an error."""
+        return self.table.index[self.table["error"] == ""]
+
+    def refuse(self):
+        """Raise an `ExtractionError` that lists the clips with fatal errors, or all clips if none can be used."""
+        rows = sorted(self.fatal) or ([] if len(self.usable()) else list(self.table.index))
+        if rows:
+            listed = self.table.loc[rows]
+            lines = "\n".join(_lines(listed, "error"))
+            raise ExtractionError(f"{_count(listed, self.table)} cannot be used:\n{lines}")
+
+
+def probe_all(clips, n_segments, grid, on_error, short):
     """Read the headers of videos, each once.
 
     Parameters
     ----------
     clips : list of (str, float)
     n_segments : int
-        Seconds wanted of each.
+        Segments wanted of each.
+    grid : Grid
+    on_error : {"raise", "skip"}
+    short : {"error", "skip", "pad"}
 
     Returns
     -------
-    report : DataFrame of len(clips) rows
-        Columns ``filename``, ``start``, ``error`` and ``warning``, "" where there is nothing to say.
+    report : Report
     """
-    n_clips = Counter(path for path, _ in clips)
+    paths, starts = zip(*clips, strict=True)
+    columns = {name: pd.Series("", range(len(clips)), TEXT) for name in TEXTS} | dict.fromkeys(NUMBERS, 0.0)
+    table = pd.DataFrame({"filename": pd.Series(paths, dtype=TEXT), "start": starts, **columns})
+    report = Report(table, on_error, short)
+    n_clips = Counter(paths)
     infos = {path: _info_or_error(path) for path in n_clips}
-    rows = []
-    for path, start in clips:
+    for row, (path, start) in enumerate(clips):
+        info = infos[path]
         try:
-            rows.append((path, start, "", _peculiarities(path, start, infos[path], n_segments, n_clips[path] == 1)))
+            if isinstance(info, ExtractionError):
+                raise info
+            check_length(path, "it", info.duration, n_segments, start, grid, pad=short == "pad")
         except ExtractionError as error:
-            rows.append((path, start, error.reason, ""))
-    return pd.DataFrame(rows, columns=["filename", "start", "error", "warning"])
+            report.add(row, error)
+        else:
+            is_whole = n_clips[path] == 1 and not start
+            report.table.at[row, "warning"] = _peculiarities(info, is_whole, n_segments, grid)
+            report.table.at[row, "note"] = "; ".join(info.notes)
+    return report
 
 
 def _info_or_error(path):
@@ -144,43 +226,33 @@ def _info_or_error(path):
         return error
 
 
-def _peculiarities(path, start, info, n_segments, is_alone):
-    """Say what is unusual about a video that can be used, or raise an ExtractionError."""
-    if isinstance(info, ExtractionError):
-        raise info
-    check_length(path, "it", info.duration, n_segments, start)
-    notes = []
-    if is_alone and not start and info.duration >= n_segments + 1:
-        notes.append(f"of {info.duration:.1f} s the first {n_segments} are used")
+def _peculiarities(info, is_whole, n_segments, grid):
+    """Say what is unusual about a video that can be used, as far as its header tells."""
+    texts = []
+    if is_whole and info.duration >= grid.span(n_segments) + grid.hop_seconds:
+        texts.append(f"of {info.duration:.1f} s the first {grid.span(n_segments):g} are used")
     if info.sample_rate < SAMPLE_RATE:
-        notes.append(f"sound of {info.sample_rate} Hz has nothing above {info.sample_rate // 2} Hz")
-    return "; ".join(notes)
+        texts.append(f"sound of {info.sample_rate} Hz has nothing above {info.sample_rate // 2} Hz")
+    return "; ".join(texts)
 
 
-def refuse(report, on_error):
-    """Raise an ExtractionError that lists the clips that cannot be used; with "skip" only if none can."""
-    bad = report[report["error"] != ""]
-    if len(bad) and (on_error == "raise" or len(bad) == len(report)):
-        raise ExtractionError(f"{_count(bad, report)} cannot be used:\n" + "\n".join(_lines(bad, "error")))
-
-
-def tell(report):
-    """Warn of what a finished report says."""
+def tell(table):
+    """Warn of what the table of a finished report says."""
     for column, what in (("error", "were skipped"), ("warning", "are used, but")):
-        said = report[report[column] != ""]
+        said = table[table[column] != ""]
         if len(said):
             lines = _lines(said, column)
             more = [f"... and {len(lines) - MOST_LINES} more"] * (len(lines) > MOST_LINES)
-            message = "\n".join([f"{_count(said, report)} {what}:", *lines[:MOST_LINES], *more])
+            message = "\n".join([f"{_count(said, table)} {what}:", *lines[:MOST_LINES], *more])
             warn_user(message)
 
 
-def _count(part, report):
+def _count(part, table):
     """Write how many of the clips, which are videos where none is cut."""
-    return f"{len(part)} of {len(report)} {'clips' if report['filename'].duplicated().any() else 'videos'}"
+    return f"{len(part)} of {len(table)} {'clips' if table['filename'].duplicated().any() else 'videos'}"
 
 
-def _lines(report, column):
-    """Write what a column of the report says of its clips, a line each."""
-    rows = zip(report["filename"], report["start"], report[column], strict=True)
+def _lines(table, column):
+    """Write what a column of the table says of its clips, a line each."""
+    rows = zip(table["filename"], table["start"], table[column], strict=True)
     return [f"{printable(name)}{f' from {start:g} s' if start else ''}: {text}" for name, start, text in rows]
