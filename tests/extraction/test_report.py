@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from ave_sklearn._targets.grid import Grid, check_grid
 from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor, cut_clips
-from ave_sklearn.extraction._media import MediaInfo, TooShort, check_length, count_windows, file_stamp
+from ave_sklearn.extraction._media import MediaInfo, TooShort, check_length, count_windows
+from ave_sklearn.extraction._opening import file_stamp
 
 COLUMNS = ["filename", "start", "error", "warning", "note", "held", "padding", "damage"]
 PROBE = "ave_sklearn.extraction._report.probe"
