@@ -116,7 +116,9 @@ def _describe(folder, extractor):
     """Write the names of the rows, what was skipped and how to extract the same way again."""
     report = extractor.report_.assign(filename=lambda rows: rows["filename"].str.replace(os.sep, "/", regex=False))
     skipped = report["error"] != ""
-    report.loc[~skipped, ["filename", "start"]].to_csv(folder / VIDEOS, index=False)
+    used = report[~skipped]
+    padding = ["padding"] if "padding" in used and (used["padding"] > 0).any() else []
+    used[["filename", "start", *padding]].to_csv(folder / VIDEOS, index=False)
     if skipped.any():
         report.loc[skipped, ["filename", "start", "error"]].to_csv(folder / SKIPPED, index=False)
     params = {name: value for name, value in extractor.get_params(deep=False).items() if name not in NOT_KEPT}
