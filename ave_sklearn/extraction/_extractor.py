@@ -117,23 +117,35 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         by the globals that it uses.
     short : {"error", "skip", "pad"}, default="error"
         What happens to videos that lack half of their last segment or more. "error": as `on_error` says. "skip":
-        they are left out, whatever `on_error` is. "pad": behind the end of the video its last picture is held and
-        the sound is silence; ``report_`` counts the seconds.
+        they are left out with a warning, whatever `on_error` is. "pad": behind the end of the video its last picture
+        is held and the sound is silence; a warning says so and ``report_`` counts the seconds. Labels there are
+        background, and events end with the video. Without its first segment a video cannot be padded.
     max_damage : float, default=0.5
         Seconds of each clip that may be damaged. They are skipped with a warning, in pictures and sound alike; a clip
         with more cannot be used.
     on_error : {"raise", "skip"}, default="raise"
-        What happens to videos that cannot be used. "raise": an `ExtractionError` that lists all that can be found
-        from their headers, before any network runs, and stops at the first found later. "skip": the others are done,
-        and a warning and ``report_`` list the skipped.
+        What happens to videos that cannot be used. "raise": an `ExtractionError` that lists all of them. What their
+        headers tell is raised before any network runs; what only decoding tells is raised when all videos have been
+        read, and features that were computed by then are lost, unless there is a `memory`. "skip": the others are
+        done, and a warning and ``report_`` list the skipped. Errors that are no video's fault, such as those of a
+        network of your own or of a full disk, end the work at once.
     verbose : int, default=0
         1 shows a progress bar.
 
     Attributes
     ----------
     report_ : DataFrame of len(paths) rows
-        Of the last :meth:`transform` or :meth:`transform_to`: ``filename``, ``start`` in seconds, ``error`` ("" if the
-        video was used) and ``warning`` ("" if there is nothing to say).
+        Of the last :meth:`transform` or :meth:`transform_to`, also of one that ended in an error:
+
+        * ``filename``, ``start`` in seconds;
+        * ``error``: why the video cannot be used, "" if it was, or was not reached;
+        * ``warning``: what may make its features worse, "" if nothing: sound without high frequencies, silence,
+          damage, a picture that is held, padding, a rest that is left out;
+        * ``note``: what is worth knowing but no warning, such as which of several tracks is used;
+        * ``held``: seconds of the clip for which the last picture is held, as the pictures end before the sound;
+        * ``padding``: seconds of the clip behind the end of the video, with ``short="pad"``; 0 where the last segment
+          lacks less than half, as any video's may;
+        * ``damage``: seconds of the clip that could not be decoded and were left out.
 
     See Also
     --------
@@ -142,8 +154,11 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
 
     Notes
     -----
-    :meth:`fit` learns nothing and need not be called. Where on_error="skip" drops videos, rows of the result are
-    those of ``report_`` without error; labels beside them must be cut alike.
+    :meth:`fit` learns nothing and need not be called. Where videos are skipped, rows of the result are those of
+    ``report_`` without error; labels beside them must be cut alike.
+
+    A clip lasts ``(n_segments - 1) * hop_seconds + segment_seconds``, of which the last ``padding`` seconds are none of
+    the video. Segments are background if half of their window or more lies there.
 
     References
     ----------
@@ -278,12 +293,12 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         Returns
         -------
         features : AVFeatures of n videos
-            Rows follow the paths; with on_error="skip" those of videos that cannot be used are left out.
+            Rows follow the paths; those of videos that were skipped are left out.
 
         Raises
         ------
         ExtractionError
-            If videos cannot be used, naming each and the cause; with on_error="skip" if none can.
+            If videos cannot be used, naming each and the cause; where they may be skipped, if none can.
         FileNotFoundError
             If the weights are not there.
         ValueError

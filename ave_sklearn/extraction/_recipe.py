@@ -249,7 +249,7 @@ def read_clip(path, start, recipe):
         )
     if file_state(path) != state:
         raise ExtractionError("changed while it was read.", path)
-    if count_windows(recipe.grid.span(recipe.n_segments) - findings.padding, recipe.grid) == recipe.n_segments:
+    if count_windows(recipe.grid.span(recipe.n_segments) - findings.padding, recipe.grid) >= recipe.n_segments:
         findings.padding = 0.0  # what any video may lack of its last window
     return sound, pictures, findings
 

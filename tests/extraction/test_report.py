@@ -2,25 +2,31 @@
 
 import gc
 import os
+import re
 import threading
 import tracemalloc
 import warnings
 import weakref
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import grey, sine, write_video
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ave_sklearn._targets.grid import Grid, check_grid
+from ave_sklearn.cli.folder import write_features
+from ave_sklearn.datasets import read_events, to_segments
 from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor, cut_clips
-from ave_sklearn.extraction._media import MediaInfo, TooShort, check_length, count_windows
+from ave_sklearn.extraction._media import MediaInfo, TooShort, check_length, count_windows, probe
 from ave_sklearn.extraction._opening import file_stamp
 
+GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 COLUMNS = ["filename", "start", "error", "warning", "note", "held", "padding", "damage"]
 PROBE = "ave_sklearn.extraction._report.probe"
 
@@ -243,6 +249,15 @@ def test_findings_go_through_the_cache(files, tmp_path):
     assert files.read == ["a.mp4"]
     pd.testing.assert_frame_equal(*reports)
     assert reports[1]["held"].tolist() == [2.5]
+
+
+def test_a_cache_of_another_format_is_not_read(files, tmp_path, monkeypatch):
+    path = files.add("a.mp4")
+    with monkeypatch.context() as patch:
+        patch.setattr("ave_sklearn.extraction._recipe.RESULT_FORMAT", 1)
+        small(memory=tmp_path / "cache").transform([path])
+    small(memory=tmp_path / "cache").transform([path])
+    assert len(files.read) == 2
 
 
 def test_the_rest_of_a_video_is_named_on_its_grid(files):
@@ -571,5 +586,107 @@ def test_the_grid_of_the_extractor_is_that_of_the_clips(files):
     path = files.add("a.mp4", 3.3)
     clips = cut_clips([path], 4, **grid)
     assert check_grid(**grid) == Grid(0.96, 0.32) and [start for _, start in clips] == [0.0, 1.28, 1.6]
-    extractor = small(n_segments=4, **grid)
-    assert len(extractor.transform(clips)) == 3
+    extractor = small(n_segments=4, short="pad", **grid)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # the last window ends 0.22 s behind the video, which is no padding
+        assert len(extractor.transform(clips)) == 3
+    assert not extractor.report_["padding"].any()
+
+
+# ------------------------------------------------------------------ files of several kinds
+KINDS = {
+    "a.mp4": {},
+    "a.mkv": {"video_codec": "ffv1", "pixel_format": "bgr0", "audio_codec": "pcm_s16le"},
+    "a.avi": {"audio_codec": "pcm_s16le"},
+    "a.ts": {"video_codec": "mpeg2video", "audio_codec": "mp2", "fps": 25},
+    "a.mpg": {"video_codec": "mpeg2video", "audio_codec": "mp2", "fps": 25},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("seconds", [0.8, 2.7, 3.4])
+def test_padding_holds_the_last_picture_and_is_silent(tmp_path, name, seconds):
+    levels = [40, 80, 120, 160]
+    path = str(write_video(tmp_path / name, seconds, picture=grey(levels), sound=sine(440), **KINDS[name]))
+    heard = []
+
+    def hear(examples):
+        heard.append(examples.numpy().mean(axis=(1, 2, 3)))
+        return mean_band(examples)
+
+    extractor = small(n_segments=5, short="pad", audio=hear, preprocessing=lambda pictures: pictures)
+    with pytest.warns(UserWarning, match=r"the last \d\.\d\d s are padding"):
+        X = extractor.transform([path])
+    n_real = round(seconds)
+    last = min(int(seconds), 3)
+    shown = [levels[min(t, last)] for t in range(5)]
+    np.testing.assert_allclose(X.visual[0].mean(axis=1), shown, atol=4)
+    silence = np.log(0.01)  # the front end's logarithm of nothing
+    assert (heard[0][:n_real] > silence + 0.05).all()
+    np.testing.assert_allclose(heard[0][n_real + 1 :], silence, atol=1e-3)
+    assert extractor.report_["padding"][0] == pytest.approx(5 - seconds, abs=0.05)
+    whole = small(n_segments=n_real, preprocessing=lambda pictures: pictures)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.testing.assert_array_equal(whole.transform([path]).audio[0], X.audio[0, :n_real])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("grid", [{}, {"segment_seconds": 0.96, "hop_seconds": 0.32}, {"hop_seconds": 2.0}])
+def test_header_clips_and_extractor_agree_on_the_length(tmp_path, name, grid):
+    for seconds in (3.4, 3.56):
+        path = str(write_video(tmp_path / name, seconds, **KINDS[name]))
+        clips = cut_clips([path], 2, **grid)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert len(small(**grid, short="pad").transform(clips)) == len(small(**grid).transform(clips)) == len(clips)
+        reach = clips[-1][1] + check_grid(**grid).span(2)
+        assert reach - probe(path).duration < 0.5 * grid.get("segment_seconds", 1.0)
+
+
+@pytest.mark.slow
+def test_a_file_cut_off_by_a_copy_is_named_with_the_others(tmp_path):
+    whole = write_video(tmp_path / "a.mkv", 3, fps=10)
+    (tmp_path / "half.mkv").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    paths = [str(tmp_path / name) for name in ("a.mkv", "half.mkv")]
+    with pytest.raises(ExtractionError, match=r"1 of 2 videos cannot be used:\n.*half.mkv: "):
+        small(n_segments=3).transform(paths)
+    with pytest.warns(UserWarning, match=r"1 of 2 videos were skipped:\n.*half.mkv: "):
+        assert len(small(n_segments=3, short="skip").transform(paths)) == 1
+
+
+@pytest.mark.slow
+def test_the_guides_example_of_padded_videos_labels_their_ends_as_background(tmp_path, monkeypatch):
+    (code,) = re.findall(r"```python\n([^`]*is_padding[^`]*)```", GUIDE.read_text(encoding="utf-8"))
+    paths = [str(write_video(tmp_path / f"{name}.mp4", name, fps=5)) for name in (10, 6, 7.4, 7.7, 0.3)]
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{path},0,10,dog" for path in paths[:4]]  # the list does not know how long videos are
+    (tmp_path / "events.csv").write_text("\n".join(["filename,onset,offset,event_label", *rows]))
+    names = {"read_events": read_events, "to_segments": to_segments, "paths": paths}
+
+    def extractor(weights_dir, **options):
+        return small(n_segments=10, on_error="skip", **options)
+
+    with pytest.warns(UserWarning, match="1 of 5 videos were skipped|3 of 5 videos are used"):
+        exec(code, names | {"VideoFeatureExtractor": extractor}, found := {})
+    y = found["y"]
+    assert y.shape == (4, 10) and len(found["X"]) == 4
+    assert (y == "dog").sum(axis=1).tolist() == [10, 6, 7, 8]
+    assert (y[:, :6] == "dog").all() and set(y.ravel()) == {"dog", "background"}
+
+
+def test_the_table_of_a_folder_has_the_padding_where_there_is_any(files, tmp_path):
+    for short, columns in (("pad", ["filename", "start", "padding"]), ("skip", ["filename", "start"])):
+        paths = [files.add("a.mp4"), files.add("b.mp4", 0.75), files.add("c.mp4", decoded=BAD)]
+        networks = {"visual": f"{__name__}:mean_colour", "audio": f"{__name__}:mean_band"}
+        extractor = small(short=short, on_error="skip", **networks)
+        with pytest.warns(UserWarning, match="of 3 videos were skipped"):
+            write_features(tmp_path / short, extractor, [(path, 0.0) for path in paths])
+        table = pd.read_csv(tmp_path / short / "videos.csv")
+        assert table.columns.tolist() == columns
+        assert short == "skip" or table["padding"].tolist() == [0, 1.25]
+        skipped = pd.read_csv(tmp_path / short / "skipped.csv")
+        assert skipped.columns.tolist() == ["filename", "start", "error"]
+        assert len(table) + len(skipped) == 3
