@@ -158,7 +158,7 @@ class Report:
         told : ExtractionError or Findings
         """
         if isinstance(told, ExtractionError):
-            self.table.at[row, "error"] = told.reason
+            self.table.loc[row, ["error", "warning"]] = told.reason, ""  # which was of a clip that is used
             is_left_out = self.on_error == "skip" or (self.short == "skip" and isinstance(told, TooShort))
             self.fatal |= set() if is_left_out else {row}
             return

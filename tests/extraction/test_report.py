@@ -231,6 +231,14 @@ def test_the_report_has_what_was_found(files):
     assert report["padding"].tolist() == [0, 0, 0]
 
 
+def test_what_is_skipped_is_not_said_to_be_used(files):
+    paths = [files.add("a.mp4"), files.add("b.mp4", 4.0, decoded=BAD)]
+    extractor = small(on_error="skip")
+    with pytest.warns(UserWarning, match="1 of 2 videos were skipped") as caught:
+        extractor.transform(paths)
+    assert len(caught) == 1 and extractor.report_["warning"].tolist() == ["", ""]
+
+
 def test_a_note_is_no_warning(files):
     path = files.add("a.mp4", notes=["of 2 sound tracks the second is used"])
     with warnings.catch_warnings():
