@@ -211,7 +211,7 @@ def run_extract(args):
     from ave_sklearn.cli.folder import check_output_folder, read_features, write_features
 
     check_output_folder(args.output, args.force)
-    from ave_sklearn.extraction import VideoFeatureExtractor, cut_clips
+    from ave_sklearn.extraction import VideoFeatureExtractor
     from ave_sklearn.extraction._presets import resolve_preprocessing
 
     extractor = VideoFeatureExtractor(
@@ -232,7 +232,7 @@ def run_extract(args):
         memory=args.cache,
         **_extraction_options(args),
     )
-    clips = cut_clips(args.videos, extractor.fit(args.videos).n_segments)
+    clips = _cut(args.videos, extractor.fit(args.videos))
     write_features(args.output, extractor, clips, force=args.force)
     if not args.quiet:
         _show(f"{args.output}: {read_features(args.output)[0]}")
@@ -267,14 +267,13 @@ def run_predict(args):
     _check_videos(args.videos)
     from ave_sklearn.cli.folder import check_output_file
     from ave_sklearn.cli.output import event_rows, format_rows, write_rows
-    from ave_sklearn.extraction import cut_clips
 
     if args.output:
         check_output_file(args.output)
     model = _load_model(args.model)
     extractor = model.named_steps["extract"].set_params(**_extraction_options(args))
     _note_code(extractor, args)
-    X = extractor.transform(cut_clips(args.videos, extractor.n_segments))
+    X = extractor.transform(_cut(args.videos, extractor))
     rows = event_rows(model.named_steps["localize"], X, extractor.report_.query("error == ''"))
     if not (args.quiet and args.output):
         _show(*format_rows(rows).split("\n"))
@@ -316,6 +315,14 @@ def _check_videos(videos):
         if os.path.abspath(video) in seen:
             raise ValueError(f"{video} is given twice.")
         seen.add(os.path.abspath(video))
+
+
+def _cut(videos, extractor):
+    """Cut videos into clips on the grid of an extractor."""
+    from ave_sklearn.extraction import cut_clips
+
+    grid = {"segment_seconds": extractor.segment_seconds, "hop_seconds": extractor.hop_seconds}
+    return cut_clips(videos, extractor.n_segments, **grid)
 
 
 def _extraction_options(args):

@@ -43,7 +43,7 @@ class FakeExtractor(BaseEstimator):
     """Features that a path names: rows of one small array; "bad" in a name is an error."""
 
     def __init__(self, n_jobs=None, device="auto", on_error="raise", weights_dir=None, verbose=0):
-        self.n_segments = N_SEGMENTS
+        self.n_segments, self.segment_seconds, self.hop_seconds = N_SEGMENTS, 1.0, None
         self.n_jobs, self.device, self.on_error = n_jobs, device, on_error
         self.weights_dir, self.verbose = weights_dir, verbose
 

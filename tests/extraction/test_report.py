@@ -20,6 +20,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ave_sklearn._targets.grid import Grid, check_grid
+from ave_sklearn.cli.commands import main
 from ave_sklearn.cli.folder import write_features
 from ave_sklearn.datasets import read_events, to_segments
 from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor, cut_clips
@@ -698,3 +699,12 @@ def test_the_table_of_a_folder_has_the_padding_where_there_is_any(files, tmp_pat
         skipped = pd.read_csv(tmp_path / short / "skipped.csv")
         assert skipped.columns.tolist() == ["filename", "start", "error"]
         assert len(table) + len(skipped) == 3
+
+
+@pytest.mark.slow
+def test_the_command_line_cuts_on_the_grid_of_the_extractor(files, tmp_path):
+    path = files.add("a.mp4", 3.3)
+    networks = ["--visual", f"{__name__}:mean_colour", "--audio", f"{__name__}:mean_band"]
+    grid = ["--n-segments", "4", "--segment-seconds", "0.96", "--hop-seconds", "0.32"]
+    assert main(["extract", path, "-o", str(tmp_path / "features"), "--quiet", *networks, *grid]) == 0
+    assert pd.read_csv(tmp_path / "features" / "videos.csv")["start"].tolist() == [0.0, 1.28, 1.6]
