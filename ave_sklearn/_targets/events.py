@@ -3,16 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from ave_sklearn._checks import check_positive
+from ave_sklearn._targets.grid import check_grid
 from ave_sklearn._targets.labels import as_array, is_background, read_numbers, read_segment_labels
-from ave_sklearn._targets.times import as_decimal
 
 
-def segments_to_events(y, *, background="background", segment_duration=1.0, scores=None, videos=None):
+def segments_to_events(y, *, background="background", segment_seconds=1.0, hop_seconds=None, scores=None, videos=None):
     r"""List the events of segment labels: each maximal run of one label that is not background.
 
     A run of label :math:`c` over the segments :math:`s, \dots, e - 1` of a video becomes one row with
-    onset :math:`s \cdot d` and offset :math:`e \cdot d`, where :math:`d` is ``segment_duration``.
+    onset :math:`s \cdot h` and offset :math:`e \cdot h`, where :math:`h` is ``hop_seconds``.
 
     Parameters
     ----------
@@ -20,8 +19,11 @@ def segments_to_events(y, *, background="background", segment_duration=1.0, scor
         Labels: int, str or object.
     background : label or None, default="background"
         The label which is no event; None if there is none, so that every segment belongs to an event.
-    segment_duration : float, default=1.0
-        Length of a segment in seconds.
+    segment_seconds : float, default=1.0
+        Length of a segment's window in seconds. It plays no part here but as the default of `hop_seconds`.
+    hop_seconds : float, default=None
+        Seconds from one segment to the next; `segment_seconds` if None. Segment t stands for the time from
+        ``t * hop_seconds`` to ``(t + 1) * hop_seconds``.
     scores : array-like of shape (n_videos, n_segments), default=None
         Probability of each segment's label, within [0, 1].
     videos : array-like of shape (n_videos,), default=None
@@ -38,8 +40,8 @@ def segments_to_events(y, *, background="background", segment_duration=1.0, scor
     ------
     ValueError
         If an argument has the wrong shape, ``y`` holds no labels (missing values, proportions),
-        ``background`` is text and the labels are numbers or the other way round, ``segment_duration`` is
-        not positive, or a score lies outside [0, 1].
+        ``background`` is text and the labels are numbers or the other way round, ``segment_seconds`` or
+        ``hop_seconds`` is not positive, or a score lies outside [0, 1].
 
     Examples
     --------
@@ -50,14 +52,14 @@ def segments_to_events(y, *, background="background", segment_duration=1.0, scor
     1  a.mp4    3.0     4.0         cat
     """
     y = read_segment_labels(y, "y")
-    duration = check_positive(as_decimal(segment_duration), "segment_duration")
+    hop = check_grid(segment_seconds, hop_seconds).hop_seconds
     videos = _check_videos(videos, len(y))
     runs = find_runs(y, is_background(y, background))
     events = pd.DataFrame(
         {
             "video": videos[runs["video"]],
-            "onset": runs["start"] * duration,
-            "offset": runs["stop"] * duration,
+            "onset": runs["start"] * hop,
+            "offset": runs["stop"] * hop,
             "event_label": y[runs["video"], runs["start"]],
         }
     )

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ave_sklearn._checks import check_positive, check_positive_integer, first_few
+from ave_sklearn._checks import check_positive_integer, first_few
 from ave_sklearn._targets.events import segments_to_events
+from ave_sklearn._targets.grid import check_grid
 from ave_sklearn._targets.labels import as_array, is_background, read_labels
 from ave_sklearn._targets.times import TIME_TOLERANCE, as_decimal
 from ave_sklearn._user_warnings import warn_user
@@ -79,17 +80,18 @@ def to_segments(
     videos: ArrayLike,
     *,
     n_segments: int,
-    segment_duration: float = 1.0,
+    segment_seconds: float = 1.0,
+    hop_seconds: float | None = None,
     background: Label = "background",
     min_overlap: float = 0.5,
     unknown: Literal["raise", "ignore"] = "raise",
 ) -> NDArray[Any]:
     r"""Label the segments of videos by the events that they hold.
 
-    Segment :math:`t` of a video lasts from :math:`t d` to :math:`(t + 1) d` seconds, where :math:`d` is
-    ``segment_duration``. It gets the label :math:`c` if the events :math:`e` of that label together cover enough of it:
+    Segment :math:`t` of a video stands for the time from :math:`t h` to :math:`(t + 1) h` seconds, where :math:`h` is
+    ``hop_seconds``. It gets the label :math:`c` if the events :math:`e` of that label together cover enough of it:
 
-    .. math:: \frac{1}{d} |[t d, (t + 1) d] \cap \bigcup_{e: label(e) = c} [onset_e, offset_e]| \ge min\_overlap
+    .. math:: \frac{1}{h} |[t h, (t + 1) h] \cap \bigcup_{e: label(e) = c} [onset_e, offset_e]| \ge min\_overlap
 
     The covered time may fall short by a tolerance of 1e-6 seconds, and an event must cover more than that of a segment
     to be in it. Times and numbers in float32 or float16 are first read as their shortest decimals: an event from 0.2 to
@@ -103,8 +105,12 @@ def to_segments(
         The ``filename`` of each row of the result. Videos without events are all background.
     n_segments : int
         Segments of a video.
-    segment_duration : float, default=1.0
-        Length of a segment in seconds.
+    segment_seconds : float, default=1.0
+        Length of a segment's window in seconds. It plays no part in the labels but as the default of `hop_seconds`.
+        Events may last until the last window ends, and half a window longer.
+    hop_seconds : float, default=None
+        Seconds from one segment to the next; `segment_seconds` if None. Segment t stands for the time from
+        ``t * hop_seconds`` to ``(t + 1) * hop_seconds``.
     background : label, default="background"
         The label of segments without an event.
     min_overlap : float, default=0.5
@@ -121,7 +127,7 @@ def to_segments(
     ------
     ValueError
         If an argument is out of its range, a row of ``events`` is no event (see `read_events`), an event is called
-        ``background``, ends more than half a segment after the last one or is of an unknown file, or if two labels
+        ``background``, ends more than half a window after the last one or is of an unknown file, or if two labels
         claim one segment. The message names the row.
 
     Warns
@@ -141,14 +147,14 @@ def to_segments(
     >>> to_segments(events, ["a", "b"], n_segments=4).tolist()
     [['background', 'dog', 'dog', 'background'], ['background', 'background', 'background', 'background']]
     """
-    segment_duration, min_overlap = as_decimal(segment_duration), as_decimal(min_overlap)
-    videos, duration = _check_videos(videos), check_positive(segment_duration, "segment_duration")
+    videos, grid, min_overlap = _check_videos(videos), check_grid(segment_seconds, hop_seconds), as_decimal(min_overlap)
     check_options(n_segments, min_overlap, unknown)
     events = known_events(events, videos, unknown)
-    _check_ends(events, n_segments, duration)
+    _check_ends(events, n_segments, grid)
+    hop = grid.hop_seconds
     codes, labels = encode_labels(events, background)
-    marks = mark_segments(events, codes, *_pairs(events, n_segments, duration), min_overlap, duration)
-    warn_unmarked(events[~np.isin(np.arange(len(events)), marks["event"])], min_overlap, duration)
+    marks = mark_segments(events, codes, *_pairs(events, n_segments, hop), min_overlap, hop)
+    warn_unmarked(events[~np.isin(np.arange(len(events)), marks["event"])], min_overlap, hop)
     y = np.zeros((len(videos), n_segments), dtype=int)
     y[marks["video"], marks["segment"]] = marks["code"]
     return labels[y]
@@ -159,7 +165,8 @@ def to_events(
     videos: ArrayLike | None = None,
     *,
     background: Label | None = "background",
-    segment_duration: float = 1.0,
+    segment_seconds: float = 1.0,
+    hop_seconds: float | None = None,
     scores: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """List the events of segment labels: each maximal run of one label that is not background.
@@ -172,8 +179,11 @@ def to_events(
         Names of the rows of ``y``; their numbers 0, 1, ... if None.
     background : label or None, default="background"
         The label which is no event; None if there is none, so that every segment belongs to an event.
-    segment_duration : float, default=1.0
-        Length of a segment in seconds.
+    segment_seconds : float, default=1.0
+        Length of a segment's window in seconds. It plays no part here but as the default of `hop_seconds`.
+    hop_seconds : float, default=None
+        Seconds from one segment to the next; `segment_seconds` if None. Segment t stands for the time from
+        ``t * hop_seconds`` to ``(t + 1) * hop_seconds``.
     scores : array-like of shape (n_videos, n_segments), default=None
         Probability of each segment's label, within [0, 1].
 
@@ -188,7 +198,7 @@ def to_events(
     ------
     ValueError
         If an argument has the wrong shape, ``y`` holds no labels, ``background`` is text and the labels are numbers
-        or the other way round, ``segment_duration`` is not positive, or a score lies outside [0, 1].
+        or the other way round, ``segment_seconds`` or ``hop_seconds`` is not positive, or a score lies outside [0, 1].
 
     See Also
     --------
@@ -202,9 +212,8 @@ def to_events(
     0    a.mp4    1.0     3.0         dog
     1    a.mp4    3.0     4.0         cat
     """
-    events = segments_to_events(
-        y, background=background, segment_duration=segment_duration, scores=scores, videos=videos
-    )
+    grid = {"segment_seconds": segment_seconds, "hop_seconds": hop_seconds}
+    events = segments_to_events(y, background=background, **grid, scores=scores, videos=videos)
     return events.rename(columns={"video": "filename"})
 
 
@@ -242,14 +251,16 @@ def known_events(events, videos, unknown="raise"):
     return events[(events["video"] >= 0) & events["event_label"].notna()]
 
 
-def _check_ends(events, n_segments, duration):
-    """Refuse events that end more than half a segment after the last one."""
-    late = events[events["offset"] > (n_segments + 0.5) * duration + TIME_TOLERANCE]
+def _check_ends(events, n_segments, grid):
+    """Refuse events that end more than half a window after the last one, or half a segment where that is later."""
+    until = max((n_segments + 0.5) * grid.hop_seconds, grid.span(n_segments) + 0.5 * grid.segment_seconds)
+    late = events[events["offset"] > until + TIME_TOLERANCE]
     if len(late):
         row = late.iloc[0]
+        apart = f", {grid.hop_seconds:g} s apart" if grid.hop_seconds != grid.segment_seconds else ""
         raise ValueError(
             f"events, row {late.index[0]!r}: the event ends at {row['offset']:g} s, but the video {row['filename']!r} "
-            f"has {n_segments} segments of {duration:g} s, {n_segments * duration:g} s together."
+            f"has {n_segments} segments of {grid.segment_seconds:g} s{apart}, {grid.span(n_segments):g} s together."
         )
 
 
@@ -265,9 +276,9 @@ def encode_labels(events, background):
     return codes + 1, np.concatenate([first, classes]) if len(classes) else first
 
 
-def _pairs(events, n_segments, duration):
+def _pairs(events, n_segments, hop):
     """Return which event, by its position, touches which segment: two arrays of shape (n_pairs,)."""
-    onset, offset = (np.minimum(events[name] / duration, n_segments).to_numpy() for name in ("onset", "offset"))
+    onset, offset = (np.minimum(events[name] / hop, n_segments).to_numpy() for name in ("onset", "offset"))
     first = np.floor(onset).astype(int)
     return repeat_ranges(first, np.ceil(offset).astype(int))
 
@@ -284,7 +295,7 @@ def repeat_ranges(first, stop):
     return row, np.arange(len(row)) - np.repeat(np.cumsum(count) - count - first, count)
 
 
-def mark_segments(events, codes, event, segment, min_overlap, duration=1.0):
+def mark_segments(events, codes, event, segment, min_overlap, hop=1.0):
     """List the segments that events mark as theirs.
 
     Parameters
@@ -295,7 +306,7 @@ def mark_segments(events, codes, event, segment, min_overlap, duration=1.0):
         Of `encode_labels`.
     event, segment : ndarrays of shape (n_pairs,)
         Positions of events and numbers of segments that they touch; no others are looked at.
-    min_overlap, duration : float
+    min_overlap, hop : float
 
     Returns
     -------
@@ -308,20 +319,20 @@ def mark_segments(events, codes, event, segment, min_overlap, duration=1.0):
     ValueError
         If two labels claim one segment.
     """
-    touches = _touches(events, codes, event, segment, duration)
-    marks = touches[touches["share"] * duration >= max(min_overlap * duration - TIME_TOLERANCE, TIME_TOLERANCE)]
-    _check_one_label(marks, events, duration)
+    touches = _touches(events, codes, event, segment, hop)
+    marks = touches[touches["share"] * hop >= max(min_overlap * hop - TIME_TOLERANCE, TIME_TOLERANCE)]
+    _check_one_label(marks, events, hop)
     return marks
 
 
-def _touches(events, codes, event, segment, duration):
+def _touches(events, codes, event, segment, hop):
     """Return the pairs of `mark_segments` that share more time than the tolerance."""
-    onset, offset = (events[name].to_numpy() / duration for name in ("onset", "offset"))
+    onset, offset = (events[name].to_numpy() / hop for name in ("onset", "offset"))
     uncovered = np.maximum(onset, _covered_until(events["video"], codes, onset, offset))
     stop, video = np.minimum(offset[event], segment + 1), events["video"].to_numpy()[event]
     touches = pd.DataFrame({"video": video, "segment": segment, "code": codes[event], "event": event})
     touches["share"] = np.maximum(stop - np.maximum(uncovered[event], segment), 0)
-    touches = touches[(stop - np.maximum(onset[event], segment)) * duration > TIME_TOLERANCE]
+    touches = touches[(stop - np.maximum(onset[event], segment)) * hop > TIME_TOLERANCE]
     cell = ["video", "segment", "code"]
     return touches.assign(share=touches.groupby(cell)["share"].transform("sum")).sort_values(cell)
 
@@ -336,7 +347,7 @@ def _covered_until(video, codes, onset, offset):
     return covered
 
 
-def _check_one_label(marks, events, duration):
+def _check_one_label(marks, events, hop):
     """Refuse segments that are marked with two labels."""
     n_codes = marks.groupby(["video", "segment"])["code"].transform("nunique")
     clash = marks[n_codes > 1]
@@ -345,18 +356,18 @@ def _check_one_label(marks, events, duration):
         rows = events.iloc[np.sort(clash.loc[(clash["video"] == video) & (clash["segment"] == segment), "event"])]
         labels = " and ".join(map(repr, rows["event_label"].unique().tolist()))
         raise ValueError(
-            f"events, rows {rows.index.tolist()}: the segment from {segment * duration:g} to "
-            f"{(segment + 1) * duration:g} s of {rows['filename'].iloc[0]!r} has the labels {labels}, but may have "
+            f"events, rows {rows.index.tolist()}: the segment from {segment * hop:g} to "
+            f"{(segment + 1) * hop:g} s of {rows['filename'].iloc[0]!r} has the labels {labels}, but may have "
             "one. Mend the events, or raise min_overlap."
         )
 
 
-def warn_unmarked(short, min_overlap, duration):
+def warn_unmarked(short, min_overlap, hop):
     """Warn of events that marked no segment."""
     if len(short):
         row = short.iloc[0]
         warn_user(
-            f"{len(short)} of the events cover less than {min_overlap:g} of each segment of {duration:g} s, or lie "
+            f"{len(short)} of the events cover less than {min_overlap:g} of each segment of {hop:g} s, or lie "
             f"behind the last, and are lost: first row {short.index[0]!r}, {row['event_label']!r} in "
             f"{row['filename']!r} from {row['onset']:g} to {row['offset']:g} s.",
         )

@@ -348,15 +348,23 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         return code_accuracy(np.searchsorted(reference.classes, self.classes_)[codes], reference, weight)
 
     def predict_events(
-        self, X: Features, *, segment_duration: float = 1.0, videos: ArrayLike | None = None
+        self,
+        X: Features,
+        *,
+        segment_seconds: float = 1.0,
+        hop_seconds: float | None = None,
+        videos: ArrayLike | None = None,
     ) -> pd.DataFrame:
         """Return the predicted events: runs of segments with the same label other than background.
 
         Parameters
         ----------
         X : like `X` of :meth:`fit`
-        segment_duration : float, default=1.0
-            In seconds.
+        segment_seconds : float, default=1.0
+            Length of a segment's window in seconds. It plays no part here but as the default of `hop_seconds`.
+        hop_seconds : float, default=None
+            Seconds from one segment to the next; `segment_seconds` if None. Segment t stands for the time from
+            ``t * hop_seconds`` to ``(t + 1) * hop_seconds``.
         videos : array-like of shape (n,), default=None
             Names of the videos; 0, 1, ... when None.
 
@@ -367,7 +375,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         """
         X = self._validate(X)
         codes, scores = self._model_.codes(X, self._videos_at_once)
-        options = {"segment_duration": segment_duration, "videos": videos}
+        options = {"segment_seconds": segment_seconds, "hop_seconds": hop_seconds, "videos": videos}
         return code_events(codes, scores, self.classes_, self.background_, **options)
 
     # ------------------------------------------------ what the network shows

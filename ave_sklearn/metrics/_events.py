@@ -10,8 +10,9 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from ave_sklearn._checks import as_float, check_positive
+from ave_sklearn._checks import as_float
 from ave_sklearn._targets.events import find_runs
+from ave_sklearn._targets.grid import check_grid
 from ave_sklearn._targets.labels import is_background, read_label_pair, read_segment_labels
 from ave_sklearn._targets.times import TIME_TOLERANCE, as_decimal
 from ave_sklearn.metrics._segments import name_rows
@@ -32,7 +33,8 @@ def event_f1_score(
     collar: float | None = None,
     iou: float | None = None,
     average: Literal["micro", "macro"] = "micro",
-    segment_duration: float = 1.0,
+    segment_seconds: float = 1.0,
+    hop_seconds: float | None = None,
     zero_division: float = 0.0,
 ) -> float:
     r"""F1 of events: runs of one label, found again at about the right time.
@@ -66,8 +68,11 @@ def event_f1_score(
     average : {"micro", "macro"}, default="micro"
         One F1 over the events of all labels, or the mean of each label's F1 over the labels which have a
         true or a predicted event.
-    segment_duration : float, default=1.0
-        Length of a segment in seconds, in which ``collar`` is given.
+    segment_seconds : float, default=1.0
+        Length of a segment's window in seconds. It plays no part here but as the default of `hop_seconds`.
+    hop_seconds : float, default=None
+        Seconds from one segment to the next; `segment_seconds` if None. Segment t stands for the time from
+        ``t * hop_seconds`` to ``(t + 1) * hop_seconds``.
     zero_division : float, default=0.0
         The result if there is neither a true nor a predicted event. If there are only true or only
         predicted events, F1 is 0.
@@ -81,7 +86,7 @@ def event_f1_score(
     ------
     ValueError
         If the shapes differ or are not (n_videos, n_segments), both ``collar`` and ``iou`` are given or
-        one is out of range, ``average`` is neither word, ``segment_duration`` is not positive, or
+        one is out of range, ``average`` is neither word, ``segment_seconds`` or ``hop_seconds`` is not positive, or
         ``background`` is text and the labels are numbers or the other way round.
 
     See Also
@@ -105,7 +110,9 @@ def event_f1_score(
     """
     if average not in ("micro", "macro"):
         raise ValueError(f"average must be 'micro' or 'macro'; got {average!r}.")
-    labels, counts = _event_counts(y_true, y_pred, background, _check_match(collar, iou, segment_duration))
+    labels, counts = _event_counts(
+        y_true, y_pred, background, _check_match(collar, iou, check_grid(segment_seconds, hop_seconds))
+    )
     if average == "micro" or len(labels) == 0:
         counts = counts.sum().to_frame().T
     return float(_rates(counts, zero_division)["f1"].mean())
@@ -118,7 +125,8 @@ def event_report(
     background: Label | None = "background",
     collar: float | None = None,
     iou: float | None = None,
-    segment_duration: float = 1.0,
+    segment_seconds: float = 1.0,
+    hop_seconds: float | None = None,
     zero_division: float = 0.0,
 ) -> pd.DataFrame:
     """Precision, recall and F1 of each label's events, as a DataFrame.
@@ -137,8 +145,11 @@ def event_report(
         Tolerance of onset and of offset, in seconds.
     iou : float, default=None
         Intersection over union that is needed, within (0, 1]; 0.5 if ``collar`` is None, too.
-    segment_duration : float, default=1.0
-        Length of a segment in seconds.
+    segment_seconds : float, default=1.0
+        Length of a segment's window in seconds. It plays no part here but as the default of `hop_seconds`.
+    hop_seconds : float, default=None
+        Seconds from one segment to the next; `segment_seconds` if None. Segment t stands for the time from
+        ``t * hop_seconds`` to ``(t + 1) * hop_seconds``.
     zero_division : float, default=0.0
         Precision where no event is predicted, recall where none is true, F1 where there is neither.
 
@@ -167,7 +178,9 @@ def event_report(
     micro avg        0.5     1.0  0.67       1            2          1
     macro avg        0.5     0.5  0.50       1            2          1
     """
-    labels, counts = _event_counts(y_true, y_pred, background, _check_match(collar, iou, segment_duration))
+    labels, counts = _event_counts(
+        y_true, y_pred, background, _check_match(collar, iou, check_grid(segment_seconds, hop_seconds))
+    )
     totals = counts.sum().to_frame().T
     rates, micro = _rates(counts, zero_division), _rates(totals, zero_division)
     macro = rates.mean().to_frame().T if len(labels) else micro
@@ -175,7 +188,7 @@ def event_report(
     return name_rows(report, labels, ["micro avg", "macro avg"])
 
 
-def match_runs(true, pred, *, collar=None, iou=None, segment_duration=1.0):
+def match_runs(true, pred, *, collar=None, iou=None, hop=1.0):
     r"""Pair true and predicted runs one to one, as many as possible.
 
     Two runs may be paired if they have the same video and label and, with ``collar``, their starts and
@@ -192,8 +205,8 @@ def match_runs(true, pred, *, collar=None, iou=None, segment_duration=1.0):
         ``video``, ``label``, ``start`` and ``stop`` of each run, in segments.
     collar, iou : float, default=None
         One of the two: the tolerance in seconds, or the least intersection over union.
-    segment_duration : float, default=1.0
-        Length of a segment in seconds.
+    hop : float, default=1.0
+        Seconds from one segment to the next.
 
     Returns
     -------
@@ -205,7 +218,7 @@ def match_runs(true, pred, *, collar=None, iou=None, segment_duration=1.0):
     left, right = (pd.DataFrame(runs).reset_index() for runs in (true, pred))
     pairs = left.merge(right, on=["video", "label"], suffixes=("_true", "_pred"))
     if iou is None:
-        fits = _distance(pairs) * segment_duration <= collar + TIME_TOLERANCE
+        fits = _distance(pairs) * hop <= collar + TIME_TOLERANCE
     else:
         fits = _iou(pairs) >= max(iou - TIME_TOLERANCE, TIME_TOLERANCE)
     pairs = pairs[fits]
@@ -230,16 +243,15 @@ def _iou(pairs):
     return intersection / (lengths - intersection)
 
 
-def _check_match(collar, iou, segment_duration):
-    """Return the options of `match_runs` as floats: the collar or the intersection over union, and the duration."""
-    collar, iou, segment_duration = (as_decimal(value) for value in (collar, iou, segment_duration))
-    duration = check_positive(segment_duration, "segment_duration")
+def _check_match(collar, iou, grid):
+    """Return the options of `match_runs` as floats: the collar and the hop, or the intersection over union."""
+    collar, iou = as_decimal(collar), as_decimal(iou)
     if collar is not None and iou is not None:
         raise ValueError(f"Give collar or iou, not both; got collar={collar!r} and iou={iou!r}.")
     if collar is not None:
         if not 0 <= as_float(collar) < np.inf:
             raise ValueError(f"collar must be a number of seconds, 0 or more; got {collar!r}.")
-        return {"collar": float(collar), "segment_duration": duration}
+        return {"collar": float(collar), "hop": grid.hop_seconds}
     iou = 0.5 if iou is None else iou
     if not 0 < as_float(iou) <= 1 + TIME_TOLERANCE:
         raise ValueError(f"iou must be above 0 and at most 1; got {iou!r}.")

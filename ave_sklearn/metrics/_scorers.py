@@ -34,8 +34,11 @@ class EventF1Scorer(BaseEstimator):
         Intersection over union that is needed; 0.5 if ``collar`` is None, too.
     average : {"micro", "macro"}, default="micro"
         As in `event_f1_score`.
-    segment_duration : float, default=1.0
-        Length of a segment in seconds.
+    segment_seconds : float, default=1.0
+        Length of a segment's window in seconds. It plays no part here but as the default of `hop_seconds`.
+    hop_seconds : float, default=None
+        Seconds from one segment to the next; `segment_seconds` if None. Segment t stands for the time from
+        ``t * hop_seconds`` to ``(t + 1) * hop_seconds``.
 
     Examples
     --------
@@ -52,12 +55,14 @@ class EventF1Scorer(BaseEstimator):
         collar: float | None = None,
         iou: float | None = None,
         average: Literal["micro", "macro"] = "micro",
-        segment_duration: float = 1.0,
+        segment_seconds: float = 1.0,
+        hop_seconds: float | None = None,
     ) -> None:
         self.collar = collar
         self.iou = iou
         self.average = average
-        self.segment_duration = segment_duration
+        self.segment_seconds = segment_seconds
+        self.hop_seconds = hop_seconds
 
     def __call__(self, estimator: BaseEstimator, X: Features, y: ArrayLike) -> float:
         """Return the same as `score`."""

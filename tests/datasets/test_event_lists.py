@@ -159,7 +159,7 @@ def test_segments_match_a_loop(rows, min_overlap, duration):
     events = event_table(*[(name, min(s, e) / 10, max(s, e) / 10, label) for name, s, e, label in rows if s != e])
     n_segments, videos = int(4 / duration) + 1, ["c", "a", "b"]
     expected = segments_by_loop(events, videos, n_segments, duration, min_overlap)
-    options = {"n_segments": n_segments, "segment_duration": duration, "min_overlap": min_overlap}
+    options = {"n_segments": n_segments, "segment_seconds": duration, "min_overlap": min_overlap}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         if expected is None:
@@ -185,7 +185,7 @@ def test_rounding_neither_loses_nor_gains_a_segment():
     for min_overlap, expected in [(0.5, ["d", "-"]), (0.3, ["d", "d"])]:
         y = to_segments(events, ["a", "b"], n_segments=1, min_overlap=min_overlap, background="-")
         assert y[:, 0].tolist() == expected
-    options = {"n_segments": 2, "segment_duration": 0.3, "min_overlap": 0, "background": "-"}
+    options = {"n_segments": 2, "segment_seconds": 0.3, "min_overlap": 0, "background": "-"}
     assert to_segments(events[1:], ["b"], **options).tolist() == [["d", "-"]]
 
 
@@ -221,10 +221,10 @@ def test_options_in_any_precision_are_their_decimals(kind):
     for tenths in range(1, 10):
         y = to_segments(events, events["filename"], n_segments=1, min_overlap=kind(tenths / 10), background="-")
         assert y[:, 0].tolist() == ["d" if k >= tenths else "-" for k in range(1, 10)]
-    options = {"n_segments": 10, "segment_duration": kind(0.1), "min_overlap": 1, "background": "-"}
+    options = {"n_segments": 10, "segment_seconds": kind(0.1), "min_overlap": 1, "background": "-"}
     assert (to_segments(events, events["filename"], **options) == "d").sum(axis=1).tolist() == list(range(1, 10))
     codes = np.eye(10, dtype=int)
-    assert to_events(codes, background=0, segment_duration=kind(0.1))["onset"].tolist() == [k * 0.1 for k in range(10)]
+    assert to_events(codes, background=0, segment_seconds=kind(0.1))["onset"].tolist() == [k * 0.1 for k in range(10)]
 
 
 @pytest.mark.filterwarnings("ignore:.*are lost:UserWarning")
@@ -352,7 +352,7 @@ TWO = event_table(("a", 0, 2, "dog"), ("b", 0, 1, "dog"), ("a", 1.5, 3, "cat"), 
         (TWO, {"n_segments": 4}, r"rows \[0, 2, 3\]: the segment from 1 to 2 s of 'a' has the labels 'dog' and 'cat'"),
         (ONE, {"n_segments": 0}, "n_segments must be a positive integer; got 0"),
         (ONE, {"n_segments": 2.0}, "n_segments must be a positive integer; got 2.0"),
-        (ONE, {"segment_duration": 0}, "segment_duration must be a positive number; got 0"),
+        (ONE, {"segment_seconds": 0}, "segment_seconds must be a positive number; got 0"),
         (ONE, {"min_overlap": 1.1}, r"min_overlap must be a number within \[0, 1\]; got 1.1"),
         (ONE, {"unknown": "drop"}, "unknown must be 'raise' or 'ignore'; got 'drop'"),
         (ONE, {"videos": ["a", "b", "a"]}, "videos must name each video once; got 'a' again"),
@@ -370,8 +370,8 @@ def test_bad_events_and_options_are_named(events, options, message):
 @given(label_codes, st.sampled_from([1.0, 0.04, 0.3]), st.sampled_from([0, 0.5, 1]))
 def test_segments_to_events_and_back(codes, duration, min_overlap):
     y, videos = LABELS[codes], [f"{number}.mp4" for number in range(len(codes))]
-    events = to_events(y, videos, segment_duration=duration)
-    options = {"n_segments": y.shape[1], "segment_duration": duration, "min_overlap": min_overlap}
+    events = to_events(y, videos, segment_seconds=duration)
+    options = {"n_segments": y.shape[1], "segment_seconds": duration, "min_overlap": min_overlap}
     np.testing.assert_array_equal(to_segments(events, videos, **options), y)
 
 

@@ -173,6 +173,6 @@ def test_splitters_and_scorers_take_numpy_scalars(pooled):
         cv = VideoStratifiedKFold(np.uint8(3), shuffle=np.bool_(shuffle), random_state=seed)
         assert [test.tolist() for _, test in cv.split(X, y)] == plain
         assert cv.get_n_splits() == 3
-    for params in ({"collar": 1.0}, {"iou": 0.25, "segment_duration": 2.0}):
+    for params in ({"collar": 1.0}, {"iou": 0.25, "segment_seconds": 2.0}):
         forms = {name: np.float32(value) for name, value in params.items()}
         assert EventF1Scorer(**forms)(model, X, y) == EventF1Scorer(**params)(model, X, y)

@@ -249,7 +249,7 @@ def test_predicted_events_are_the_runs_of_predicted_labels(videos):
     X, y = videos
     localizer = quick(PSPLocalizer, max_epochs=10).fit(X, y)
     names = [f"video {i}" for i in range(60)]
-    events = localizer.predict_events(X, segment_duration=2.0, videos=names)
+    events = localizer.predict_events(X, segment_seconds=2.0, videos=names)
     rebuilt = np.full(y.shape, "background", dtype=object)
     for event in events.itertuples():
         rebuilt[names.index(event.video), int(event.onset / 2) : int(event.offset / 2)] = event.event_label

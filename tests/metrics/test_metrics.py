@@ -322,7 +322,7 @@ def test_an_event_as_late_as_the_collar_is_found(duration, form):
     pred = np.eye(20, dtype=int)[:12]  # onset and offset are 0 to 11 segments late
     true = np.broadcast_to(pred[0], pred.shape) * np.arange(1, 13)[:, None]
     pred = pred * np.arange(1, 13)[:, None]
-    options = {"background": 0, "segment_duration": duration}
+    options = {"background": 0, "segment_seconds": duration}
     exact = float(str(duration))
     for late in range(12):
         for collar in (late * exact, sum([exact] * late, 0.0)):
@@ -332,7 +332,7 @@ def test_an_event_as_late_as_the_collar_is_found(duration, form):
 
 def test_the_tolerance_of_collars_is_a_microsecond():
     y_true, y_pred = row(".d."), row("d..")
-    options = {"segment_duration": 0.04}
+    options = {"segment_seconds": 0.04}
     found = [event_f1_score(y_true, y_pred, collar=0.04 - less, **options) for less in (9e-7, 1.1e-6, 1e-5)]
     assert found == [1, 0, 0]
 
@@ -356,8 +356,8 @@ def row(text):
         (".dd..", "..dd.", {"collar": 1}, 1.0),
         (".dd..", "..dd.", {"collar": 0.9}, 0.0),
         (".dd..", ".dddd", {"collar": 1}, 0.0),  # the onset fits, the offset is 2 late
-        (".dd..", ".dddd", {"collar": 1, "segment_duration": 0.5}, 1.0),
-        ("...d......", "d.........", {"collar": 0.3, "segment_duration": 0.1}, 1.0),  # 3 * 0.1 > 0.3
+        (".dd..", ".dddd", {"collar": 1, "segment_seconds": 0.5}, 1.0),
+        ("...d......", "d.........", {"collar": 0.3, "segment_seconds": 0.1}, 1.0),  # 3 * 0.1 > 0.3
         ("..d..d....", "d..d......", {"collar": 2}, 1.0),  # nearest first would pair one only
     ],
 )
@@ -421,7 +421,7 @@ def test_zero_division_is_for_no_events_at_all(average):
         ({"zero_division": "1"}, "zero_division must be a number; got '1'"),
         ({"zero_division": np.array([1, 2])}, "zero_division must be a number; got array"),
         ({"collar": "1"}, "collar must be a number of seconds, 0 or more; got '1'"),
-        ({"segment_duration": -1}, "segment_duration must be a positive number; got -1"),
+        ({"segment_seconds": -1}, "segment_seconds must be a positive number; got -1"),
         ({"average": "weighted"}, "average must be 'micro' or 'macro'; got 'weighted'"),
         ({"background": 0}, "background=0 is numbers, but the labels are text"),
     ],
@@ -564,7 +564,7 @@ def test_event_f1_scorer_uses_the_background_of_the_estimator():
 def test_event_f1_scorer_passes_its_parameters_on(videos):
     X, y = videos
     model = SegmentNB().fit(X, y)
-    options = {"collar": 1.0, "average": "macro", "segment_duration": 0.5}
+    options = {"collar": 1.0, "average": "macro", "segment_seconds": 0.5}
     assert EventF1Scorer(**options)(model, X, y) == event_f1_score(y, model.predict(X), **options)
     assert EventF1Scorer(**options)(model, X, y) != event_f1_scorer(model, X, y)
 

@@ -39,7 +39,7 @@ def rows_of(events):
 @pytest.mark.slow
 @given(labels_as_codes, st.sampled_from([0, None]), st.sampled_from([1.0, 0.04]))
 def test_events_of_integer_labels_match_a_loop(y, background, duration):
-    events = segments_to_events(y, background=background, segment_duration=duration)
+    events = segments_to_events(y, background=background, segment_seconds=duration)
     assert rows_of(events) == events_by_loop(y, background, duration)
 
 
@@ -62,7 +62,7 @@ def test_score_is_the_mean_over_the_run(y, seed):
 def test_events_worked_by_hand():
     y = [["dog", "dog", "background", "cat"], ["background"] * 4, ["cat", "dog", "dog", "dog"]]
     scores = [[0.5, 1.0, 0.9, 0.25], [1, 1, 1, 1], [0.75, 0.25, 0.5, 0.75]]
-    events = segments_to_events(y, segment_duration=0.5, scores=scores, videos=["a", "b", "c"])
+    events = segments_to_events(y, segment_seconds=0.5, scores=scores, videos=["a", "b", "c"])
     expected = pd.DataFrame(
         {
             "video": ["a", "a", "c", "c"],
@@ -114,11 +114,11 @@ def test_input_is_left_alone():
         ([[0.0, np.nan]], {"background": 0}, "y must hold labels; got NaN"),
         ([[1j]], {}, "y must hold labels.*complex128"),
         ([["a"], ["a", "b"]], {}, "y must be an array, with rows of one length"),
-        ([["a"]], {"segment_duration": 0}, "segment_duration must be a positive number; got 0"),
-        ([["a"]], {"segment_duration": 10**400}, "segment_duration must be a positive number; got 1000"),
-        ([["a"]], {"segment_duration": -(10**400)}, "segment_duration must be a positive number; got -1000"),
-        ([["a"]], {"segment_duration": np.inf}, "segment_duration must be a positive number; got inf"),
-        ([["a"]], {"segment_duration": "1"}, "segment_duration must be a positive number; got '1'"),
+        ([["a"]], {"segment_seconds": 0}, "segment_seconds must be a positive number; got 0"),
+        ([["a"]], {"segment_seconds": 10**400}, "segment_seconds must be a positive number; got 1000"),
+        ([["a"]], {"segment_seconds": -(10**400)}, "segment_seconds must be a positive number; got -1000"),
+        ([["a"]], {"segment_seconds": np.inf}, "segment_seconds must be a positive number; got inf"),
+        ([["a"]], {"segment_seconds": "1"}, "segment_seconds must be a positive number; got '1'"),
         ([["a"]], {"videos": ["v", "w"]}, r"videos must name the 1 rows of y; got the shape \(2,\)"),
         ([["a"]], {"scores": [[0.5, 0.5]]}, r"scores must hold one number.*\(1, 1\).*\(1, 2\)"),
         ([["a"]], {"scores": [[1.5]]}, r"scores must be probabilities within \[0, 1\]"),

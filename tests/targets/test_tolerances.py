@@ -123,8 +123,8 @@ def segments_of(onset, offset, **options):
 @pytest.mark.parametrize("duration", [1.0, 0.5])
 def test_an_overlap_may_lack_what_rounding_takes(duration):
     half = 1.5 * duration
-    assert segments_of(duration, half - 1e-11, segment_duration=duration) == [False, True, False]
-    assert segments_of(duration, half - 1e-5, segment_duration=duration) == [False, False, False]
+    assert segments_of(duration, half - 1e-11, segment_seconds=duration) == [False, True, False]
+    assert segments_of(duration, half - 1e-5, segment_seconds=duration) == [False, False, False]
 
 
 def test_a_touch_is_more_than_rounding():
