@@ -88,6 +88,7 @@ PROBA = [
 ]
 OTHERS = {
     "segment_seconds": DURATIONS,
+    "hop_seconds": [None, *DURATIONS],
     "collar": [None, 0, 0.5, 1, np.float32(0.2), *NUMBERS],
     "iou": [None, 0.5, 1, 1.0, 0, np.float32(0.3), *NUMBERS],
     "zero_division": [0, 1, 0.0, np.nan, *NUMBERS],
@@ -103,12 +104,21 @@ FUNCTIONS = {
     event_f1_score: (
         "y_true",
         "y_pred",
-        *("background", "collar", "iou", "average", "segment_seconds", "zero_division"),
+        *("background", "collar", "iou", "average", "segment_seconds", "hop_seconds", "zero_division"),
     ),
-    event_report: ("y_true", "y_pred", "background", "collar", "iou", "segment_seconds", "zero_division"),
+    event_report: (
+        "y_true",
+        "y_pred",
+        "background",
+        "collar",
+        "iou",
+        "segment_seconds",
+        "hop_seconds",
+        "zero_division",
+    ),
     segment_log_loss: ("y_true", "y_proba", "labels", "sample_weight"),
     video_category: ("y", "background", "classes", "n_segments"),
-    to_events: ("y", "videos", "background", "segment_seconds", "scores"),
+    to_events: ("y", "videos", "background", "segment_seconds", "hop_seconds", "scores"),
     VideoStratifiedKFold: ("y", "groups", "n_splits", "shuffle", "random_state", "background"),
 }
 MISSING = re.compile(r"masked|NaN|None|NA\b|NaT|missing|among (text|numbers|integers)|complex|raw bytes")

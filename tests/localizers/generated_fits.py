@@ -224,7 +224,7 @@ class EstimatorCase:
         """Draw what is called after the fit."""
         rng = self.rng
         methods = [*METHODS, *(["predict_video_proba"] if self.weak else [])]
-        kind = rng.choice(["X", "X", "y", "sample_weight", "segment_seconds", "videos"])
+        kind = rng.choice(["X", "X", "y", "sample_weight", "segment_seconds", "hop_seconds", "videos"])
         if kind == "X":
             method, forms = str(rng.choice(methods)), X_FORMS
         else:
