@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ave_sklearn._checks import check_positive
-from ave_sklearn._targets.times import as_decimal
+from ave_sklearn._targets.times import TIME_TOLERANCE, as_decimal
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,11 @@ class Grid:
     def span(self, n_segments):
         """Return the seconds from the begin of the first of `n_segments` windows to the end of the last."""
         return (n_segments - 1) * self.hop_seconds + self.segment_seconds
+
+    def number_at(self, start):
+        """Return the number of the segment that begins at `start` seconds; None if none begins there."""
+        number = round(start / self.hop_seconds)
+        return number if abs(number * self.hop_seconds - start) <= TIME_TOLERANCE else None
 
 
 WHOLE_SECONDS = Grid()

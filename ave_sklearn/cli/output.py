@@ -2,15 +2,17 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 
 from ave_sklearn._checks import printable
 from ave_sklearn._files import whole_file
 from ave_sklearn._targets.events import code_events
-from ave_sklearn.extraction._clips import join_clips
+from ave_sklearn._targets.grid import WHOLE_SECONDS
+from ave_sklearn.extraction._clips import join_clips, video_ends
 
 
-def event_rows(localizer, X, clips):
+def event_rows(localizer, X, clips, grid=WHOLE_SECONDS):
     """List the events of videos that may be cut into clips.
 
     Parameters
@@ -18,7 +20,9 @@ def event_rows(localizer, X, clips):
     localizer : fitted estimator
     X : AVFeatures
     clips : DataFrame of len(X) rows
-        Columns ``filename`` and ``start`` (whole seconds). Of seconds that two clips share the earlier clip decides.
+        Columns ``filename``, ``start`` (seconds, a multiple of the hop) and, where clips are padded, ``padding``. Of
+        segments that two clips share the earlier clip decides. Events end with their video.
+    grid : Grid
 
     Returns
     -------
@@ -27,18 +31,20 @@ def event_rows(localizer, X, clips):
         ``probability``, in the order of the files and then of time; a file without events has one row, in which all
         but the name is missing.
     """
-    stretches = join_clips(localizer.predict_proba(X), clips)
-    events = pd.concat([_stretch_events(localizer, *stretch) for stretch in stretches])
+    proba = localizer.predict_proba(X)
+    stretches = join_clips(proba, clips, grid)
+    events = pd.concat([_stretch_events(localizer, *stretch, grid.hop_seconds) for stretch in stretches])
+    ends = video_ends(clips, proba.shape[1], grid)
+    events["offset"] = np.minimum(events["offset"], ends[events["video"]].to_numpy())
     events = events.rename(columns={"video": "filename", "score": "probability"})
     return pd.DataFrame({"filename": clips["filename"].unique()}).merge(events, on="filename", how="left")
 
 
-def _stretch_events(localizer, name, start, proba):
-    """Return the events of successive seconds of a video, the first of which is `start`."""
+def _stretch_events(localizer, name, first, proba, hop):
+    """Return the events of successive segments of a video, the first of which has the number `first`."""
     codes, scores = proba.argmax(-1)[None], proba.max(-1)[None]
     events = code_events(codes, scores, localizer.classes_, localizer.background_, videos=[name])
-    events[["onset", "offset"]] += start
-    return events
+    return events.assign(onset=(events["onset"] + first) * hop, offset=(events["offset"] + first) * hop)
 
 
 def write_rows(rows, file):
