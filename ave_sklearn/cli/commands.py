@@ -249,7 +249,7 @@ def run_fit(args):
     check_output_file(args.output)
     extractor, localizer = read_extractor(args.features), _localizer(args)
     _note_code(extractor, args)
-    X, y, _ = _annotated(args, localizer.background)
+    X, y, _ = _annotated(args, localizer.background, _grid_of(extractor))
     if extractor.n_segments != X.n_segments:
         raise ValueError(
             f"{args.features}: the arrays have {X.n_segments} segments, but extractor.json n_segments="
@@ -274,7 +274,7 @@ def run_predict(args):
     extractor = model.named_steps["extract"].set_params(**_extraction_options(args))
     _note_code(extractor, args)
     X = extractor.transform(_cut(args.videos, extractor))
-    rows = event_rows(model.named_steps["localize"], X, extractor.report_.query("error == ''"))
+    rows = event_rows(model.named_steps["localize"], X, extractor.report_.query("error == ''"), _grid_of(extractor))
     if not (args.quiet and args.output):
         _show(*format_rows(rows).split("\n"))
     if args.output:
@@ -282,22 +282,25 @@ def run_predict(args):
 
 
 def run_score(args):
-    """Print how well a model finds the annotated events, each second of a video counted once."""
+    """Print how well a model finds the annotated events, each segment of a video counted once."""
     import numpy as np
 
+    from ave_sklearn.cli.folder import read_grid
     from ave_sklearn.cli.output import format_report
     from ave_sklearn.extraction._clips import join_clips, pad_rows
     from ave_sklearn.metrics import event_f1_score, event_report, segment_accuracy_score, segment_classification_report
 
-    localizer = _load_model(args.model).named_steps["localize"]
+    model, grid = _load_model(args.model), read_grid(args.features)
+    _check_grids(grid, _grid_of(model.named_steps["extract"]), args.features, args.model)
+    localizer = model.named_steps["localize"]
     background = localizer.background_
-    X, y, clips = _annotated(args, background)
-    true, found = ([values for *_, values in join_clips(labels, clips)] for labels in (y, localizer.predict(X)))
-    seconds = [np.concatenate(stretches)[None] for stretches in (true, found)]
+    X, y, clips = _annotated(args, background, grid)
+    true, found = ([values for *_, values in join_clips(labels, clips, grid)] for labels in (y, localizer.predict(X)))
+    segments = [np.concatenate(stretches)[None] for stretches in (true, found)]
     events = [pad_rows(stretches, background) for stretches in (true, found)]
-    _show(f"segment accuracy     {segment_accuracy_score(*seconds):.3f}")
+    _show(f"segment accuracy     {segment_accuracy_score(*segments):.3f}")
     _show(f"event F1 (IoU 0.5)   {event_f1_score(*events, background=background):.3f}")
-    _show("", "segments", *format_report(segment_classification_report(*seconds)).split("\n"))
+    _show("", "segments", *format_report(segment_classification_report(*segments)).split("\n"))
     _show("", "events", *format_report(event_report(*events, background=background)).split("\n"))
 
 
@@ -360,7 +363,23 @@ def _localizer(args):
     return localizer.set_params(**given)
 
 
-def _annotated(args, background):
+def _grid_of(extractor):
+    """Return the grid of an extractor's features."""
+    from ave_sklearn._targets.grid import check_grid
+
+    return check_grid(extractor.segment_seconds, extractor.hop_seconds)
+
+
+def _check_grids(grid, wanted, features, model):
+    """Refuse features on another grid than that of a model's extractor."""
+    if grid != wanted:
+        raise ValueError(
+            f"{features}: the features are of segments of {grid.segment_seconds:g} s, {grid.hop_seconds:g} s apart, "
+            f"but those that {model} takes are of {wanted.segment_seconds:g} s, {wanted.hop_seconds:g} s apart."
+        )
+
+
+def _annotated(args, background, grid):
     """Return the features of a folder, the labels that an event list gives their segments, and of what they are."""
     from ave_sklearn.cli.folder import match_names, read_features, read_skipped
     from ave_sklearn.datasets import read_events
@@ -372,7 +391,7 @@ def _annotated(args, background):
     n_quiet = len(set(videos) - set(events["filename"]))
     if n_quiet and not args.quiet:
         _say("note", f"{n_quiet} of {len(videos)} videos are not in {args.annotations}: taken as all {background}")
-    options = {"background": background, "min_overlap": args.min_overlap}
+    options = {"grid": grid, "background": background, "min_overlap": args.min_overlap}
     try:
         y = clip_labels(events, clips, X.n_segments, read_skipped(args.features), **options)
     except ValueError as error:

@@ -14,7 +14,7 @@ from ave_sklearn._checks import first_few
 from ave_sklearn._features.npy import check_output_files
 from ave_sklearn._features.pairs import one_run, publish, refuse_unfinished, writing
 from ave_sklearn._files import FileState, naming_file, reading
-from ave_sklearn._targets.grid import check_grid
+from ave_sklearn._targets.grid import WHOLE_SECONDS, check_grid
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.datasets._text import by_column, read_utf8, split_rows
 
@@ -24,7 +24,9 @@ VIDEOS = "videos.csv"
 FILES = (AUDIO, VISUAL, VIDEOS, SKIPPED, EXTRACTOR)
 SCRATCH = ".extract-"  # how the hidden folder of an extraction at work begins
 NOT_KEPT = {"n_jobs", "memory", "verbose", "on_error", "batch_size", "device", "weights_dir"}  # not about the result
+EXTRACTOR_PARAMS = "the parameters of a VideoFeatureExtractor"
 SECONDS = {"segment_seconds", "hop_seconds", "max_damage"}  # the parameters that may be fractions
+LEAST_HOP = 0.001  # seconds, so that segments of 30 days can be numbered, and told apart by times in float64
 MOST_BYTES = 1_000_000  # of extractor.json, which has some 300
 MOST_PICTURES = 4 * 2**30  # bytes of the pictures of one clip
 MOST_SECONDS = 6 * 3600  # of the sound of one clip, 4 GB at 48 kHz
@@ -150,7 +152,8 @@ def read_features(folder):
     features : AVFeatures
         Memory-mapped.
     clips : DataFrame
-        Of which video, ``filename``, and from which second on, ``start``, each row is.
+        Of which video, ``filename``, and from which second on, ``start``, each row is; where the table has it,
+        ``padding``, by how many seconds the clip reaches behind the end of its video.
 
     Raises
     ------
@@ -168,29 +171,49 @@ def _read_features(folder):
 
     audio, visual, file = (_existing(folder, name) for name in (AUDIO, VISUAL, VIDEOS))
     features = AVFeatures.from_npy(audio, visual)
-    clips = _read_clips(file)
+    clips = _read_clips(file, features.n_segments, read_grid(folder))
     if len(clips) != features.n_videos:
         raise ValueError(f"{file} names {len(clips)} clips, but the arrays have {features.n_videos} rows.")
     return features, clips
 
 
-def _read_clips(file):
-    """Return the names and starts of clips, each named once; starts are bounded as the length of a video is."""
+def _read_clips(file, n_segments, grid):
+    """Return the names and starts of clips, each named once, and their padding where the table has it.
+
+    Starts are bounded as the length of a video is.
+    """
     from ave_sklearn.extraction._media import MAX_DURATION
 
-    lines, columns = _read_columns(file, ["filename", "start"])
+    lines, columns = _read_columns(file, ["filename", "start"], ["padding"])
+    hop = "whole seconds" if grid.hop_seconds == 1 else f"a multiple of hop_seconds={grid.hop_seconds:g}"
     seen = {}
     for line, name, text in zip(lines, columns["filename"], columns["start"], strict=True):
         start = _number(text)
-        if not 0 <= start <= MAX_DURATION or start % 1:
+        number = grid.number_at(start) if 0 <= start <= MAX_DURATION else None
+        if number is None:
             raise ValueError(
-                f"{file}, line {line}: 'start' must be whole seconds from 0 to {MAX_DURATION:.0f}; got {text!r:.100}."
+                f"{file}, line {line}: 'start' must be {hop} from 0 to {MAX_DURATION:.0f}; got {text!r:.100}."
             )
-        if not name or (name, start) in seen:
-            what = f"is that of line {seen[name, start]} again" if name else "has no file name"
+        if not name or (name, number) in seen:
+            what = f"is that of line {seen[name, number]} again" if name else "has no file name"
             raise ValueError(f"{file}, line {line}: the clip {what}.")
-        seen[name, start] = line
-    return pd.DataFrame(list(seen), columns=["filename", "start"]).astype({"filename": "str", "start": float})
+        seen[name, number] = line
+    clips = pd.DataFrame(list(seen), columns=["filename", "start"]).astype({"filename": "str", "start": float})
+    clips["start"] *= grid.hop_seconds
+    if "padding" not in columns:
+        return clips
+    return clips.assign(padding=_check_padding(columns["padding"], lines, file, grid.span(n_segments)))
+
+
+def _check_padding(texts, lines, file, span):
+    """Return the padding of clips as numbers, of which each clip of `span` seconds has less."""
+    for line, text in zip(lines, texts, strict=True):
+        if not 0 <= _number(text) < span:
+            raise ValueError(
+                f"{file}, line {line}: 'padding' must be seconds from 0 to less than the {span:g} of a clip; got "
+                f"{text!r:.100}."
+            )
+    return [_number(text) for text in texts]
 
 
 def _number(text):
@@ -201,7 +224,7 @@ def _number(text):
         return math.nan
 
 
-def _read_columns(file, names):
+def _read_columns(file, names, optional=()):
     """Read a table of a folder.
 
     Parameters
@@ -209,6 +232,8 @@ def _read_columns(file, names):
     file : path
     names : list of str
         Columns that it must have, each once; others are left out.
+    optional : list of str, default=()
+        Columns that it may have, once.
 
     Returns
     -------
@@ -222,6 +247,8 @@ def _read_columns(file, names):
         raise ValueError(
             f"{file} must have the columns {' and '.join(map(repr, names))}, each once; got {header!r:.300}."
         )
+    if any(header.count(name) > 1 for name in optional):
+        raise ValueError(f"{file} may have the columns {', '.join(map(repr, optional))} once; got {header!r:.300}.")
     return [line for line, _ in rows], by_column(header, rows, file)
 
 
@@ -245,14 +272,8 @@ def read_extractor(folder):
     """
     from ave_sklearn.extraction import VideoFeatureExtractor
 
-    refuse_unfinished((Path(folder, AUDIO), Path(folder, VISUAL)))
-    file = _existing(folder, EXTRACTOR)
-    if FileState.of(file).size > MOST_BYTES:
-        raise ValueError(f"{file} is larger than {MOST_BYTES} bytes, too large for the parameters of an extractor.")
-    text = read_utf8(file, "JSON")
-    with reading(file, "the parameters of a VideoFeatureExtractor", parsing=True):
-        params = json.loads(text)
-        _check_params(params, set(VideoFeatureExtractor().get_params()) - NOT_KEPT)
+    file, params = _read_params(folder)
+    with reading(file, EXTRACTOR_PARAMS):
         extractor = VideoFeatureExtractor(**params).fit([file])  # which checks the parameters and opens nothing
         if extractor.n_segments * extractor.frames_per_segment * extractor.image_size**2 * 3 > MOST_PICTURES:
             raise ValueError(f"the pictures of one clip would take more than {MOST_PICTURES} bytes")
@@ -260,6 +281,39 @@ def read_extractor(folder):
         if max(grid.span(extractor.n_segments), extractor.n_segments * grid.segment_seconds) > MOST_SECONDS:
             raise ValueError(f"the sound of one clip would last more than {MOST_SECONDS} s")
     return extractor
+
+
+def read_grid(folder):
+    """Return the grid of a folder's features; whole seconds where nothing says how they were extracted.
+
+    Raises
+    ------
+    ValueError
+        As `read_extractor`, or if segments follow each other by less than a millisecond.
+    """
+    if not Path(folder, EXTRACTOR).is_file():
+        return WHOLE_SECONDS
+    file, params = _read_params(folder)
+    with reading(file, EXTRACTOR_PARAMS):
+        grid = check_grid(params.get("segment_seconds", 1.0), params.get("hop_seconds"))
+        if grid.hop_seconds < LEAST_HOP:
+            raise ValueError(f"segments are {grid.hop_seconds:g} s apart; wanted at least {LEAST_HOP:g} s")
+        return grid
+
+
+def _read_params(folder):
+    """Return the file that says how a folder's features were extracted, and what it says, as a dict."""
+    from ave_sklearn.extraction import VideoFeatureExtractor
+
+    refuse_unfinished((Path(folder, AUDIO), Path(folder, VISUAL)))
+    file = _existing(folder, EXTRACTOR)
+    if FileState.of(file).size > MOST_BYTES:
+        raise ValueError(f"{file} is larger than {MOST_BYTES} bytes, too large for the parameters of an extractor.")
+    text = read_utf8(file, "JSON")
+    with reading(file, EXTRACTOR_PARAMS, parsing=True):
+        params = json.loads(text)
+        _check_params(params, set(VideoFeatureExtractor().get_params()) - NOT_KEPT)
+    return file, params
 
 
 def _check_params(params, kept):
@@ -270,8 +324,9 @@ def _check_params(params, kept):
         if name not in kept:
             raise ValueError(f"{name!r:.100} is none of {', '.join(sorted(kept))}")
         number = int | float if name in SECONDS else int
-        if not isinstance(value, str | number | None) or isinstance(value, bool):
-            kind = "number" if name in SECONDS else "whole number"
+        is_finite = not isinstance(value, float) or math.isfinite(value)
+        if not isinstance(value, str | number | None) or isinstance(value, bool) or not is_finite:
+            kind = "finite number" if name in SECONDS else "whole number"
             raise ValueError(f"{name} is {value!r:.100}; wanted text, a {kind} or null")
 
 
