@@ -274,6 +274,7 @@ def read_extractor(folder):
 
     file, params = _read_params(folder)
     with reading(file, EXTRACTOR_PARAMS):
+        _check_params(params, set(VideoFeatureExtractor().get_params()) - NOT_KEPT)
         extractor = VideoFeatureExtractor(**params).fit([file])  # which checks the parameters and opens nothing
         if extractor.n_segments * extractor.frames_per_segment * extractor.image_size**2 * 3 > MOST_PICTURES:
             raise ValueError(f"the pictures of one clip would take more than {MOST_PICTURES} bytes")
@@ -289,13 +290,16 @@ def read_grid(folder):
     Raises
     ------
     ValueError
-        As `read_extractor`, or if segments follow each other by less than a millisecond.
+        If the file is damaged, or says no lengths of time; if segments follow each other by less than a millisecond.
+        Its other parameters are not looked at.
     """
     if not Path(folder, EXTRACTOR).is_file():
         return WHOLE_SECONDS
     file, params = _read_params(folder)
     with reading(file, EXTRACTOR_PARAMS):
-        grid = check_grid(params.get("segment_seconds", 1.0), params.get("hop_seconds"))
+        own = {name: params[name] for name in ("segment_seconds", "hop_seconds") if name in params}
+        _check_params(own, SECONDS)
+        grid = check_grid(**own)
         if grid.hop_seconds < LEAST_HOP:
             raise ValueError(f"segments are {grid.hop_seconds:g} s apart; wanted at least {LEAST_HOP:g} s")
         return grid
@@ -303,8 +307,6 @@ def read_grid(folder):
 
 def _read_params(folder):
     """Return the file that says how a folder's features were extracted, and what it says, as a dict."""
-    from ave_sklearn.extraction import VideoFeatureExtractor
-
     refuse_unfinished((Path(folder, AUDIO), Path(folder, VISUAL)))
     file = _existing(folder, EXTRACTOR)
     if FileState.of(file).size > MOST_BYTES:
@@ -312,14 +314,13 @@ def _read_params(folder):
     text = read_utf8(file, "JSON")
     with reading(file, EXTRACTOR_PARAMS, parsing=True):
         params = json.loads(text)
-        _check_params(params, set(VideoFeatureExtractor().get_params()) - NOT_KEPT)
+        if not isinstance(params, dict):
+            raise ValueError(f"it holds a {type(params).__name__}; wanted names and values")
     return file, params
 
 
 def _check_params(params, kept):
-    """Refuse what is no dict of parameters that are kept, with values that JSON has and a parameter may have."""
-    if not isinstance(params, dict):
-        raise ValueError(f"it holds a {type(params).__name__}; wanted names and values")
+    """Refuse parameters that are not among those that are kept, and values that no parameter may have."""
     for name, value in params.items():
         if name not in kept:
             raise ValueError(f"{name!r:.100} is none of {', '.join(sorted(kept))}")

@@ -79,9 +79,9 @@ def test_the_grid_of_a_folder_is_that_of_its_extractor(tmp_path):
         ('{"segment_seconds": true}', "segment_seconds is True; wanted text, a finite number or null"),
         ('{"segment_seconds": 1e400}', "segment_seconds is inf; wanted text, a finite number"),
         ('{"hop_seconds": NaN}', "hop_seconds is nan"),
-        ('{"max_damage": Infinity}', "max_damage is inf"),
         ('{"hop_seconds": [1]}', r"hop_seconds is \[1\]"),
         ('{"hop_seconds": ' + "9" * 4000 + "}", "hop_seconds must be a positive number|integer"),
+        ("[1]", "it holds a list; wanted names and values"),
         ("{", "Expecting"),
         ("[" * 100_000, "recursion|nested"),
     ],
@@ -91,6 +91,13 @@ def test_a_grid_that_is_none_is_refused_by_name(folder, read, text, message):
     with pytest.raises(ValueError, match=message) as caught:
         read(folder)
     assert str(caught.value).startswith(str(folder / "extractor.json"))
+
+
+def test_fractions_that_are_not_finite_are_refused_with_the_settings(folder):
+    (folder / "extractor.json").write_text('{"hop_seconds": 0.32, "max_damage": Infinity}')
+    with pytest.raises(ValueError, match="max_damage is inf; wanted text, a finite number or null"):
+        read_extractor(folder)
+    read_features(folder)  # by which it plays no part
 
 
 @pytest.mark.parametrize("hop", [0.1, 0.25, 0.32, 1 / 3, 2.0])
