@@ -306,8 +306,11 @@ def run_score(args):
 
 # ------------------------------------------------------------------ parts
 def _check_videos(videos):
-    """Refuse folders, names that are no text and videos that are given twice, before anything slow begins."""
-    seen = set()
+    """Refuse folders, names that are no text and videos that are given twice, before anything slow begins.
+
+    A link, or another form of a name that the file system takes for the same, is the file again.
+    """
+    seen = {}
     for video in videos:
         try:
             video.encode()
@@ -315,9 +318,20 @@ def _check_videos(videos):
             raise ValueError(f"{video!r} is not a name in UTF-8; rename the file.") from error
         if os.path.isdir(video):
             raise ValueError(f"{video} is a folder; give the video files in it.")
-        if os.path.abspath(video) in seen:
-            raise ValueError(f"{video} is given twice.")
-        seen.add(os.path.abspath(video))
+        identity = _identity(video)
+        if identity in seen:
+            other = "" if seen[identity] == video else f" It is the file {seen[identity]}."
+            raise ValueError(f"{video} is given twice.{other}")
+        seen[identity] = video
+
+
+def _identity(path):
+    """Return what two names of one file have in common; of a file that is not there its full name."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return os.path.abspath(path)
+    return state.st_dev, state.st_ino
 
 
 def _cut(videos, extractor):
@@ -383,17 +397,19 @@ def _annotated(args, background, grid):
     """Return the features of a folder, the labels that an event list gives their segments, and of what they are."""
     from ave_sklearn.cli.folder import match_names, read_features, read_skipped
     from ave_sklearn.datasets import read_events
+    from ave_sklearn.datasets._names import same_files
     from ave_sklearn.extraction._clips import clip_labels
 
     X, clips = read_features(args.features)
     videos = clips["filename"].unique().tolist()
-    events = match_names(read_events(args.annotations), videos, args.annotations)
+    skipped = read_skipped(args.features)
+    events = match_names(read_events(args.annotations), videos, args.annotations, skipped)
     n_quiet = len(set(videos) - set(events["filename"]))
     if n_quiet and not args.quiet:
         _say("note", f"{n_quiet} of {len(videos)} videos are not in {args.annotations}: taken as all {background}")
     options = {"grid": grid, "background": background, "min_overlap": args.min_overlap}
     try:
-        y = clip_labels(events, clips, X.n_segments, read_skipped(args.features), **options)
+        y = clip_labels(events, clips, X.n_segments, set(same_files(skipped, videos).values()), **options)
     except ValueError as error:
         raise ValueError(f"{args.annotations}: {error}") from error
     return X, y, clips

@@ -3,7 +3,7 @@
 import json
 import math
 import os
-import re
+import posixpath
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
@@ -16,6 +16,7 @@ from ave_sklearn._features.pairs import one_run, publish, refuse_unfinished, wri
 from ave_sklearn._files import FileState, naming_file, reading
 from ave_sklearn._targets.grid import WHOLE_SECONDS, check_grid
 from ave_sklearn._user_warnings import warn_user
+from ave_sklearn.datasets._names import match_files, nearest
 from ave_sklearn.datasets._text import by_column, read_utf8, split_rows
 
 AUDIO, VISUAL = "audio.npy", "visual.npy"
@@ -178,7 +179,7 @@ def _read_features(folder):
 
 
 def _read_clips(file, n_segments, grid):
-    """Return the names and starts of clips, each named once, and their padding where the table has it.
+    """Return the names and starts of clips, each given once, and their padding where the table has it.
 
     Starts are bounded as the length of a video is.
     """
@@ -194,12 +195,14 @@ def _read_clips(file, n_segments, grid):
             raise ValueError(
                 f"{file}, line {line}: 'start' must be {hop} from 0 to {MAX_DURATION:.0f}; got {text!r:.100}."
             )
-        if not name or (name, number) in seen:
-            what = f"is that of line {seen[name, number]} again" if name else "has no file name"
+        clip = posixpath.normpath(name), number
+        if not name or clip in seen:
+            what = f"is that of line {seen[clip]} again" if name else "has no file name"
             raise ValueError(f"{file}, line {line}: the clip {what}.")
-        seen[name, number] = line
-    clips = pd.DataFrame(list(seen), columns=["filename", "start"]).astype({"filename": "str", "start": float})
-    clips["start"] *= grid.hop_seconds
+        seen[clip] = line
+    starts = [number * grid.hop_seconds for _, number in seen]
+    clips = pd.DataFrame({"filename": columns["filename"], "start": starts})
+    clips = clips.astype({"filename": "str", "start": float})
     if "padding" not in columns:
         return clips
     return clips.assign(padding=_check_padding(columns["padding"], lines, file, grid.span(n_segments)))
@@ -341,11 +344,8 @@ def _existing(folder, name):
     return file
 
 
-def match_names(events, videos, source):
+def match_names(events, videos, source, skipped=()):
     """Rename the files of an event list as the videos are named, and drop the events of others.
-
-    The names must be equal; if none is, the names without their folders must be, and each must be the only one
-    of its list.
 
     Parameters
     ----------
@@ -355,43 +355,36 @@ def match_names(events, videos, source):
         Names of the videos.
     source : str
         What messages call the event list.
+    skipped : set of str, default=()
+        Names of videos of which clips were skipped; the list may hold them, whether or not others of their clips are
+        among the features.
 
     Returns
     -------
     events : DataFrame
-        Those of `videos`. A warning counts the names that are not among them.
+        Those of `videos`. Warnings count the names that are not among them, and those whose folders differ.
 
     Raises
     ------
     ValueError
-        If no name is among them, or names without folders are not unique.
+        If no name is among them, a name could be several videos, or one nearly is that of a video without events.
     """
     names = events["filename"].unique().tolist()
-    same = {name: name for name in set(names) & set(videos)} or _match_base_names(names, videos, source)
+    same, moved = match_files(names, videos, source, skipped)
     if not same:
         raise ValueError(
             f"none of the {len(names)} file names in {source} is among the {len(videos)} videos of the features, with "
             f"or without folders: {source} has {first_few(names)}, the features have {first_few(videos)}."
+            f"{nearest(names, videos, any_folder=True)}"
         )
     lost = [name for name in names if name not in same]
     if lost:
         warn_user(
             f"{len(lost)} of the {len(names)} file names in {source} are not among the features: {first_few(lost)}"
         )
+    if moved:
+        warn_user(
+            f"{len(moved)} of the {len(names)} file names in {source} are those of features in other folders, and are "
+            f"taken for them: {moved[0][0]!r} for {moved[0][1]!r}"
+        )
     return events.assign(filename=events["filename"].map(same)).dropna(subset="filename")
-
-
-def _match_base_names(names, videos, source):
-    """Return the video that each name means by its base name, as a dict; an error if it could mean several."""
-    by_base = {}
-    for kind, listed in enumerate((names, videos)):
-        for name in listed:
-            by_base.setdefault(re.split(r"[/\\]", name)[-1], ([], []))[kind].append(name)
-    shared = [pair for pair in by_base.values() if all(pair)]
-    for own, theirs in shared:
-        if len(own) > 1 or len(theirs) > 1:
-            raise ValueError(
-                f"the file names in {source} match those of the features without their folders only, and are not "
-                f"unique then: {first_few(own)} there, {first_few(theirs)} here. Name them as {VIDEOS} does."
-            )
-    return {own[0]: theirs[0] for own, theirs in shared}

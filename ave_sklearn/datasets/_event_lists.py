@@ -16,6 +16,7 @@ from ave_sklearn._targets.labels import as_array, is_background, read_labels
 from ave_sklearn._targets.times import TIME_TOLERANCE, as_decimal
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.datasets._event_rows import check_frame, read_table
+from ave_sklearn.datasets._names import equal_names, nearest, refuse_near
 
 if TYPE_CHECKING:
     from typing import Any, Literal
@@ -102,7 +103,8 @@ def to_segments(
     events : DataFrame
         Columns and rows as `read_events` returns them; labels may also be integers.
     videos : array-like of shape (n_videos,)
-        The ``filename`` of each row of the result. Videos without events are all background.
+        The ``filename`` of each row of the result. Videos without events are all background. Names are the same but
+        for Unicode's forms of a letter, blanks at their ends, backslashes, doubled slashes and ``./``.
     n_segments : int
         Segments of a video.
     segment_seconds : float, default=1.0
@@ -116,7 +118,8 @@ def to_segments(
     min_overlap : float, default=0.5
         The share of a segment, within [0, 1], that its event must cover; 0 stands for any time above zero.
     unknown : {"raise", "ignore"}, default="raise"
-        What to do about events of files that are not among ``videos``.
+        What to do about events of files that are not among ``videos``. A name that nearly is that of a video
+        without events, but for its case or suffix for example, is an error in either case.
 
     Returns
     -------
@@ -127,8 +130,8 @@ def to_segments(
     ------
     ValueError
         If an argument is out of its range, a row of ``events`` is no event (see `read_events`), an event is called
-        ``background``, ends more than half a window after the last one or is of an unknown file, or if two labels
-        claim one segment. The message names the row.
+        ``background``, ends more than half a window after the last one or is of an unknown file, if two labels
+        claim one segment, or if a file name could be several videos. The message names the row or the names.
 
     Warns
     -----
@@ -241,13 +244,20 @@ def check_options(n_segments, min_overlap, unknown="raise"):
 
 def known_events(events, videos, unknown="raise"):
     """Return the rows that are events of known videos, checked; the column `video` is the number of the video."""
-    events = check_frame(events).assign(video=lambda frame: videos.get_indexer(frame["filename"]))
-    strangers = events.loc[events["video"] < 0, "filename"].unique()
-    if len(strangers) and unknown == "raise":
+    events, videos = check_frame(events), videos.tolist()
+    names = events["filename"].unique().tolist()
+    same = equal_names(names, videos)
+    strangers = [name for name in names if name not in same]
+    if strangers and unknown == "raise":
         raise ValueError(
             f"events has {len(strangers)} file names that are not among the {len(videos)} videos: "
-            f"{first_few(strangers)}; videos has {first_few(videos)}. unknown='ignore' drops them."
+            f"{first_few(strangers)}; videos has {first_few(videos)}.{nearest(strangers, videos)} unknown='ignore' "
+            "drops them."
         )
+    refuse_near(names, videos, same, "events")
+    number_of = {name: number for number, name in enumerate(videos)}
+    of_video = [number_of[same[name]] if name in same else -1 for name in events["filename"]]
+    events = events.assign(video=np.array(of_video, dtype=int))
     return events[(events["video"] >= 0) & events["event_label"].notna()]
 
 

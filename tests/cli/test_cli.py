@@ -376,9 +376,18 @@ def named(*names):
 def test_names_match_as_given_and_then_only_so():
     events = named("a/1.mp4", "b/2.mp4", "a/1.mp4")
     with pytest.warns(UserWarning, match="1 of the 2 file names in list are not among the features: 'b/2.mp4'"):
-        matched = match_names(events, ["a/1.mp4", "c/2.mp4"], "list")
+        matched = match_names(events, ["a/1.mp4", "c/3.mp4"], "list")
     assert matched["filename"].tolist() == ["a/1.mp4", "a/1.mp4"]
     assert matched["onset"].tolist() == [0, 2]
+
+
+def test_files_in_other_folders_are_told():
+    with pytest.warns(
+        UserWarning, match="1 of the 2 file names .* other folders, .*: 'b/2.mp4' for 'c/2.mp4'"
+    ) as caught:
+        matched = match_names(named("a/1.mp4", "b/2.mp4"), ["a/1.mp4", "c/2.mp4"], "list")
+    assert matched["filename"].tolist() == ["a/1.mp4", "c/2.mp4"]
+    assert len(caught) == 1
 
 
 @pytest.mark.parametrize("prefix", ["", "/data/", "C:\\data\\"])
@@ -399,6 +408,42 @@ def test_names_that_could_be_several_are_refused(names, videos):
 def test_names_without_any_match_are_shown():
     with pytest.raises(ValueError, match="none of the 4 .* list has '1', '2', '3', ..., the features have 'a/1.mp4'"):
         match_names(named("1", "2", "3", "4"), ["a/1.mp4"], "list")
+    with pytest.raises(
+        ValueError, match=r"'/d/1.MP4' is nearest to 'a/1.mp4': from character 3 of '1.MP4' and '1.mp4' on, 'MP'"
+    ):
+        match_names(named("/d/1.MP4"), ["a/1.mp4"], "list")
+
+
+def test_names_that_nearly_match_end_a_fit(folder, fit, capsys):
+    file = Path(folder, "events.csv")
+    text = file.read_text()
+    name = text.splitlines()[1].split(",")[0]
+    file.write_text(text.replace(name, f"./{name}"))
+    assert fit() == 0
+    file.write_text(text.replace(name, name.upper()))
+    capsys.readouterr()
+    assert fit() == 1
+    assert f"'{name.upper()}' is no video, and '{name}' has no events" in error_line(capsys)
+
+
+def test_names_of_skipped_videos_are_compared_as_others_are(folder, fit, capsys):
+    file = Path(folder, "events.csv")
+    with file.open("a") as lines:
+        lines.write("caf\u00e9.mp4,0,1,dog\n")
+    Path(folder, "features", "skipped.csv").write_text(
+        "filename,start,error\n./cafe\u0301.mp4,0,bad\n", encoding="utf-8"
+    )
+    assert fit() == 0
+    assert "are not among the features: 'caf" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_one_file_by_two_names_is_given_twice(tmp_path, link, capsys):
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    link(tmp_path / "a.mp4", tmp_path / "b.mp4")
+    argv = ["extract", str(tmp_path / "a.mp4"), str(tmp_path / "b.mp4"), "-o", str(tmp_path / "out")]
+    assert main(argv) == 1
+    assert error_line(capsys) == f"{tmp_path / 'b.mp4'} is given twice. It is the file {tmp_path / 'a.mp4'}."
 
 
 # ------------------------------------------------------- predict and score
