@@ -107,9 +107,8 @@ def match_files(names, videos, source, others=()):
         If a name could be several videos; or if others are matched, and a video would have no events only because a
         name nearly is its own.
     """
-    known = same_files(others, videos)
-    others = set(others) - set(known)
-    files = [*videos, *others]
+    known = {*same_files(others, videos), *map(normal_name, videos)}
+    files = [*videos, *(name for name in sorted(others) if name not in known and normal_name(name) not in known)]
     same = equal_names(names, files)
     any_folder = not same
     found, moved = _match_base_names(names, files, same, source, any_folder)

@@ -146,6 +146,8 @@ def test_a_name_of_a_skipped_video_is_no_other_video():
         "b/2.mp4": "b/2.mp4"
     }
     assert match_files(["a/1.mp4"], ["1.mp4"], "list", ["a/1.mp4"])[0] == {"a/1.mp4": "1.mp4"}  # videos.csv was edited
+    both = {CAFE: CAFE, CAFE_NFD: CAFE_NFD}
+    assert match_files([*both], [*both], "list", [CAFE, f"./{CAFE}"])[0] == both
 
 
 # ------------------------------------------------------------- near names

@@ -91,6 +91,7 @@ def assert_refused_by_name(read, place, file, message):
             )
         ],
         (table("a,0", "a,0.0"), "line 3: the clip is that of line 2 again"),
+        (table("b/a,0", "./b//a,0.0"), "line 3: the clip is that of line 2 again"),
         (table("a,0", ",3"), "line 3: the clip has no file name"),
         (table("a,0,1", header="filename,start,start"), "must have the columns 'filename' and 'start', each once"),
         (table("a,0"), "names 1 clips, but the arrays have 2 rows"),
