@@ -18,6 +18,7 @@ What may differ between near names must not be what the names of two honest file
 """
 
 import difflib
+import heapq
 import itertools
 import os
 import posixpath
@@ -376,10 +377,16 @@ def nearest(names, videos, *, any_folder=False):
     if not pairs:
         texts = [video for video in videos if isinstance(video, str) and len(video) <= LONGEST]
         for name in [name for name in names if isinstance(name, str) and len(name) <= LONGEST][:1]:
-            pairs = [(name, video) for video in difflib.get_close_matches(name, texts, 1)]
+            likely = heapq.nlargest(100, texts, key=lambda video, name=name: _n_shared(name, video))  # difflib is slow
+            pairs = [(name, video) for video in difflib.get_close_matches(name, likely, 1)]
     return "".join(
         f" {ascii(name)} is nearest to {ascii(video)}: {difference(name, video)}." for name, video in pairs[:1]
     )
+
+
+def _n_shared(name, other):
+    """Return how many characters two texts share at their begin and at their end."""
+    return len(os.path.commonprefix([name, other])) + len(os.path.commonprefix([name[::-1], other[::-1]]))
 
 
 def _shown(names):
