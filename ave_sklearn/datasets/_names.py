@@ -226,10 +226,11 @@ def near_names(names, videos, same, any_folder=False):
 
 def _pairs(names, videos, forms, any_folder):
     """Yield each name with the first video that has one of its forms, and its folder, or where one has no folder."""
+    wanted = {form for text in names.values() for form in forms(text)}
     by_folder = {None: {}}  # None: in any folder
     for video, text in videos.items():
         in_folder = by_folder.setdefault(text.folder, {})
-        for form in forms(text):
+        for form in wanted.intersection(forms(text)):
             in_folder.setdefault(form, video)
             by_folder[None].setdefault(form, video)
     for name, text in names.items():
