@@ -290,9 +290,9 @@ def test_names_of_ave_are_not_near_by_accident():
         i: "".join((names[i][:5], "x" if names[i][5] not in "xX" else "k", names[i][6:])) for i in range(0, 200, 2)
     }
     listed = [wrong.get(i, name) for i, name in enumerate(names)]
-    same = equal_names(listed, names)
-    assert len(near_names(listed, names, same)) > 0.8 * len(wrong)
-    assert set(near_names(listed, names, same)) <= {(name, names[i]) for i, name in wrong.items()}
+    found = near_names(listed, names, equal_names(listed, names))
+    assert len(found) > 0.8 * len(wrong)
+    assert set(found) <= {(name, names[i]) for i, name in wrong.items()}
 
 
 @pytest.mark.slow
@@ -301,7 +301,7 @@ def test_ten_thousand_names_take_seconds(kind):
     names = codes(20_000) if kind == "codes" else [kind.format(i) for i in range(20_000)]
     begin = time.process_time()
     assert match_files(names[:10_001], names[10_000:], "list")[0] == {names[10_000]: names[10_000]}
-    assert time.process_time() - begin < 10
+    assert time.process_time() - begin < 20  # 3 s on a machine at rest
 
 
 # --------------------------------------------------------- of the user's y
