@@ -50,7 +50,7 @@ class Ticker:
         """Return when a packet is decoded, in seconds; of times that a wrap lies between, that nearest to `near`."""
         stamp = self.stamp(packet)
         if stamp is None:
-            return None
+            return self.until if self.is_even else None
         time = float(stamp * packet.time_base)
         return time + round((near - time) / WRAP) * WRAP if self.wraps and near is not None else time
 
@@ -236,6 +236,7 @@ class _Scan:
         self.places = {}
         self.part_of = {}
         self.parts = []
+        self.pos, self.marks = -1, []  # how far the file is read; bytes, parts and their latest stamps
 
     def add(self, packet):
         """Take a packet."""
@@ -254,6 +255,7 @@ class _Scan:
         place = self._place(index, packet, part, ordinal)
         begin, end = ticker.take(packet, time)
         self._grow(self.parts[part], index, time, begin, end)
+        self._mark(packet, part)
         entries = self.tracks[index].entries
         is_new = not entries or entries[-1].place.part != part or begin - entries[-1].time >= APART
         if packet.is_keyframe and is_new and place is not None:
@@ -276,22 +278,40 @@ class _Scan:
         """Return the part that a packet belongs to, and its time within it."""
         ticker, current, newest = self.tickers[index], self.part_of.get(index), len(self.parts) - 1
         if newest < 0:
-            self.parts.append(_Part(time))
+            part = 0
         else:
-            latest = self.parts[newest].latest
+            part, latest = self._around(packet)
             there = ticker.read(packet, latest)
             if current is not None and not self._jumps(time, ticker.last, self.parts[current].latest):
-                is_elsewhere = current < newest and abs(there - latest) < abs(time - ticker.last)
-                if not is_elsewhere:
+                if current >= part or abs(there - latest) >= abs(time - ticker.last):
                     return current, time
             time = there
             is_foreign = self.is_mpeg and not -BEHIND <= there - latest <= JUMP_AHEAD
-            if current == newest or is_foreign:  # else another stream has entered the newest part before
-                self.parts.append(_Part(time))
+            if is_foreign or current is not None and current >= part:  # else another stream has entered the part before
+                part = newest if newest > part else newest + 1
+        if part > newest:
+            self.parts.append(_Part(time))
         ticker.last = ticker.until = None
-        part = self.part_of[index] = len(self.parts) - 1
+        self.part_of[index] = part
         self.tracks[index].seams.append(Seam(part, self.counts[index] - 1, time))
         return part, time
+
+    def _around(self, packet):
+        """Return the part that lies around a packet in the file, and the latest stamp there.
+
+        Pictures come out of a transport stream when the next ones begin, be that minutes later.
+        """
+        if packet.pos is None or packet.pos >= self.pos:
+            return len(self.parts) - 1, self.parts[-1].latest
+        number = bisect_right(self.marks, packet.pos, key=lambda mark: mark[0])
+        return self.marks[max(0, number - 1)][1:]
+
+    def _mark(self, packet, part):
+        """Remember how far the file is read, and twice a second what the clock is there."""
+        if packet.pos is not None and packet.pos > self.pos:
+            self.pos, latest = packet.pos, self.parts[part].latest
+            if not self.marks or self.marks[-1][1] != part or latest - self.marks[-1][2] >= APART:
+                self.marks.append((packet.pos, part, latest))
 
     def _jumps(self, time, last, latest):
         """Tell whether stamps go back, or go ahead of those of all streams, by more than a recording's own do."""

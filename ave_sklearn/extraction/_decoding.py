@@ -67,7 +67,7 @@ def _frames(packets, stream, clock, lost, latest=None, waits=True):
     waits : bool
         Whether pictures before the first key frame are left out: some decoders make up what such pictures refer to.
     """
-    error, usual = import_av().FFmpegError, frame_length(stream)
+    error, usual, end = import_av().FFmpegError, frame_length(stream), None
     if stream.type == "video" and waits:
         packets = _from_key(packets, latest)
     for packet, time, until in packets:
@@ -78,9 +78,9 @@ def _frames(packets, stream, clock, lost, latest=None, waits=True):
                 lost.append((time, until))
             continue
         for frame in frames:
-            latest, begin, end = None, None, None
-            if frame.time is not None:
-                begin = frame.time + clock.offsets[0]
+            latest = None
+            begin = end if frame.time is None else frame.time + clock.offsets[0]  # what has no stamp follows at once
+            if begin is not None:
                 end = begin + (float(frame.duration * frame.time_base) if frame.duration else usual)
                 if frame.is_corrupt:
                     lost.append((begin, end))
@@ -135,8 +135,8 @@ def _packets(container, stream, clock, target):
         stamp = ticker.stamp(packet)
         begin, end = ticker.take(packet, time)
         near, offset = ticker.last, clock.offsets[part]
-        shift = round((ticker.last + offset - clock.offsets[0]) / packet.time_base) - stamp
-        if shift or clock.is_mpeg:
+        shift = 0 if stamp is None else round((ticker.last + offset - clock.offsets[0]) / packet.time_base) - stamp
+        if stamp is not None and (shift or clock.is_mpeg):
             delay = ticker.delay(packet) if stamp == packet.dts else 0
             packet.dts = stamp + shift
             packet.pts = packet.dts + delay

@@ -264,6 +264,10 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
     def __sklearn_is_fitted__(self):
         return True
 
+    def __setstate__(self, state):
+        """Take over the parameters of a saved extractor; those that are newer than it have their defaults."""
+        super().__setstate__(type(self)().get_params(deep=False) | state)
+
     def fit(self, X: Iterable[PathLike | tuple[PathLike, float]], y: object = None) -> Self:
         """Check the parameters; there is nothing to learn.
 

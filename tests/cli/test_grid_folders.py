@@ -51,7 +51,7 @@ def test_the_grid_of_a_folder_is_that_of_its_extractor(tmp_path):
         [
             (PARAMS, Grid(0.96, 0.32)),
             ({"segment_seconds": 2}, Grid(2.0, 2.0)),
-            ({"segment_seconds": 0.5, "hop_seconds": None}, Grid(0.5, 0.5)),
+            ({"segment_seconds": 0.5, "hop_seconds": None, "audio": "log-mel"}, Grid(0.5, 0.5)),
             ({}, WHOLE_SECONDS),
             (None, WHOLE_SECONDS),
         ]
