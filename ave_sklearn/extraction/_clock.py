@@ -4,13 +4,13 @@ from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, field
 from functools import lru_cache
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from ave_sklearn.extraction._opening import file_stamp, open_media
 from ave_sklearn.extraction._tracks import used_streams
 
 JUMP_BACK = 1.0  # seconds by which the stamps of a stream go back where a recording begins anew
-BEHIND = 2.0  # seconds by which the streams of an MPEG stream are behind each other at most
 MOST_DELAY = 10.0  # seconds between the decoding and the showing of a frame, at most
 JUMP_AHEAD = 10.0  # seconds by which those of all streams go ahead there, in MPEG streams; players take it so too
 NEAR = 0.5  # seconds within which pictures and sound of a part begin, or end, together
@@ -20,6 +20,7 @@ WRAP_TICKS = 2**33  # of 1/90,000 s, after which the stamps of MPEG streams begi
 WRAP = WRAP_TICKS / 90_000  # seconds
 EVEN = 0.1  # seconds up to which stamps of packs are evened out
 N_BEFORE = 4  # packets read before the one that is wanted, after which the parser of the stream has found its step
+MOST_HELD = 2**26  # bytes of a file in which packets are put in order
 APART = 0.5  # seconds between the places at which a stream may be entered, at least
 TAIL = 1.0  # seconds before the last frames of an indexed file, from which on it is read to its end
 
@@ -206,9 +207,42 @@ def _is_indexed(container, streams):
 def _scan(container, streams):
     """Read a file on to its end, without decoding it."""
     scan = _Scan(container, streams)
-    for packet in container.demux(streams):
-        scan.add(packet)
+    stamps = map(_stamp_of, (packet for packet in container.demux(streams) if packet.size))
+    for stamp in _in_order(stamps, len(streams)) if is_mpeg(container) else stamps:
+        scan.add(stamp)
     return scan
+
+
+class _Stamp(NamedTuple):
+    """A packet without its bytes."""
+
+    stream_index: int
+    pts: int | None
+    dts: int | None
+    duration: int | None
+    time_base: object
+    pos: int | None
+    size: int
+    is_keyframe: bool
+
+
+def _stamp_of(packet):
+    return _Stamp(*(getattr(packet, name) for name in _Stamp._fields))
+
+
+def _in_order(packets, n_streams):
+    """Yield packets in the order in which they lie in the file.
+
+    Pictures come out of a transport stream when the next ones begin, be that minutes later.
+    """
+    held, last = [], {}  # a heap, and the byte of the last packet of each stream
+    for number, packet in enumerate(packets):
+        pos = last[packet.stream_index] = packet.pos if packet.pos is not None else last.get(packet.stream_index, 0)
+        heappush(held, (pos, number, packet))
+        come = min(last.values()) if len(last) == n_streams else 0
+        while held and (held[0][0] < come or pos - held[0][0] > MOST_HELD):
+            yield heappop(held)[-1]
+    yield from (packet for *_, packet in sorted(held))
 
 
 @dataclass
@@ -236,13 +270,10 @@ class _Scan:
         self.places = {}
         self.part_of = {}
         self.parts = []
-        self.pos, self.marks = -1, []  # how far the file is read; bytes, parts and their latest stamps
 
     def add(self, packet):
         """Take a packet."""
         index = packet.stream_index
-        if not packet.size:
-            return
         ticker, ordinal = self.tickers[index], self.counts[index]
         self.counts[index] += 1
         near = ticker.last
@@ -255,7 +286,6 @@ class _Scan:
         place = self._place(index, packet, part, ordinal)
         begin, end = ticker.take(packet, time)
         self._grow(self.parts[part], index, time, begin, end)
-        self._mark(packet, part)
         entries = self.tracks[index].entries
         is_new = not entries or entries[-1].place.part != part or begin - entries[-1].time >= APART
         if packet.is_keyframe and is_new and place is not None:
@@ -280,38 +310,19 @@ class _Scan:
         if newest < 0:
             part = 0
         else:
-            part, latest = self._around(packet)
+            part, latest = newest, self.parts[newest].latest
             there = ticker.read(packet, latest)
             if current is not None and not self._jumps(time, ticker.last, self.parts[current].latest):
-                if current >= part or abs(there - latest) >= abs(time - ticker.last):
+                if current == newest or abs(there - latest) >= abs(time - ticker.last):
                     return current, time
             time = there
-            is_foreign = self.is_mpeg and not -BEHIND <= there - latest <= JUMP_AHEAD
-            if is_foreign or current is not None and current >= part:  # else another stream has entered the part before
-                part = newest if newest > part else newest + 1
+            part += current == newest  # else another stream has entered the newest part before
         if part > newest:
             self.parts.append(_Part(time))
         ticker.last = ticker.until = None
         self.part_of[index] = part
         self.tracks[index].seams.append(Seam(part, self.counts[index] - 1, time))
         return part, time
-
-    def _around(self, packet):
-        """Return the part that lies around a packet in the file, and the latest stamp there.
-
-        Pictures come out of a transport stream when the next ones begin, be that minutes later.
-        """
-        if packet.pos is None or packet.pos >= self.pos:
-            return len(self.parts) - 1, self.parts[-1].latest
-        number = bisect_right(self.marks, packet.pos, key=lambda mark: mark[0])
-        return self.marks[max(0, number - 1)][1:]
-
-    def _mark(self, packet, part):
-        """Remember how far the file is read, and twice a second what the clock is there."""
-        if packet.pos is not None and packet.pos > self.pos:
-            self.pos, latest = packet.pos, self.parts[part].latest
-            if not self.marks or self.marks[-1][1] != part or latest - self.marks[-1][2] >= APART:
-                self.marks.append((packet.pos, part, latest))
 
     def _jumps(self, time, last, latest):
         """Tell whether stamps go back, or go ahead of those of all streams, by more than a recording's own do."""
