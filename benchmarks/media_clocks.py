@@ -9,7 +9,6 @@ below 0 too early. ``--only WORD`` chooses rows. With ``--long`` it prints what 
 """
 
 import argparse
-import os
 import sys
 import tempfile
 import time

@@ -5,7 +5,7 @@ is noise that is known for each second, and is found again by correlation.
 """
 
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 
 import av
 import numpy as np
@@ -59,7 +59,7 @@ def numbers_shown(pictures, share, frames_per_segment):
     return np.stack([np.repeat(read_numbers(pictures), row) for row in counts])
 
 
-@lru_cache(maxsize=None)
+@cache
 def _noise_second(second, rate):
     rng = np.random.default_rng([11, second])
     spectrum = np.zeros(rate // 2 + 1, complex)
@@ -239,3 +239,43 @@ def sound_errors(windows, rate, starts, piece=0.25, reach=0.3, far=None):
             place = place_of_sound(piece, rate, expected, reach)
             found.append(place_of_sound(piece, rate, expected, far) if far and place[1] < 0.5 else place)
     return np.array(found).T
+
+
+def assert_tells(path, n_segments, start=0.0, clock=None, within=0.06, apart=0.03, fps=FPS, findings=None, **options):
+    """Check a clip against the clock: pictures and sound tell the time, and the same one.
+
+    Parameters
+    ----------
+    clock : float or None
+        What the clock tells at the begin of the clip; None is `start`.
+    within : float
+        Seconds by which both may be off.
+    apart : float
+        Seconds by which they may be off each other.
+    """
+    from ave_sklearn.extraction._pictures import read_pictures
+    from ave_sklearn.extraction._sound import read_sound
+
+    if findings is not None:
+        options["findings"] = findings
+    clock = start if clock is None else clock
+    numbers = numbers_shown(*read_pictures(path, n_segments, 16, 64, start, **options), 16).ravel()
+    assert (numbers >= 0).all(), f"pictures {np.flatnonzero(numbers < 0)} of {numbers.size} are none that were written"
+    times = clock + np.arange(n_segments * 16) / 16
+    pictures = picture_errors(numbers, times, fps)[1]
+    assert np.abs(pictures).max() <= within, f"pictures are off by {np.round(pictures[::4], 2)} s"
+    windows, rate = read_sound(path, n_segments, start, **options)
+    sound, alike = sound_errors(windows, rate, clock + np.arange(n_segments), far=n_segments + 2)
+    assert (alike > 0.5).all(), f"quarters of seconds {np.flatnonzero(alike <= 0.5)} of the sound are not the clock's"
+    assert np.abs(sound).max() <= within, f"sound is off by {np.round(sound, 3)} s"
+    gaps = picture_errors(numbers, times + np.repeat(sound, 4), fps)[1]
+    assert np.abs(gaps).max() <= apart, f"pictures and sound are apart by {np.round(gaps[::4], 3)} s"
+
+
+def joined(path, *parts):
+    """Write files one after the other into one, as ``cat`` does, and return its path as text."""
+    with open(path, "wb") as target:
+        for part in parts:
+            with open(part, "rb") as source:
+                target.write(source.read())
+    return str(path)
