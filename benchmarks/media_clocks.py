@@ -9,10 +9,13 @@ below 0 too early. ``--only WORD`` chooses rows. With ``--long`` it prints what 
 """
 
 import argparse
+import multiprocessing
+import resource
 import sys
 import tempfile
 import time
 import warnings
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -30,6 +33,7 @@ from media_files import FPS, numbers_shown, picture_errors, sound_errors, write_
 SECONDS, CLIP, FRAMES, IMAGE = 12, 3, 16, 64
 STARTS = (0.0, 1.0, 2.5, 4.04, 5.3, 7.0, 8.77, 9.0)
 ALIKE = 0.5  # sound that is less like the noise is not that sound
+LENGTHS = (1, 2, 5, 10, 20)  # minutes
 FRAGMENTS = "frag_keyframe+empty_moov"
 
 X264 = {"video": "libx264", "video_options": {"preset": "veryfast", "bf": "3", "b-adapt": "0"}}
@@ -166,7 +170,7 @@ def print_errors(words, folder):
         if words and not any(word in name for word in words):
             continue
         path = f"{folder}/{number}.{suffix}"
-        fps = eval_fps(pictures.get("fps", FPS))
+        fps = Fraction(pictures.get("fps", FPS))
         began = time.perf_counter()
         try:
             write_clock(path, SECONDS, gop=37, **(pictures | {"fps": fps}), **sound)
@@ -186,22 +190,124 @@ def print_errors(words, folder):
     print_markdown(pd.DataFrame(rows, columns=columns, dtype=object), digits=1)
 
 
-def eval_fps(text):
-    """Return a rate as a number."""
-    from fractions import Fraction
+# ------------------------------------------------------------------- what a clip of a long file costs
+def write_long(folder, minutes):
+    """Write one film as a transport stream, as Matroska, as MP4 and as a program stream; return their paths."""
+    paths = {}
+    for suffix in ("ts", "mkv", "mp4", "mpg"):
+        paths[suffix] = f"{folder}/{minutes}.{suffix}"
+        video = {"video": "mpeg2video"} if suffix == "mpg" else {"video": "mpeg4"}
+        write_clock(paths[suffix], 60 * minutes, gop=50, size=(64, 48), audio="mp2", rate=32000, **video)
+    return paths
 
-    return Fraction(text)
+
+def measure_clip(results, path, start):
+    """Read a clip of 3 s in a process that has read nothing, and then once more; put what both cost."""
+    before, tallies = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, []
+    try:
+        for _ in range(2):
+            packets, frames = count_reads()
+            began = time.perf_counter()
+            read_pictures(path, CLIP, FRAMES, IMAGE, start)
+            read_sound(path, CLIP, start)
+            tallies.append([time.perf_counter() - began, packets["read"], frames["decoded"]])
+        peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / 1e6
+        errors = Errors()
+        errors.add(path, CLIP, start, FPS)
+        cells = errors.cells()
+        results.put([*tallies[0][:2], *tallies[1], peak, *cells[1:]])
+    except Exception as error:
+        results.put([*[""] * 8, f"{type(error).__name__}: {error}"])
+
+
+def count_reads():
+    """Count, from now on, the packets that are read of files and the frames that are decoded."""
+    from ave_sklearn.extraction import _opening
+
+    packets, frames = {"read": 0}, {"decoded": 0}
+
+    class Packet:
+        """A packet whose frames are counted."""
+
+        def __init__(self, packet):
+            object.__setattr__(self, "packet", packet)
+
+        def __getattr__(self, name):
+            return getattr(self.packet, name)
+
+        def __setattr__(self, name, value):
+            setattr(self.packet, name, value)
+
+        def decode(self):
+            found = self.packet.decode()
+            frames["decoded"] += len(found)
+            return found
+
+    class Container:
+        """A container whose packets are counted."""
+
+        def __init__(self, container):
+            self.container = container
+
+        def __getattr__(self, name):
+            return getattr(self.container, name)
+
+        def demux(self, *args, **kwargs):
+            for packet in self.container.demux(*args, **kwargs):
+                packets["read"] += 1
+                yield Packet(packet)
+
+        def __enter__(self):
+            self.container.__enter__()
+            return self
+
+        def __exit__(self, *error):
+            return self.container.__exit__(*error)
+
+    class Library:
+        """PyAV whose containers count."""
+
+        def __getattr__(self, name):
+            return getattr(av, name)
+
+        def open(self, *args, **kwargs):
+            return Container(av.open(*args, **kwargs))
+
+    _opening.import_av = Library
+    return packets, frames
+
+
+def print_long(lengths, folder):
+    """Print what clips at the begin, in the middle and at the end cost, in files of so many minutes."""
+    rows, fork = [], multiprocessing.get_context("fork")
+    for minutes in lengths:
+        for suffix, path in write_long(folder, minutes).items():
+            for start in (0, 30 * minutes, 60 * minutes - CLIP):
+                results = fork.SimpleQueue()
+                process = fork.Process(target=measure_clip, args=(results, path, start))
+                process.start()
+                rows.append([minutes, suffix, start, *results.get()])
+                process.join()
+                print(rows[-1], file=sys.stderr, flush=True)
+            Path(path).unlink()
+    columns = ["minutes", "file", "clip at (s)", "first read (s)", "packets", "second read (s)", "packets"]
+    columns += ["frames decoded", "memory (MB)", "pictures (ms)", "sound (ms)", "lost"]
+    print_markdown(pd.DataFrame(rows, columns=columns, dtype=object))
 
 
 def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="*", metavar="WORD", help="rows whose name holds one of these")
+    parser.add_argument("--long", nargs="*", type=int, metavar="MINUTES", help="costs of clips; 1 2 5 10 20 if empty")
     args = parser.parse_args()
     av.logging.set_level(av.logging.PANIC)
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
-        print_errors(args.only, folder)
+        if args.long is None:
+            print_errors(args.only, folder)
+        else:
+            print_long(args.long or LENGTHS, folder)
 
 
 if __name__ == "__main__":

@@ -28,21 +28,24 @@ SOUNDS = [("aac", "mp4"), ("aac", "mkv"), ("mp2", "mkv"), ("ac3", "mkv"), ("flac
 
 
 def damaged(path, kind, seconds, at=3.0, fill=None, seed=1):
-    """Overwrite the packets of a stream ("audio" or "video") within so many seconds from `at` on; return how many."""
+    """Overwrite what packets of a stream ("audio" or "video") hold, at `at` and so many seconds on; return how many."""
     rng = np.random.default_rng(seed)
     with av.open(path) as container:
-        stream = getattr(container.streams, kind)[0]
-        packets = [
-            (packet.pos, packet.size)
-            for packet in container.demux(stream)
-            if packet.size and at <= float(packet.pts * packet.time_base) < at + seconds - 1e-6
-        ]
-    data = bytearray(open(path, "rb").read())
-    for pos, size in packets:
-        assert pos
-        data[pos : pos + size] = rng.integers(0, 256, size, dtype=np.uint8).tobytes() if fill is None else fill * size
-    open(path, "wb").write(data)
-    return len(packets)
+        packets = [p for p in container.demux(getattr(container.streams, kind)[0]) if p.size]
+        times = np.array([float(packet.pts * packet.time_base) for packet in packets])
+        first = np.searchsorted(times + 1e-6, at)
+        chosen = [(packets[i].pos, bytes(packets[i])) for i in range(first, np.searchsorted(times, at + seconds) or 1)]
+        chosen = chosen or [(packets[first].pos, bytes(packets[first]))]
+    with open(path, "rb") as file:
+        data = bytearray(file.read())
+    for pos, held in chosen:
+        place = data.find(held[3:], pos)  # behind the header of a block; Matroska may leave out the first bytes
+        assert place >= 0
+        size = len(held) - 3
+        data[place : place + size] = rng.integers(0, 256, size, np.uint8).tobytes() if fill is None else fill * size
+    with open(path, "wb") as file:
+        file.write(data)
+    return len(chosen)
 
 
 def assert_sound_in_place(path, hole, findings, **options):
@@ -61,9 +64,9 @@ def assert_sound_in_place(path, hole, findings, **options):
 )
 def test_a_lost_packet_of_sound(tmp_path, audio, suffix, fill):
     path = write_clock(tmp_path / f"a.{suffix}", N, audio=audio, rate=48000 if audio != "flac" else 44100)
-    assert damaged(path, "audio", 0.021, fill=fill) in (1, 2)
+    assert damaged(path, "audio", 0.0, fill=fill) == 1
     findings = Findings()
-    assert_sound_in_place(path, (3.0, 3.15), findings)
+    assert_sound_in_place(path, (3.0, 3.2), findings)
     if findings.damage:  # decoders may conceal it, or not notice
         assert 0.005 < findings.damage < 0.2
         assert any("sound" in warning for warning in findings.warnings)
@@ -71,13 +74,13 @@ def test_a_lost_packet_of_sound(tmp_path, audio, suffix, fill):
 
 def test_a_lost_packet_of_sound_is_counted(tmp_path):
     path = write_clock(tmp_path / "a.mp4", N, rate=16000)
-    assert damaged(path, "audio", 0.064) == 1
+    assert damaged(path, "audio", 0.0) == 1
     findings = Findings()
     assert_sound_in_place(path, (3.0, 3.2), findings)
     assert findings.damage == pytest.approx(0.064, abs=0.03) and len(findings.warnings) == 1
 
 
-@pytest.mark.parametrize("start", [0.0, 2.5])
+@pytest.mark.parametrize("start", [1.0, 2.5])
 @pytest.mark.parametrize(("seconds", "is_too_much"), [(0.2, False), (0.45, False), (0.7, True), (2.0, True)])
 def test_up_to_half_a_second_of_sound(tmp_path, seconds, is_too_much, start):
     path = write_clock(tmp_path / "a.mp4", N, rate=48000)
@@ -89,7 +92,7 @@ def test_up_to_half_a_second_of_sound(tmp_path, seconds, is_too_much, start):
         read_sound(path, 3, start, findings=findings, max_damage=3.0)
     else:
         read_sound(path, 3, start, findings=findings)
-    assert findings.damage == pytest.approx(min(seconds, start + 3 - 3.0) if start < 0.5 else seconds, abs=0.1)
+    assert findings.damage == pytest.approx(min(seconds, start), abs=0.1)  # it begins at 3 s, the clip is 3 s long
 
 
 @pytest.mark.parametrize("max_damage", [0.0, 0.5])
@@ -105,7 +108,7 @@ def test_damage_outside_of_a_clip_is_none_of_it(tmp_path, max_damage):
 
 def test_no_damage_is_tolerated_where_none_is_to_be(tmp_path):
     path = write_clock(tmp_path / "a.mp4", N, rate=16000)
-    damaged(path, "audio", 0.064)
+    damaged(path, "audio", 0.0)
     with pytest.raises(ExtractionError, match="max_damage=0"):
         read_sound(path, N, max_damage=0.0)
 
@@ -123,9 +126,11 @@ def test_damage_in_several_places_is_summed(tmp_path):
 
 @pytest.mark.parametrize(("seconds", "is_too_much"), [(0.04, False), (0.3, False), (1.5, True)])
 def test_damaged_pictures_without_references(tmp_path, seconds, is_too_much):
-    """In FFV1 each picture stands for itself, and has a checksum."""
-    path = write_clock(tmp_path / "a.mkv", N, video="ffv1", audio="pcm_s16le", rate=16000)
-    assert damaged(path, "video", seconds) == round(seconds * 25)
+    """In MJPEG each picture stands for itself."""
+    options = {"video": "mjpeg", "pixel_format": "yuvj420p", "audio": "pcm_s16le"}
+    path = write_clock(tmp_path / "a.mkv", N, rate=16000, **options)
+    lost = damaged(path, "video", seconds - 0.01, fill=b"\0") / 25
+    assert lost == pytest.approx(seconds, abs=0.021)
     findings = Findings()
     if is_too_much:
         with pytest.raises(ExtractionError, match=r"a.mkv: .*picture.*max_damage=0.5"):
@@ -134,7 +139,7 @@ def test_damaged_pictures_without_references(tmp_path, seconds, is_too_much):
     pictures, share = read_pictures(path, N, 16, 64, findings=findings, **options)
     numbers = numbers_shown(pictures, share, 16).ravel()
     times = np.arange(16 * N) / 16
-    whole = (times < 3.0) | (times >= 3.0 + seconds)
+    whole = (times < 3.0) | (times >= 3.0 + lost)
     assert (picture_errors(numbers[whole], times[whole])[0] == 0).all()
     assert findings.damage == pytest.approx(seconds, abs=0.05)
     assert any("picture" in warning for warning in findings.warnings)
@@ -144,7 +149,7 @@ def test_damaged_pictures_without_references(tmp_path, seconds, is_too_much):
 def test_pictures_after_a_lost_packet_are_in_their_place(tmp_path, codec):
     options = {"deadline": "realtime", "cpu-used": "8"} if codec == "libvpx" else {}
     path = write_clock(tmp_path / "a.mkv", N, video=codec, gop=12, rate=48000, video_options=options)
-    assert damaged(path, "video", 0.04, at=3.12) == 1
+    assert damaged(path, "video", 0.0, at=3.12) == 1
     pictures, share = read_pictures(path, N, 16, 64)
     numbers, times = numbers_shown(pictures, share, 16).ravel(), np.arange(16 * N) / 16
     whole = (times < 3.1) | (times >= 4.0)  # from the next key frame on
@@ -162,7 +167,7 @@ def test_lost_packets_of_a_stream(tmp_path, suffix):
     del data[at : at + 188 * 10]
     open(path, "wb").write(data)
     assert_tells(path, 3)
-    assert_tells(path, 2, 5.5)
+    assert_tells(path, 2, 5.5, apart=0.06)  # program streams tell the time of packs, not of frames
     read_sound(path, 8)
     read_pictures(path, 8, 4, 32)
 

@@ -66,7 +66,7 @@ def cut_before(path, target, share, packet=188):
 def test_a_stream_cut_anywhere_shows_nothing_that_was_not_written(tmp_path, codec, share):
     """Until the first key frame there is nothing to see: the first picture stands for it."""
     whole = tmp_path / "whole.ts"
-    options = {"video_options": {"bf": "0"}} if codec == "libx264" else {}
+    options = {"video_options": {"bf": "0", "x264-params": "scenecut=0"}} if codec == "libx264" else {}
     write_clock(whole, 12, gop=75, size=(96, 80), video=codec, audio="mp2", rate=48000, **options)
     path = cut_before(whole, tmp_path / "cut.ts", share)
     n_segments = int(probe(path).duration)
