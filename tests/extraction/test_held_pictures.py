@@ -58,7 +58,7 @@ def seconds_shown(path, n_segments, start, findings=None):
     return numbers_shown(pictures, share, 4)[:, 2].tolist()
 
 
-@pytest.mark.parametrize("suffix", KINDS)
+@pytest.mark.parametrize("suffix", sorted(KINDS.keys() - {"mpg"}))  # one stamp for several small pictures
 def test_slides_are_held(tmp_path, suffix):
     path = write_slides(tmp_path / f"a.{suffix}", [0, 3, 6, 9], **KINDS[suffix])
     assert probe(path).duration == pytest.approx(SECONDS, abs=0.15)
