@@ -47,11 +47,13 @@ def _read(path):
 
 def read_in_a_process(path):
     """Return the windows of the whole and of a clip."""
-    if "fork" not in multiprocessing.get_all_start_methods():
+    if "forkserver" not in multiprocessing.get_all_start_methods():
         pytest.skip("this system does not fork")
-    process = multiprocessing.get_context("fork").Process(target=_read, args=(path,))
+    context = multiprocessing.get_context("forkserver")  # a fork of this process may hang, which has threads
+    context.set_forkserver_preload(["ave_sklearn.extraction._sound"])
+    process = context.Process(target=_read, args=(path,))
     process.start()
-    process.join(60)
+    process.join(120)
     assert process.exitcode == 0, f"the process ended with {process.exitcode}"  # -11 is a violation of memory
     return [np.load(f"{path}.{name}.npy") for name in ("whole", "clip")]
 
