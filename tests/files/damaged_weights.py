@@ -9,6 +9,7 @@ import warnings
 import zipfile
 import zlib
 from collections import OrderedDict
+from dataclasses import replace
 from functools import cache
 
 import joblib
@@ -22,7 +23,7 @@ from sklearn.pipeline import Pipeline
 from torch import nn
 
 from ave_sklearn import AVFeatures, PSPLocalizer, WeakPSPLocalizer
-from ave_sklearn.extraction import VideoFeatureExtractor, _weights
+from ave_sklearn.extraction import VideoFeatureExtractor, _presets, _weights
 from ave_sklearn.localizers._released import FULL_NAMES, WEAK_NAMES
 from ave_sklearn.nn import PSPNet
 
@@ -457,7 +458,7 @@ class NetworkWeights:
 
     def read(self, folder, variant, rng):
         """Load the network; its features are the result."""
-        _weights.NETWORKS["vggish"] = Small
+        _presets.PRESETS["vggish"] = replace(_presets.PRESETS["vggish"], build=Small)
         network = _weights.load_network("vggish", folder / "vggish-0.pth")
         with torch.no_grad():
             return {"features": network(torch.ones(2, 1, 5, 5)).numpy()}
