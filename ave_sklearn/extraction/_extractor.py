@@ -140,7 +140,8 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         * ``filename``, ``start`` in seconds;
         * ``error``: why the video cannot be used, "" if it was, or was not reached;
         * ``warning``: what may make its features worse, "" if nothing: sound without high frequencies, silence,
-          damage, a picture that is held, padding, a rest that is left out;
+          channels that cancel out, clipped sound, damage, a picture held for more than 2 s, padding, a rest that is
+          left out;
         * ``note``: what is worth knowing but no warning, such as which of several tracks is used;
         * ``held``: seconds of the clip for which the last picture is held, as the pictures end before the sound;
         * ``padding``: seconds of the clip behind the end of the video, with ``short="pad"``; 0 where the last segment
@@ -156,6 +157,9 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
     -----
     :meth:`fit` learns nothing and need not be called. Where videos are skipped, rows of the result are those of
     ``report_`` without error; labels beside them must be cut alike.
+
+    A video begins with its first picture, or with sound that begins more than 0.1 s before it, and lasts until its
+    sound ends, whatever its headers say. The last picture is held till then.
 
     A clip lasts ``(n_segments - 1) * hop_seconds + segment_seconds``, of which the last ``padding`` seconds are none of
     the video. Segments are background if half of their window or more lies there.
