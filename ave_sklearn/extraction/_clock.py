@@ -149,12 +149,15 @@ class Clock:
         Whether it is a transport or program stream, which is entered by bytes: its stamps may wrap or begin anew.
     duration : float
         Seconds until the sound ends; the last picture is held as long. Without sound, until the pictures end.
+    n_read : int or None
+        Bytes of the file up to its last packet; None if not known.
     """
 
     offsets: list[float]
     tracks: dict[int, Track]
     is_mpeg: bool
     duration: float
+    n_read: int | None
 
 
 def clock_of(path):
@@ -270,6 +273,7 @@ class _Scan:
         self.places = {}
         self.part_of = {}
         self.parts = []
+        self.n_read = None
 
     def add(self, packet):
         """Take a packet."""
@@ -282,6 +286,8 @@ class _Scan:
         time = ticker.read(packet, near)
         if time is None:
             return
+        if packet.pos is not None and not self.is_indexed:
+            self.n_read = max(self.n_read or 0, packet.pos + packet.size)
         part, time = self._part(index, packet, time)
         place = self._place(index, packet, part, ordinal)
         begin, end = ticker.take(packet, time)
@@ -352,7 +358,7 @@ class _Scan:
             track.entries.sort(key=lambda entry: entry.time)
         pictures, sound = (self.tracks.get(index, Track()).end for index in (self.video, self.audio))
         duration = pictures if self.audio is None else sound * (pictures > 0 or self.video is None)
-        return Clock(offsets or [-self.begin], self.tracks, self.is_mpeg, duration)
+        return Clock(offsets or [-self.begin], self.tracks, self.is_mpeg, duration, self.n_read)
 
     def _begin(self, part):
         """Return the stamp at which the file begins: that of its first picture, if sound does not begin well before."""

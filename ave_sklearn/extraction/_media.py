@@ -10,6 +10,7 @@ from ave_sklearn.extraction._opening import ExtractionError, open_media
 from ave_sklearn.extraction._tracks import audio_stream, track_notes, video_stream
 
 END_TOLERANCE = 0.5  # share of a window at the end of a video: windows that lack less of themselves are used
+MOST_UNREAD = 0.2  # share of a file that may lie behind its last packet without a word: indexes do
 MAX_DURATION = 30 * 24 * 3600.0  # seconds
 
 
@@ -29,11 +30,14 @@ class MediaInfo:
         Samples of sound a second.
     notes : tuple of str
         What is worth knowing, such as which of several tracks is used.
+    warnings : tuple of str
+        What the user should know.
     """
 
     duration: float
     sample_rate: int
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass
@@ -77,10 +81,13 @@ def probe(path):
     with open_media(path) as container:
         video_stream(container, path)
         audio = audio_stream(container, path)
-        duration = clock_of(path).duration
-        if duration > MAX_DURATION:
-            raise ExtractionError(f"declares {duration:.0f} s; wanted at most {MAX_DURATION:.0f} s.", path)
-        return MediaInfo(duration, int(audio.rate), track_notes(container, path))
+        clock, size = clock_of(path), container.size
+        if clock.duration > MAX_DURATION:
+            raise ExtractionError(f"declares {clock.duration:.0f} s; wanted at most {MAX_DURATION:.0f} s.", path)
+        warnings = ()
+        if clock.n_read is not None and size - clock.n_read > MOST_UNREAD * size:  # as of joined files, often
+            warnings = (f"FFmpeg reads {clock.n_read} of its {size} bytes",)
+        return MediaInfo(clock.duration, int(audio.rate), track_notes(container, path), warnings)
 
 
 def count_windows(seconds, grid):

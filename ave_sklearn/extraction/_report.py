@@ -228,7 +228,7 @@ def _info_or_error(path):
 
 def _peculiarities(info, is_whole, n_segments, grid):
     """Say what is unusual about a video that can be used, as far as its header tells."""
-    texts = []
+    texts = list(info.warnings)
     if is_whole and info.duration >= grid.span(n_segments) + grid.hop_seconds:
         texts.append(f"of {info.duration:.1f} s the first {grid.span(n_segments):g} are used")
     if info.sample_rate < SAMPLE_RATE:

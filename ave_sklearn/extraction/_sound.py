@@ -18,6 +18,7 @@ JITTER = 0.005  # seconds by which the first stamp of a run of sound may differ 
 N_STAMPS = 16  # pieces of sound whose stamps say where a run begins
 SILENT = 1e-4  # of full scale, -80 dB
 CANCELLED = 1e-3  # power of the average of the channels, as a share of their own, below which they cancel out
+MOST_MISSING = 0.5  # seconds of a clip for which there is no sound without a word
 MOST_CLIPPED = 0.01  # share of the samples that may lie beyond full scale without a word
 
 
@@ -65,13 +66,17 @@ def read_sound(path, n_segments, start=0.0, *, grid=WHOLE_SECONDS, findings=None
         begins = np.round(np.arange(n_segments) * grid.hop_seconds * rate).astype(int)
         window = round(grid.segment_seconds * rate)
         waveform, power = np.zeros((2, begins[-1] + window), np.float32)
+        is_heard = np.zeros(waveform.shape, bool)
         pieces = _pieces(chain(first, frames), start, rate, lost, path, max_damage)
-        end = start + _fill(waveform, power, pieces, rate) / rate
+        end = start + _fill((waveform, power, is_heard), pieces, rate, (track_end - start) * rate) / rate
     length = max([end, *(until for _, until in lost)])
     check_length(path, "the sound", length, n_segments, start, grid, pad=pad)
     note_damage(path, "sound", lost, start, min(stop, length), max_damage, findings)
     findings.padding = max(0.0, stop - track_end)
     findings.warnings += _peculiarities(waveform, power)
+    missing = np.count_nonzero(~is_heard[: round((min(stop, track_end) - start) * rate)]) / rate - findings.damage
+    if missing > MOST_MISSING:
+        findings.warnings.append(f"for {missing:.1f} s it has no sound")
     np.clip(waveform, -1, 1, out=waveform)
     return np.lib.stride_tricks.sliding_window_view(waveform, window)[begins], rate
 
@@ -112,29 +117,42 @@ def _pieces(frames, start, rate, lost, path, max_damage):
             n_lost = len(lost)
 
 
-def _fill(waveform, power, pieces, rate):
+def _fill(arrays, pieces, rate, track_end):
     """Write pieces of sound one after the other, at their time stamps where these differ; return the end.
 
-    Pieces outside of the waveform are left out: those before it, and a lead-in whose negative time stamp has become a
-    very large one.
+    Nothing is heard where pieces are missing. Pieces before the clip are left out, and a lead-in whose negative time
+    stamp has become a very large one.
+
+    Parameters
+    ----------
+    arrays : tuple of ndarray of shape (n_samples,)
+        For the samples, for their power and for whether there are any.
+    pieces : iterator
+        Of `_pieces`.
+    rate : int
+    track_end : float
+        Samples until the last piece of the file ends.
     """
     pieces, ahead, position, end = iter(pieces), deque(), None, 0
-    while True:
+    n_samples = len(arrays[0])
+    while end < n_samples:
         piece = ahead.popleft() if ahead else next(pieces, None)
         if piece is None:
-            return end
+            break
         time, samples, squares, is_after_loss = piece
         if time is not None and (position is None or is_after_loss or abs(time * rate - position) > MAX_DRIFT * rate):
             ahead.extend(islice(pieces, N_STAMPS - len(ahead)))
             position = _anchor([piece, *ahead], rate)
         position = position or 0
-        first, stop = np.clip([position, position + len(samples)], 0, len(waveform))
-        waveform[first:stop] = samples[first - position : stop - position]
-        power[first:stop] = squares[first - position : stop - position]
+        if n_samples <= position < track_end:
+            return n_samples
+        first, stop = np.clip([position, position + len(samples)], 0, n_samples)
+        if stop > first:
+            for array, values in zip(arrays, (samples, squares, np.ones(len(samples), bool)), strict=True):
+                array[first:stop] = values[first - position : stop - position]
+            end = stop
         position += len(samples)
-        end = stop if stop > first else end
-        if end == len(waveform):
-            return end
+    return end
 
 
 def _anchor(pieces, rate):

@@ -1,5 +1,7 @@
 """A little damage is left out with a warning, in pictures and sound alike; more is an error."""
 
+import os
+
 import av
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from media_files import (
     assert_tells,
     clock_noise,
     encode_by_time,
+    joined,
     noise_frames,
     number_frames,
     numbers_shown,
@@ -16,7 +19,7 @@ from media_files import (
 )
 
 from ave_sklearn.extraction import ExtractionError
-from ave_sklearn.extraction._media import Findings
+from ave_sklearn.extraction._media import Findings, probe
 from ave_sklearn.extraction._pictures import read_pictures
 from ave_sklearn.extraction._sound import read_sound
 
@@ -267,3 +270,34 @@ def test_sound_on_one_side_alone_is_not_warned_of(tmp_path):
     found, findings = read_with_findings(write_samples(tmp_path / "a.mkv", np.stack([noise, 0 * noise])))
     np.testing.assert_allclose(found, noise / 2, atol=1e-6)
     assert findings.warnings == []
+
+
+# ------------------------------------------------------- what is not there
+def test_clips_in_a_gap_of_the_sound_are_silent(tmp_path):
+    files = [write_clock(tmp_path / "a.ts", 4, gop=12), write_clock(tmp_path / "b.ts", 5, begin=9, stamp=9, gop=12)]
+    path = joined(tmp_path / "gap.ts", *files)
+    whole, _ = read_sound(path, 14)
+    for start, n_segments in [(3, 2), (4, 2), (5, 3), (6, 2)]:
+        findings = Findings()
+        windows, _ = read_sound(path, n_segments, start, findings=findings)
+        quiet = [second for second in range(n_segments) if 5 <= start + second < 8]
+        assert np.abs(windows[quiet]).max() == 0 if quiet else True
+        np.testing.assert_allclose(windows.std(axis=1), whole[start : start + n_segments].std(axis=1), atol=0.02)
+        assert any("it has no sound" in warning for warning in findings.warnings)
+
+
+def test_sound_that_begins_late_is_told(tmp_path):
+    path = str(write_clock(tmp_path / "a.mkv", 6, audio_delay=3))
+    findings = Findings()
+    windows, _ = read_sound(path, 2, findings=findings)
+    assert np.abs(windows).max() == 0
+    assert "for 2.0 s it has no sound" in findings.warnings
+    assert "its sound is silent throughout" in findings.warnings
+
+
+def test_what_ffmpeg_does_not_read_of_a_file_is_told(tmp_path):
+    parts = [write_clock(tmp_path / f"{i}.mkv", 3) for i in range(3)]
+    path = joined(tmp_path / "joined.mkv", *parts)
+    (warning,) = probe(path).warnings
+    assert "of its" in warning and str(os.path.getsize(path)) in warning
+    assert probe(str(parts[0])).warnings == ()
