@@ -69,7 +69,11 @@ class Ticker:
             length = self.usual  # that of the packet is rounded, and thousands of them add up
         if self.is_even and self.until is not None and abs(time - self.until) <= EVEN:
             time = self.until
-        self.last, self.until = time, time + length
+        self.last = time
+        if (
+            self.until is not None or packet.is_keyframe or not self.is_even
+        ):  # a fragment at the begin counts for nothing
+            self.until = time + length
         delay = float((self.delay(packet) if self.stamp(packet) == packet.dts else 0) * packet.time_base)
         return time + delay, time + delay + length
 
@@ -104,6 +108,9 @@ class Place(NamedTuple):
     before: int | None
     last: float | None
     until: float | None
+
+
+BEGIN = Place(part=0, ordinal=0, pos=None, size=0, before=None, last=None, until=None)
 
 
 class Entry(NamedTuple):

@@ -3,7 +3,7 @@
 from itertools import chain, islice
 
 from ave_sklearn._targets.times import TIME_TOLERANCE
-from ave_sklearn.extraction._clock import frame_length, ticker_of
+from ave_sklearn.extraction._clock import BEGIN, frame_length, ticker_of
 from ave_sklearn.extraction._opening import import_av
 
 LEAD = 1.0  # seconds before the start of a clip from which decoding begins, so that decoders are under way
@@ -99,9 +99,34 @@ def _from_key(packets, latest):
 
 
 def _packets(container, stream, clock, target):
-    """Yield the packets of a stream from `target` seconds on, or from somewhat earlier; for None from where it is.
+    """Return the packets of a stream from `target` seconds on, or from somewhat earlier; for None from where it is.
 
-    Their stamps are made to run on where those of the file begin anew or wrap.
+    Returns
+    -------
+    packets : iterator
+        Of `_run_on`.
+    """
+    track, ticker = clock.tracks[stream.index], ticker_of(container, stream)
+    entry = None if target is None else track.entry(target)
+    if entry is not None:
+        packets = _from_place(container, stream, clock, entry.place)
+        return _run_on(packets, clock, track, ticker, entry.place)
+    if target is not None:
+        container.seek(int((target - clock.offsets[0]) * 1e6))
+    return _run_on(container.demux(stream), clock, track, ticker, BEGIN)
+
+
+def _run_on(packets, clock, track, ticker, place):
+    """Yield packets whose stamps run on where those of the file begin anew or wrap.
+
+    Parameters
+    ----------
+    packets : iterator of av.Packet
+        The first one lies at `place`.
+    clock : Clock
+    track : Track
+    ticker : Ticker
+    place : Place
 
     Yields
     ------
@@ -109,38 +134,34 @@ def _packets(container, stream, clock, target):
     time, until : float or None
         Seconds from the begin of the file.
     """
-    track, ticker = clock.tracks[stream.index], ticker_of(container, stream)
-    entry = None if target is None else track.entry(target)
-    ordinal, part, near = 0, 0, None
-    if entry is None:
-        if target is not None:
-            container.seek(int((target - clock.offsets[0]) * 1e6))
-        packets = container.demux(stream)
-    else:
-        place = entry.place
-        ordinal, part, near = place.ordinal, place.part, place.last
-        ticker.last, ticker.until = place.last, place.until
-        packets = _from_place(container, stream, clock, place)
-    seams = [seam for seam in track.seams if seam.ordinal >= ordinal]
+    ordinal, part, near = place.ordinal, place.part, place.last
+    ticker.last, ticker.until = place.last, place.until
+    seams = {seam.ordinal: seam for seam in track.seams}
     for packet in packets:
-        if packet.size and seams and ordinal == seams[0].ordinal:
-            part, near = seams[0].part, seams[0].near
+        if not packet.size:
+            yield packet, None, None
+            continue
+        if ordinal in seams:
+            part, near = seams[ordinal].part, seams[ordinal].near
             ticker.last = ticker.until = None
-            del seams[0]
-        ordinal += bool(packet.size)
-        time = ticker.read(packet, near) if packet.size else None
+        ordinal += 1
+        time = ticker.read(packet, near)
         if time is None:
             yield packet, None, None
             continue
-        stamp = ticker.stamp(packet)
-        begin, end = ticker.take(packet, time)
+        stamp, (begin, end) = ticker.stamp(packet), ticker.take(packet, time)
         near, offset = ticker.last, clock.offsets[part]
-        shift = 0 if stamp is None else round((ticker.last + offset - clock.offsets[0]) / packet.time_base) - stamp
-        if stamp is not None and (shift or clock.is_mpeg):
-            delay = ticker.delay(packet) if stamp == packet.dts else 0
-            packet.dts = stamp + shift
-            packet.pts = packet.dts + delay
+        if stamp is not None:
+            _move(packet, ticker, stamp, ticker.last + offset - clock.offsets[0])
         yield packet, begin + offset, end + offset
+
+
+def _move(packet, ticker, stamp, time):
+    """Move the stamps of a packet, so that the one by which it is put in order is `time`, in seconds."""
+    delay = ticker.delay(packet) if stamp == packet.dts else 0
+    moved = round(time / packet.time_base)
+    if moved != stamp or ticker.wraps:
+        packet.dts, packet.pts = moved, moved + delay
 
 
 def _from_place(container, stream, clock, place):

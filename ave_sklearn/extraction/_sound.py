@@ -16,6 +16,7 @@ from ave_sklearn.extraction._tracks import audio_stream, check_sound
 MAX_DRIFT = 0.1  # seconds that sound may be from its time stamps before it is moved; stamps may be rounded to ms
 JITTER = 0.005  # seconds by which the first stamp of a run of sound may differ from what the others say
 N_STAMPS = 16  # pieces of sound whose stamps say where a run begins
+LOUDEST = 1e3  # of full scale; what lies beyond would overflow when it is squared
 SILENT = 1e-4  # of full scale, -80 dB
 CANCELLED = 1e-3  # power of the average of the channels, as a share of their own, below which they cancel out
 MOST_MISSING = 0.5  # seconds of a clip for which there is no sound without a word
@@ -112,6 +113,7 @@ def _pieces(frames, start, rate, lost, path, max_damage):
             if not is_finite.all():
                 lost.append((time, time + len(channels) / rate) if time is not None else (start, start))
                 channels = np.where(is_finite[:, None], channels, 0)
+            channels = channels.clip(-LOUDEST, LOUDEST)
             power = np.square(channels).mean(axis=1)
             yield (None if time is None else time - start), channels.mean(axis=1), power, len(lost) > n_lost
             n_lost = len(lost)
