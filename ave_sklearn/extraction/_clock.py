@@ -69,10 +69,9 @@ class Ticker:
             length = self.usual  # that of the packet is rounded, and thousands of them add up
         if self.is_even and self.until is not None and abs(time - self.until) <= EVEN:
             time = self.until
-        self.last = time
-        if (
-            self.until is not None or packet.is_keyframe or not self.is_even
-        ):  # a fragment at the begin counts for nothing
+        if packet.dts is not None or self.last is None or time < self.last:  # else shown early, decoded in its turn
+            self.last = time
+        if self.until is not None or packet.is_keyframe or not self.is_even:  # a fragment is no begin
             self.until = time + length
         delay = float((self.delay(packet) if self.stamp(packet) == packet.dts else 0) * packet.time_base)
         return time + delay, time + delay + length

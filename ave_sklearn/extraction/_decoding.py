@@ -1,5 +1,6 @@
 """Decoding of a stream from a given time on."""
 
+from heapq import heappop, heappush
 from itertools import chain, islice
 
 from ave_sklearn._targets.times import TIME_TOLERANCE
@@ -70,6 +71,7 @@ def _frames(packets, stream, clock, lost, latest=None, waits=True):
     error, usual, end = import_av().FFmpegError, frame_length(stream), None
     if stream.type == "video" and waits:
         packets = _from_key(packets, latest)
+    is_by_turns, turns = _shows_by_turns(stream), []
     for packet, time, until in packets:
         try:
             frames = packet.decode()
@@ -77,14 +79,26 @@ def _frames(packets, stream, clock, lost, latest=None, waits=True):
             if time is not None and (latest is None or time >= latest):
                 lost.append((time, until))
             continue
+        if is_by_turns and time is not None:
+            heappush(turns, time)
         for frame in frames:
             latest = None
             begin = end if frame.time is None else frame.time + clock.offsets[0]  # what has no stamp follows at once
+            begin = heappop(turns) if turns else begin
             if begin is not None:
                 end = begin + (float(frame.duration * frame.time_base) if frame.duration else usual)
                 if frame.is_corrupt:
                     lost.append((begin, end))
             yield begin, end, frame
+
+
+def _shows_by_turns(stream):
+    """Tell whether a file stamps pictures with the order of decoding alone, and that is another one: H.264 in AVI.
+
+    The pictures come out in the order in which they are shown; each takes the earliest stamp that is left.
+    """
+    codec = stream.codec_context
+    return stream.container.format.name == "avi" and codec.name in ("h264", "hevc") and bool(codec.has_b_frames)
 
 
 def _from_key(packets, latest):
@@ -149,17 +163,19 @@ def _run_on(packets, clock, track, ticker, place):
         if time is None:
             yield packet, None, None
             continue
-        stamp, (begin, end) = ticker.stamp(packet), ticker.take(packet, time)
+        begin, end = ticker.take(packet, time)
         near, offset = ticker.last, clock.offsets[part]
-        if stamp is not None:
-            _move(packet, ticker, stamp, ticker.last + offset - clock.offsets[0])
+        _move(packet, ticker, begin + offset - clock.offsets[0])
         yield packet, begin + offset, end + offset
 
 
-def _move(packet, ticker, stamp, time):
-    """Move the stamps of a packet, so that the one by which it is put in order is `time`, in seconds."""
+def _move(packet, ticker, time):
+    """Move the stamps of a packet, if it has any, so that it is shown or heard at `time`, in seconds."""
+    stamp = ticker.stamp(packet)
+    if stamp is None:
+        return
     delay = ticker.delay(packet) if stamp == packet.dts else 0
-    moved = round(time / packet.time_base)
+    moved = round(time / packet.time_base) - delay
     if moved != stamp or ticker.wraps:
         packet.dts, packet.pts = moved, moved + delay
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import grey, has_encoder, write_video
 from media_files import assert_tells, numbers_shown, read_numbers, write_clock
 
 from ave_sklearn.extraction import _decoding
@@ -115,3 +116,20 @@ def test_the_cost_of_a_clip_does_not_grow_with_its_place(tmp_path, monkeypatch, 
     path = write_clock(tmp_path / f"a.{suffix}", 60, gop=50, size=(64, 48), **options)
     counts = [frames_decoded(monkeypatch, path, start) for start in (20.0, 40.0, 58.0)]
     assert max(counts) <= 25 * (2 + 1 + 2 + 4)  # the clip, the lead, a group of pictures, a step back
+
+
+# ------------------------------------------------------- few pictures a second, shown in another order
+@pytest.mark.parametrize("fps", [1, 2])
+@pytest.mark.parametrize("suffix", ["mkv", "mp4", "ts", "flv", "avi"])
+def test_pictures_far_apart_that_are_not_decoded_in_their_turn(tmp_path, suffix, fps):
+    """Stamps of decoding and of showing lie seconds apart then, which is no clock that begins anew."""
+    if not has_encoder("libx264"):
+        pytest.skip("this FFmpeg cannot write libx264")
+    levels = np.arange(10, 250, 12)
+    path = str(write_video(tmp_path / f"a.{suffix}", 20, fps, video_codec="libx264", picture=grey(levels), gop_size=50))
+    assert probe(path).duration == pytest.approx(20, abs=0.1)
+    for start, n_segments in [(0, 20), (7, 3), (16.0, 4)]:
+        pictures, share = read_pictures(path, n_segments, 4, 16, start)
+        shown = share @ pictures.mean(axis=(1, 2, 3))
+        late = 12 / fps if suffix == "avi" else 0  # FFmpeg leaves out the second stamp of an AVI
+        np.testing.assert_allclose(shown, levels[int(start) :][:n_segments], atol=4 + late)
