@@ -13,6 +13,8 @@ from ave_sklearn.extraction._tracks import used_streams
 JUMP_BACK = 1.0  # seconds by which the stamps of a stream go back where a recording begins anew
 MOST_DELAY = 10.0  # seconds between the decoding and the showing of a frame, at most
 JUMP_AHEAD = 10.0  # seconds by which those of all streams go ahead there, in MPEG streams; players take it so too
+LONGEST = 1.0  # seconds of a frame whose length nothing tells
+MOST_AHEAD = 2.0  # seconds by which one stream of a file may lie before the other
 NEAR = 0.5  # seconds within which pictures and sound of a part begin, or end, together
 MOST_LEAD_IN = 0.5  # seconds; what begins longer before 0 is no encoder's lead-in
 LEAD_IN = 0.1  # seconds of sound before the first picture that are an encoder's lead-in, which few containers tell of
@@ -65,6 +67,8 @@ class Ticker:
     def take(self, packet, time):
         """Return from when until when a packet is shown or heard, decoded at `time`, which becomes the last one."""
         length = float(packet.duration * packet.time_base) if packet.duration else self.usual
+        if not length and self.last is not None:  # WavPack in Matroska: as far as the one before lies
+            length = min(max(0.0, time - self.last), LONGEST)
         if self.is_even and self.usual and abs(length - self.usual) < 1e-3:
             length = self.usual  # that of the packet is rounded, and thousands of them add up
         if self.is_even and self.until is not None and abs(time - self.until) <= EVEN:
@@ -256,9 +260,13 @@ def _in_order(packets, n_streams):
 
 @dataclass
 class _Part:
-    """A stretch of a file in which stamps grow: where each stream begins and ends by them, and the latest."""
+    """A stretch of a file in which stamps grow: where each stream begins and ends by them, and the latest.
+
+    `so_far` is where the streams of the part before had come to when this one began.
+    """
 
     latest: float
+    so_far: dict[int, float] = field(default_factory=dict)
     begins: dict[int, float] = field(default_factory=dict)
     ends: dict[int, float] = field(default_factory=dict)
 
@@ -330,7 +338,7 @@ class _Scan:
             time = there
             part += current == newest  # else another stream has entered the newest part before
         if part > newest:
-            self.parts.append(_Part(time))
+            self.parts.append(_Part(time, dict(self.parts[-1].ends) if self.parts else {}))
         ticker.last = ticker.until = None
         self.part_of[index] = part
         self.tracks[index].seams.append(Seam(part, self.counts[index] - 1, time))
@@ -352,8 +360,8 @@ class _Scan:
             if number == 0:
                 offset = -self._begin(part)
             else:
-                before = self.parts[number - 1]
-                offset = offsets[-1] + self._edge(before.ends, max, NEAR) - self._edge(part.begins, min, NEAR)
+                end = self._edge(self._ends(self.parts[number - 1], part), max, NEAR)
+                offset = offsets[-1] + end - self._edge(part.begins, min, NEAR)
             offsets.append(offset)
             for index, end in part.ends.items():
                 self.tracks[index].end = max(self.tracks[index].end, end + offset)
@@ -365,6 +373,14 @@ class _Scan:
         pictures, sound = (self.tracks.get(index, Track()).end for index in (self.video, self.audio))
         duration = pictures if self.audio is None else sound * (pictures > 0 or self.video is None)
         return Clock(offsets or [-self.begin], self.tracks, self.is_mpeg, duration, self.n_read)
+
+    def _ends(self, before, part):
+        """Return where the streams of a part end when the next begins, without those that go on in it alone."""
+        return {
+            index: end
+            for index, end in before.ends.items()
+            if index in part.begins or end < part.so_far.get(index, end) + MOST_AHEAD
+        }
 
     def _begin(self, part):
         """Return the stamp at which the file begins: that of its first picture, if sound does not begin well before."""

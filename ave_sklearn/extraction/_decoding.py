@@ -8,6 +8,7 @@ from ave_sklearn.extraction._clock import BEGIN, frame_length, ticker_of
 from ave_sklearn.extraction._opening import import_av
 
 LEAD = 1.0  # seconds before the start of a clip from which decoding begins, so that decoders are under way
+GAP = 0.01  # seconds between pictures that are none
 STEPS_BACK = (0, 1, 4, 16, 64)  # seconds to go back further where a jump landed too late
 
 
@@ -53,6 +54,7 @@ def decode(container, stream, clock, start, lost):
         if first is not None:
             yield from chain([first], frames)
             return
+        lost.clear()
         is_moved = True
 
 
@@ -68,16 +70,29 @@ def _frames(packets, stream, clock, lost, latest=None, waits=True):
     waits : bool
         Whether pictures before the first key frame are left out: some decoders make up what such pictures refer to.
     """
-    error, usual, end = import_av().FFmpegError, frame_length(stream), None
-    if stream.type == "video" and waits:
-        packets = _from_key(packets, latest)
+    error, usual, end, first = import_av().FFmpegError, frame_length(stream), None, None
+    has_gaps = not clock.is_mpeg  # streams that are cut anywhere may lack what their first pictures refer to
     is_by_turns, turns = _shows_by_turns(stream), []
+    is_video = stream.type == "video"
+    is_waiting = waits and is_video
     for packet, time, until in packets:
+        if is_waiting and packet.size:
+            if latest is not None and time is not None and time > latest + TIME_TOLERANCE:
+                return
+            is_waiting = not packet.is_keyframe
+        if first is None and (not is_waiting or has_gaps):
+            first = time
+        if is_waiting and packet.size:
+            continue
         try:
             frames = packet.decode()
         except error:
             if time is not None and (latest is None or time >= latest):
                 lost.append((time, until))
+                has_gaps = True
+            if waits and is_video and end is None:
+                is_waiting = True
+                stream.codec_context.flush_buffers()  # what follows refers to what is lost
             continue
         if is_by_turns and time is not None:
             heappush(turns, time)
@@ -86,6 +101,10 @@ def _frames(packets, stream, clock, lost, latest=None, waits=True):
             begin = end if frame.time is None else frame.time + clock.offsets[0]  # what has no stamp follows at once
             begin = heappop(turns) if turns else begin
             if begin is not None:
+                since = first if end is None else end
+                if is_video and has_gaps and since is not None and begin > since + GAP:
+                    lost.append((since, begin))  # pictures that refer to what is lost do not come out either
+                has_gaps = has_gaps and bool(lost)
                 end = begin + (float(frame.duration * frame.time_base) if frame.duration else usual)
                 if frame.is_corrupt:
                     lost.append((begin, end))
@@ -99,17 +118,6 @@ def _shows_by_turns(stream):
     """
     codec = stream.codec_context
     return stream.container.format.name == "avi" and codec.name in ("h264", "hevc") and bool(codec.has_b_frames)
-
-
-def _from_key(packets, latest):
-    """Leave out the packets before the first key frame; after a jump nothing is left if that comes too late."""
-    for packet, time, until in packets:
-        if latest is not None and time is not None and time > latest + TIME_TOLERANCE:
-            return
-        if packet.is_keyframe or not packet.size:
-            yield packet, time, until
-            break
-    yield from packets
 
 
 def _packets(container, stream, clock, target):

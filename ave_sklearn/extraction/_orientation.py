@@ -20,7 +20,8 @@ def upright(frame, image_size):
         RGB.
     """
     rgb = frame.reformat(width=image_size, height=image_size, format="rgb24", interpolation="BILINEAR").to_ndarray()
-    matrix = _side_data(frame).get("DISPLAYMATRIX")
+    # PyAV ties a frame and its side data into a cycle, which would keep a decoder's threads; a copy has none
+    matrix = _side_data(frame.reformat(width=16, height=16, format="gray")).get("DISPLAYMATRIX")
     return rgb if matrix is None else oriented(rgb, np.frombuffer(matrix, np.int32))
 
 

@@ -1,7 +1,10 @@
 """Pictures that a file says are to be turned or mirrored."""
 
+import gc
+import os
 import struct
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -184,3 +187,19 @@ def test_messages_of_h264_turn_and_mirror(tmp_path, suffix, message, shown):
         "x264-params": "repeat-headers=1",
     }
     assert colours_shown(write_quarters(tmp_path / f"a.{suffix}", (96, 64), **options)) == shown
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads by Linux's own list of them")
+def test_no_thread_of_a_decoder_is_left_to_the_garbage_collector(tmp_path):
+    """A process that forks meanwhile would wait for them for ever."""
+    path = str(write_quarters(tmp_path / "a.mp4"))
+    gc.collect()
+    gc.disable()
+    try:
+        read_pictures(path, 1, 5, 32)
+        before = len(os.listdir("/proc/self/task"))
+        for _ in range(3):
+            read_pictures(path, 1, 5, 32)
+        assert len(os.listdir("/proc/self/task")) == before < 8
+    finally:
+        gc.enable()
