@@ -152,9 +152,10 @@ def mean_band(examples):
 def test_the_extractor_takes_numpy_scalars(tmp_path):
     path = write_video(tmp_path / "a.mkv", video_codec="ffv1", audio_codec="flac", pixel_format="bgr0")
     numbers = {"n_segments": 2, "frames_per_segment": 3, "image_size": 8, "batch_size": 200, "n_jobs": 1, "verbose": 0}
+    numbers |= {"segment_seconds": 0.5, "hop_seconds": 0.75, "max_damage": 0.25}
     extractor = VideoFeatureExtractor(visual=mean_colour, audio=mean_band, memory=tmp_path / "cache")
-    takes = {name for name, value in extractor.get_params().items() if isinstance(value, int | None)}
-    assert takes - {"pca_params", "weights_dir"} == numbers.keys()
+    takes = {name for name, value in extractor.get_params().items() if isinstance(value, int | float | None)}
+    assert takes - {"memory", "pca_params", "pool", "weights_dir"} == numbers.keys()
     expected = extractor.set_params(**numbers).transform([path])
     kept = json.dumps(sorted(map(str, (tmp_path / "cache").rglob("output.pkl"))))
     for name, value in numbers.items():
