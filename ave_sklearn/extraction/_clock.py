@@ -33,6 +33,8 @@ class Ticker:
 
     Attributes
     ----------
+    tick : float
+        Seconds of a unit of the stamps.
     wraps : bool
         Whether the stamps begin at 0 again after `WRAP`.
     is_even : bool
@@ -43,6 +45,7 @@ class Ticker:
         When the last packet is decoded, in seconds without wraps, and when the next one is if it follows at once.
     """
 
+    tick: float
     wraps: bool
     is_even: bool
     usual: float
@@ -54,19 +57,19 @@ class Ticker:
         stamp = self.stamp(packet)
         if stamp is None:
             return self.until if self.is_even else None
-        time = float(stamp * packet.time_base)
+        time = stamp * self.tick
         return time + round((near - time) / WRAP) * WRAP if self.wraps and near is not None else time
 
     def stamp(self, packet):
         """Return the stamp, in ticks, by which packets are put in order; None if there is none."""
         if packet.dts is None or packet.pts is None:
             return packet.pts if packet.dts is None else packet.dts
-        is_guess = abs(self.delay(packet)) > MOST_DELAY / packet.time_base  # FFmpeg counts on where stamps begin anew
+        is_guess = abs(self.delay(packet)) * self.tick > MOST_DELAY  # FFmpeg counts on where stamps begin anew
         return packet.pts if is_guess else packet.dts
 
     def take(self, packet, time):
         """Return from when until when a packet is shown or heard, decoded at `time`, which becomes the last one."""
-        length = float(packet.duration * packet.time_base) if packet.duration else self.usual
+        length = packet.duration * self.tick if packet.duration else self.usual
         if not length and self.last is not None:  # WavPack in Matroska: as far as the one before lies
             length = min(max(0.0, time - self.last), LONGEST)
         if self.is_even and self.usual and abs(length - self.usual) < 1e-3:
@@ -77,7 +80,7 @@ class Ticker:
             self.last = time
         if self.until is not None or packet.is_keyframe or not self.is_even:  # a fragment is no begin
             self.until = time + length
-        delay = float((self.delay(packet) if self.stamp(packet) == packet.dts else 0) * packet.time_base)
+        delay = (self.delay(packet) if self.stamp(packet) == packet.dts else 0) * self.tick
         return time + delay, time + delay + length
 
     def delay(self, packet):
@@ -202,7 +205,7 @@ def is_mpeg(container):
 
 def ticker_of(container, stream):
     """Return the ticker of a stream that nothing was read of."""
-    return Ticker(is_mpeg(container), container.format.name == "mpeg", frame_length(stream))
+    return Ticker(float(stream.time_base), is_mpeg(container), container.format.name == "mpeg", frame_length(stream))
 
 
 def frame_length(stream):
@@ -233,14 +236,14 @@ class _Stamp(NamedTuple):
     pts: int | None
     dts: int | None
     duration: int | None
-    time_base: object
     pos: int | None
     size: int
     is_keyframe: bool
 
 
 def _stamp_of(packet):
-    return _Stamp(*(getattr(packet, name) for name in _Stamp._fields))
+    p = packet
+    return _Stamp(p.stream_index, p.pts, p.dts, p.duration, p.pos, p.size, p.is_keyframe)
 
 
 def _in_order(packets, n_streams):

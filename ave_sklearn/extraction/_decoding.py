@@ -183,7 +183,7 @@ def _move(packet, ticker, time):
     if stamp is None:
         return
     delay = ticker.delay(packet) if stamp == packet.dts else 0
-    moved = round(time / packet.time_base) - delay
+    moved = round(time / ticker.tick) - delay
     if moved != stamp or ticker.wraps:
         packet.dts, packet.pts = moved, moved + delay
 

@@ -19,10 +19,10 @@ def upright(frame, image_size):
     picture : ndarray of uint8, of shape (image_size, image_size, 3)
         RGB.
     """
-    rgb = frame.reformat(width=image_size, height=image_size, format="rgb24", interpolation="BILINEAR").to_ndarray()
-    # PyAV ties a frame and its side data into a cycle, which would keep a decoder's threads; a copy has none
-    matrix = _side_data(frame.reformat(width=16, height=16, format="gray")).get("DISPLAYMATRIX")
-    return rgb if matrix is None else oriented(rgb, np.frombuffer(matrix, np.int32))
+    scaled = frame.reformat(width=image_size, height=image_size, format="rgb24", interpolation="BILINEAR")
+    # PyAV ties a frame and its side data into a cycle, which would keep a decoder's threads; a small copy has none
+    matrix = _side_data(scaled.reformat(width=16, height=16, format="gray")).get("DISPLAYMATRIX")
+    return scaled.to_ndarray() if matrix is None else oriented(scaled.to_ndarray(), np.frombuffer(matrix, np.int32))
 
 
 def _side_data(frame):
