@@ -70,45 +70,77 @@ def _frames(packets, stream, clock, lost, latest=None, waits=True):
     waits : bool
         Whether pictures before the first key frame are left out: some decoders make up what such pictures refer to.
     """
-    error, usual, end, first = import_av().FFmpegError, frame_length(stream), None, None
-    has_gaps = not clock.is_mpeg  # streams that are cut anywhere may lack what their first pictures refer to
-    is_by_turns, turns = _shows_by_turns(stream), []
-    is_video = stream.type == "video"
-    is_waiting = waits and is_video
+    error, output = import_av().FFmpegError, _Output(stream, clock, lost)
+    waits = is_waiting = waits and stream.type == "video"
     for packet, time, until in packets:
         if is_waiting and packet.size:
             if latest is not None and time is not None and time > latest + TIME_TOLERANCE:
                 return
-            is_waiting = not packet.is_keyframe
-        if first is None and (not is_waiting or has_gaps):
-            first = time
-        if is_waiting and packet.size:
-            continue
+            if not packet.is_keyframe:
+                output.expect(time, is_left_out=True)
+                continue
+            is_waiting = False
+        output.expect(time)
         try:
             frames = packet.decode()
         except error:
             if time is not None and (latest is None or time >= latest):
-                lost.append((time, until))
-                has_gaps = True
-            if waits and is_video and end is None:
+                output.lose(time, until)
+            if waits and output.end is None:
                 is_waiting = True
                 stream.codec_context.flush_buffers()  # what follows refers to what is lost
             continue
-        if is_by_turns and time is not None:
-            heappush(turns, time)
+        output.take_in(time)
         for frame in frames:
             latest = None
-            begin = end if frame.time is None else frame.time + clock.offsets[0]  # what has no stamp follows at once
-            begin = heappop(turns) if turns else begin
-            if begin is not None:
-                since = first if end is None else end
-                if is_video and has_gaps and since is not None and begin > since + GAP:
-                    lost.append((since, begin))  # pictures that refer to what is lost do not come out either
-                has_gaps = has_gaps and bool(lost)
-                end = begin + (float(frame.duration * frame.time_base) if frame.duration else usual)
-                if frame.is_corrupt:
-                    lost.append((begin, end))
-            yield begin, end, frame
+            yield *output.place(frame), frame
+
+
+class _Output:
+    """When the frames that come out of a decoder are shown or heard, and which pictures do not come out.
+
+    Attributes
+    ----------
+    end : float or None
+        When the last frame ends, in seconds from the begin of the file.
+    """
+
+    def __init__(self, stream, clock, lost):
+        self.origin, self.lost, self.usual = clock.offsets[0], lost, frame_length(stream)
+        self.is_video = stream.type == "video"
+        self.is_by_turns, self.turns = _shows_by_turns(stream), []
+        self.has_gaps = not clock.is_mpeg  # streams that are cut anywhere may lack what their first pictures refer to
+        self.first = self.end = None
+
+    def expect(self, time, *, is_left_out=False):
+        """Note that the frame of a packet is due at `time`; the first one says where the pictures are to begin."""
+        if self.first is None and (self.has_gaps or not is_left_out):
+            self.first = time
+
+    def take_in(self, time):
+        """Note that a packet, decoded at `time`, is in the decoder."""
+        if self.is_by_turns and time is not None:
+            heappush(self.turns, time)
+
+    def lose(self, time, until):
+        """Note that a packet cannot be decoded; pictures that refer to it do not come out either, or later."""
+        self.lost.append((time, until))
+        self.has_gaps = True
+
+    def place(self, frame):
+        """Return when a frame is shown or heard, from and until; what has no stamp follows at once."""
+        begin = self.end if frame.time is None else frame.time + self.origin
+        begin = heappop(self.turns) if self.turns else begin
+        if begin is None:
+            return None, None
+        since = self.first if self.end is None else self.end
+        if self.is_video and self.has_gaps and since is not None and begin > since + GAP:
+            self.lost.append((since, begin))
+        self.has_gaps = self.has_gaps and bool(self.lost)
+        self.end = begin + (float(frame.duration * frame.time_base) if frame.duration else self.usual)
+        if frame.is_corrupt:
+            self.lost.append((begin, self.end))
+        return begin, self.end
 
 
 def _shows_by_turns(stream):
