@@ -46,7 +46,9 @@ def decode(container, stream, clock, start, lost):
             return
         lost.clear()
     is_moved = start > LEAD
-    for waits in (True, False):  # where no picture is marked as a key frame there is nothing to wait for
+    # where no picture is marked as a key frame there is nothing to wait for; sound never waits
+    for waits in (True, False) if stream.type == "video" else (True,):
+        lost.clear()
         if is_moved:  # else it is at its begin, where a jump could miss the first frame
             _rewind(container, clock)
         frames = _frames(_packets(container, stream, clock, None), stream, clock, lost, waits=waits)
@@ -54,7 +56,6 @@ def decode(container, stream, clock, start, lost):
         if first is not None:
             yield from chain([first], frames)
             return
-        lost.clear()
         is_moved = True
 
 

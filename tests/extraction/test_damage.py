@@ -301,3 +301,15 @@ def test_what_ffmpeg_does_not_read_of_a_file_is_told(tmp_path):
     (warning,) = probe(path).warnings
     assert "of its" in warning and str(os.path.getsize(path)) in warning
     assert probe(str(parts[0])).warnings == ()
+
+
+def test_sound_of_which_nothing_can_be_decoded_is_damaged_not_short(tmp_path):
+    path = write_clock(tmp_path / "a.mp4", 4)
+    with av.open(path) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(audio=0) if packet.size]
+    with open(path, "r+b") as file:
+        for pos, size in packets:
+            file.seek(pos)
+            file.write(b"\xff" * size)
+    with pytest.raises(ExtractionError, match=r"a.mp4: \d\.\d\d s of its sound, between 0 and 4 s, cannot be decoded"):
+        read_sound(str(path), 4)
