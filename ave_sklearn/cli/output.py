@@ -1,15 +1,26 @@
 """Table of predicted events, as the command line shows and writes it."""
 
 import json
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import numpy as np
 import pandas as pd
 
 from ave_sklearn._checks import printable
-from ave_sklearn._files import whole_file
+from ave_sklearn._files import naming_file, whole_file
 from ave_sklearn._targets.events import code_events
 from ave_sklearn._targets.grid import WHOLE_SECONDS
 from ave_sklearn.extraction._clips import join_clips, video_ends
+from ave_sklearn.extraction._folder_writing import check_parent
+
+
+def check_output_file(file):
+    """Refuse a path that cannot be written to, before the work whose result goes there."""
+    if check_parent(file).is_dir():
+        raise IsADirectoryError(f"{file} is a folder; the name of a file is wanted.")
+    with naming_file(file), NamedTemporaryFile(dir=Path(file).parent, prefix=f".{Path(file).name}."):
+        pass
 
 
 def event_rows(localizer, X, clips, grid=WHOLE_SECONDS):

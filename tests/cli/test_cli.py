@@ -27,12 +27,15 @@ from ave_sklearn import (
     WeakPSPLocalizer,
     __version__,
 )
-from ave_sklearn.cli.commands import _setting, main
-from ave_sklearn.cli.folder import match_names, read_features, write_features
+from ave_sklearn.cli.annotated import match_names
+from ave_sklearn.cli.arguments import setting
+from ave_sklearn.cli.commands import main
 from ave_sklearn.cli.output import format_rows
 from ave_sklearn.datasets import read_events, to_events, to_segments
 from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor, cut_clips
 from ave_sklearn.extraction._clips import clip_labels, join_clips
+from ave_sklearn.extraction._folder_writing import write_features
+from ave_sklearn.extraction._folders import read_features
 
 N_SEGMENTS, LABELS = 3, ["cat", "dog"]
 FAST = ["--set", "max_epochs=2", "--set", "hidden_size=8", "--random-state", "0", "--quiet"]
@@ -272,8 +275,8 @@ PATHS = [("--features", "features"), ("--annotations", "events.csv"), ("-o", "mo
     ],
 )
 def test_settings_are_literals_or_text(text, value):
-    assert _setting(text) == ("x", value)
-    assert type(_setting(text)[1]) is type(value)
+    assert setting(text) == ("x", value)
+    assert type(setting(text)[1]) is type(value)
 
 
 @pytest.mark.parametrize(
@@ -638,19 +641,19 @@ def test_traceback_lets_the_error_through():
 
 
 def test_ctrl_c_exits_with_130(monkeypatch, capsys):
-    def run_score(args):
+    def run(args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ave_sklearn.cli.commands.run_score", run_score)
+    monkeypatch.setattr("ave_sklearn.cli.score.run", run)
     assert main(["score", "m", "--features", "f", "--annotations", "e"]) == 130
     assert capsys.readouterr() == ("", "")
 
 
 def test_an_error_of_the_code_is_not_hidden(monkeypatch):
-    def run_score(args):
+    def run(args):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("ave_sklearn.cli.commands.run_score", run_score)
+    monkeypatch.setattr("ave_sklearn.cli.score.run", run)
     with pytest.raises(RuntimeError, match="a bug"):
         main(["score", "m", "--features", "f", "--annotations", "e"])
 
@@ -664,7 +667,19 @@ def test_help_of_the_module_loads_nothing_slow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = [name.removeprefix("ave_sklearn.") for name in done.stdout.split()]
-    assert loaded == ["_systems", "_version", "cli", "cli.commands"]
+    modules = [
+        "annotated",
+        "arguments",
+        "commands",
+        "extract",
+        "fit",
+        "models",
+        "predict",
+        "score",
+        "terminal",
+        "videos",
+    ]
+    assert loaded == ["_systems", "_version", "cli", *(f"cli.{name}" for name in modules)]
 
 
 @pytest.mark.slow

@@ -12,8 +12,9 @@ from sklearn.pipeline import Pipeline
 from ave_sklearn import AVFeatures
 from ave_sklearn._targets.grid import WHOLE_SECONDS, Grid
 from ave_sklearn.cli import main
-from ave_sklearn.cli.folder import read_extractor, read_features, read_grid, write_features
 from ave_sklearn.datasets import read_events
+from ave_sklearn.extraction._folder_writing import write_features
+from ave_sklearn.extraction._folders import read_extractor, read_features, read_grid
 
 EVENTS = "filename,onset,offset,event_label\n"
 CODES = {"a": [0, 1, 1, 0, 0, 2], "b": [2, 2, 0, 1]}  # of the segments of two videos, 0.32 s each, windows of 0.96 s

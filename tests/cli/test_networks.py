@@ -10,8 +10,8 @@ from helpers import grey, write_video
 
 from ave_sklearn import AVFeatures
 from ave_sklearn.cli.commands import main
-from ave_sklearn.cli.folder import read_extractor, read_features
 from ave_sklearn.extraction import VideoFeatureExtractor
+from ave_sklearn.extraction._folders import read_extractor, read_features
 
 FIT = ["--set", "max_epochs=1", "--set", "hidden_size=4", "--random-state", "0"]
 NOTE = "note: visual='own_colours:colours': 'ave-sklearn predict' imports and runs that code\n"

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 
 from ave_sklearn._targets.grid import Grid, check_grid
 from ave_sklearn.cli.commands import main
-from ave_sklearn.cli.folder import write_features
 from ave_sklearn.datasets import read_events, to_segments
 from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor, cut_clips
+from ave_sklearn.extraction._folder_writing import write_features
 from ave_sklearn.extraction._media import MediaInfo, TooShort, check_length, count_windows, probe
 from ave_sklearn.extraction._opening import file_stamp
 

@@ -191,7 +191,7 @@ def attempt(kind, case, variant, rng, good, allowed, names, raising):
     os.chdir(case)
     before, opened = memory("VmRSS"), open_files()
     caught, shown = [], []
-    commands._show_warning = lambda message, category, filename, *_: caught.append((message, category, filename))
+    commands.show_warning = lambda message, category, filename, *_: caught.append((message, category, filename))
     with warnings.catch_warnings(record=True) as recorded, quiet_output(case.parent / "output", raising) as output:
         warnings.simplefilter("always")
         said = outcome_of(kind, case, variant, rng, good, allowed, names, raising)

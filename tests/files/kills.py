@@ -26,13 +26,14 @@ from sklearn.base import BaseEstimator
 
 import ave_sklearn
 from ave_sklearn import AVFeatures
-from ave_sklearn.cli.folder import read_features, write_features
+from ave_sklearn.extraction._folder_writing import write_features
+from ave_sklearn.extraction._folders import read_features
 
 WRITERS = ("one folder", "two folders", "features")
 OLDER = ("none", "np.save", "same writer")
 MOMENTS = ("call", "line", "time")
 CALLS = ("replace", "rename", "unlink", "remove", "fsync", "rmdir", "mkdir")
-FILES = ("pairs.py", "npy.py", "files.py", "_files.py", "folder.py")
+FILES = ("pairs.py", "npy.py", "files.py", "_files.py", "_folder_writing.py", "_folders.py")
 SHAPE = (6, 5, 700)
 FAILURES = ("MIXED", "LOST", "UNTRUE", "OTHER", "STUCK", "LEFT")
 LISTS = re.compile(r"The new files: (.*?)\. The old ones: (.*?)\. If no process")

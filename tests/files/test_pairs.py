@@ -22,8 +22,9 @@ from ave_sklearn._features import pairs
 from ave_sklearn._features.pairs import one_run, writing
 from ave_sklearn._files import locked
 from ave_sklearn.cli.commands import main
-from ave_sklearn.cli.folder import read_extractor, read_features, write_features
 from ave_sklearn.extraction import VideoFeatureExtractor
+from ave_sklearn.extraction._folder_writing import write_features
+from ave_sklearn.extraction._folders import read_extractor, read_features
 
 N = 3
 MANIFESTS = [".audio.npy.pair", ".visual.npy.pair"]

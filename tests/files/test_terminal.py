@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from ave_sklearn._checks import printable
-from ave_sklearn.cli import commands, main
+from ave_sklearn.cli import main, terminal
 from ave_sklearn.cli.output import format_report, format_rows, write_rows
 from ave_sklearn.datasets import read_events
 from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor
@@ -110,11 +110,11 @@ def test_usage_errors_are_harmless(argv, capsys):
 
 @pytest.mark.parametrize("message", [f"{CLEAR}a\nb", f"2 videos:\n{CLEAR}a: bad\nb: bad"])
 def test_warnings_and_notes_are_harmless_lines(message, capsys, monkeypatch):
-    def run_score(args):
+    def run(args):
         warnings.warn(message, stacklevel=1)
-        commands._say("note", message)
+        terminal.say("note", message)
 
-    monkeypatch.setattr(commands, "run_score", run_score)
+    monkeypatch.setattr("ave_sklearn.cli.score.run", run)
     assert main(["score", "m", "--features", "f", "--annotations", "e"]) == 0
     err = capsys.readouterr().err
     assert_harmless(err, n_lines=3)
@@ -131,7 +131,7 @@ def test_videos_that_cannot_be_used_have_a_line_each(tmp_path):
 def test_characters_that_the_terminal_lacks_are_escaped(monkeypatch):
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", newline="\n")
     monkeypatch.setattr(sys, "stdout", stream)
-    commands._show("犬.mp4", "dog")
+    terminal.show("犬.mp4", "dog")
     stream.flush()
     assert stream.buffer.getvalue() == b"\\u72ac.mp4\ndog\n"
 

@@ -157,8 +157,8 @@ def test_the_commands_of_the_guide_are_commands():
     from ave_sklearn.cli.commands import build_parser
 
     (block,) = re.findall(r"<!-- commands -->\n```sh\n(.*?)```", GUIDE, flags=re.S)
-    runs = [build_parser().parse_args(shlex.split(line)[1:]).run.__name__ for line in block.splitlines()]
-    assert runs == ["run_extract", "run_fit", "run_score", "run_predict"]
+    runs = [build_parser().parse_args(shlex.split(line)[1:]).command.__name__ for line in block.splitlines()]
+    assert [name.rpartition(".")[-1] for name in runs] == ["extract", "fit", "score", "predict"]
 
 
 @pytest.mark.slow

@@ -2,28 +2,23 @@
 
 import json
 import math
-import os
 import posixpath
-from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 import pandas as pd
 
-from ave_sklearn._checks import first_few
-from ave_sklearn._features.npy import check_output_files
-from ave_sklearn._features.pairs import one_run, publish, refuse_unfinished, writing
-from ave_sklearn._files import FileState, naming_file, reading
+from ave_sklearn._features.container import AVFeatures
+from ave_sklearn._features.pairs import one_run, refuse_unfinished
+from ave_sklearn._files import FileState, reading
 from ave_sklearn._targets.grid import WHOLE_SECONDS, check_grid
-from ave_sklearn._user_warnings import warn_user
-from ave_sklearn.datasets._names import match_files, nearest
 from ave_sklearn.datasets._text import by_column, read_utf8, split_rows
+from ave_sklearn.extraction._extractor import VideoFeatureExtractor
+from ave_sklearn.extraction._media import MAX_DURATION
 
 AUDIO, VISUAL = "audio.npy", "visual.npy"
 SKIPPED, EXTRACTOR = "skipped.csv", "extractor.json"
 VIDEOS = "videos.csv"
 FILES = (AUDIO, VISUAL, VIDEOS, SKIPPED, EXTRACTOR)
-SCRATCH = ".extract-"  # how the hidden folder of an extraction at work begins
 NOT_KEPT = {"n_jobs", "memory", "verbose", "on_error", "batch_size", "device", "weights_dir"}  # not about the result
 EXTRACTOR_PARAMS = "the parameters of a VideoFeatureExtractor"
 SECONDS = {"segment_seconds", "hop_seconds", "max_damage"}  # the parameters that may be fractions
@@ -31,114 +26,6 @@ LEAST_HOP = 0.001  # seconds, so that segments of 30 days can be numbered, and t
 MOST_BYTES = 1_000_000  # of extractor.json, which has some 300
 MOST_PICTURES = 4 * 2**30  # bytes of the pictures of one clip
 MOST_SECONDS = 6 * 3600  # of the sound of one clip, 4 GB at 48 kHz
-
-
-def write_features(folder, extractor, clips, *, force=False):
-    """Extract the features of clips of videos into a folder, which is complete or left as it was.
-
-    Until all are finished the new files lie in a hidden folder, ``.extract-HEX``, within it, beside the old ones: the
-    disk has both. Then they take their places as one thing: while they do, and if the process is killed meanwhile, the
-    pair of arrays is marked as being written, and no file of the folder is read. A hidden folder that was left by a
-    process that was killed before is named in a warning and stays.
-
-    Once written, the two arrays are kept together by their manifests; the rows of ``videos.csv`` are counted, no more.
-    That one is made to be read and edited, to name the videos otherwise for example.
-
-    Parameters
-    ----------
-    folder : path
-        Made if it is not there; its parent must be.
-    extractor : VideoFeatureExtractor
-    clips : list of (str, float)
-        Paths and starts in seconds.
-    force : bool, default=False
-        Whether features that the folder holds may be replaced.
-
-    Raises
-    ------
-    FileExistsError
-        If the folder holds features, without `force`, or is a file.
-    FileNotFoundError
-        If the parent folder is not there.
-    BlockingIOError
-        If another process is writing into the folder.
-    ValueError
-        If videos cannot be used.
-    """
-    folder = check_output_folder(folder, force)
-    is_new = not folder.exists()
-    folder.mkdir(exist_ok=True)
-    try:
-        with writing((folder / AUDIO, folder / VISUAL)):
-            check_output_folder(folder, force)  # another process may have finished in the meantime
-            check_output_files([folder / name for name in FILES])
-            _name_remains(folder)
-            with TemporaryDirectory(dir=folder, prefix=SCRATCH) as scratch:
-                extractor.transform_to(clips, Path(scratch, AUDIO), Path(scratch, VISUAL))
-                _describe(Path(scratch), extractor)
-                _publish(Path(scratch), folder)
-    except BaseException:
-        if is_new:
-            with suppress(OSError):  # it may hold something by now
-                folder.rmdir()
-        raise
-
-
-def check_output_folder(folder, force):
-    """Return a folder as a Path; refuse one that holds features, without `force`, or cannot be made."""
-    folder = Path(folder)
-    held = [name for name in FILES if (folder / name).exists()]
-    if held and not force:
-        try:
-            refuse_unfinished((folder / AUDIO, folder / VISUAL))
-        except ValueError as error:
-            raise FileExistsError(f"{error} --force writes features again.") from error
-        raise FileExistsError(f"{folder} already holds {', '.join(held)}; --force replaces features.")
-    if folder.exists() and not folder.is_dir():
-        raise FileExistsError(f"{folder} is a file; a folder for features is wanted.")
-    return check_parent(folder)
-
-
-def check_parent(file):
-    """Return a path as a Path; refuse it if the folder that it is in is not there."""
-    file = Path(file)
-    if not file.parent.is_dir():
-        raise FileNotFoundError(f"the folder {file.parent} is not there, so {file.name} cannot be made in it.")
-    return file
-
-
-def check_output_file(file):
-    """Refuse a path that cannot be written to, before the work whose result goes there."""
-    if check_parent(file).is_dir():
-        raise IsADirectoryError(f"{file} is a folder; the name of a file is wanted.")
-    with naming_file(file), NamedTemporaryFile(dir=Path(file).parent, prefix=f".{Path(file).name}."):
-        pass
-
-
-def _describe(folder, extractor):
-    """Write the names of the rows, what was skipped and how to extract the same way again."""
-    report = extractor.report_.assign(filename=lambda rows: rows["filename"].str.replace(os.sep, "/", regex=False))
-    skipped = report["error"] != ""
-    used = report[~skipped]
-    padding = ["padding"] if "padding" in used and (used["padding"] > 0).any() else []
-    used[["filename", "start", *padding]].to_csv(folder / VIDEOS, index=False)
-    if skipped.any():
-        report.loc[skipped, ["filename", "start", "error"]].to_csv(folder / SKIPPED, index=False)
-    params = {name: value for name, value in extractor.get_params(deep=False).items() if name not in NOT_KEPT}
-    (folder / EXTRACTOR).write_text(json.dumps(params, indent=2) + "\n", encoding="utf-8")
-
-
-def _name_remains(folder):
-    """Warn of hidden folders that extractions left when they were killed; the caller holds the locks of the folder."""
-    remains = sorted(str(left) for left in folder.glob(f"{SCRATCH}*"))
-    if remains:
-        warn_user(f"what extractions that were killed had done is left as it is: {first_few(remains)}")
-
-
-def _publish(scratch, folder):
-    """Give finished files their places in the folder, as one thing; an older file without a successor goes."""
-    new = {name: scratch / name for name in FILES if (scratch / name).exists()}
-    publish({folder / name: new.get(name) for name in FILES}, [folder / AUDIO, folder / VISUAL])
 
 
 def read_features(folder):
@@ -168,8 +55,6 @@ def read_features(folder):
 
 
 def _read_features(folder):
-    from ave_sklearn._features.container import AVFeatures
-
     audio, visual, file = (_existing(folder, name) for name in (AUDIO, VISUAL, VIDEOS))
     features = AVFeatures.from_npy(audio, visual)
     clips = _read_clips(file, features.n_segments, read_grid(folder))
@@ -183,8 +68,6 @@ def _read_clips(file, n_segments, grid):
 
     Starts are bounded as the length of a video is.
     """
-    from ave_sklearn.extraction._media import MAX_DURATION
-
     lines, columns = _read_columns(file, ["filename", "start"], ["padding"])
     hop = "whole seconds" if grid.hop_seconds == 1 else f"a multiple of hop_seconds={grid.hop_seconds:g}"
     seen = {}
@@ -273,8 +156,6 @@ def read_extractor(folder):
     ValueError
         If the file is damaged, names other parameters, or a value has the wrong type or asks for too much memory.
     """
-    from ave_sklearn.extraction import VideoFeatureExtractor
-
     file, params = _read_params(folder)
     with reading(file, EXTRACTOR_PARAMS):
         _check_params(params, set(VideoFeatureExtractor().get_params()) - NOT_KEPT)
@@ -342,49 +223,3 @@ def _existing(folder, name):
             f"{folder} is no folder of features: {name} is missing ('ave-sklearn extract' makes one)."
         )
     return file
-
-
-def match_names(events, videos, source, skipped=()):
-    """Rename the files of an event list as the videos are named, and drop the events of others.
-
-    Parameters
-    ----------
-    events : DataFrame
-        With the column ``filename``.
-    videos : list of str
-        Names of the videos.
-    source : str
-        What messages call the event list.
-    skipped : set of str, default=()
-        Names of videos of which clips were skipped; the list may hold them, whether or not others of their clips are
-        among the features.
-
-    Returns
-    -------
-    events : DataFrame
-        Those of `videos`. Warnings count the names that are not among them, and those whose folders differ.
-
-    Raises
-    ------
-    ValueError
-        If no name is among them, a name could be several videos, or one nearly is that of a video without events.
-    """
-    names = events["filename"].unique().tolist()
-    same, moved = match_files(names, videos, source, skipped)
-    if not same:
-        raise ValueError(
-            f"none of the {len(names)} file names in {source} is among the {len(videos)} videos of the features, with "
-            f"or without folders: {source} has {first_few(names)}, the features have {first_few(videos)}."
-            f"{nearest(names, videos, any_folder=True)}"
-        )
-    lost = [name for name in names if name not in same]
-    if lost:
-        warn_user(
-            f"{len(lost)} of the {len(names)} file names in {source} are not among the features: {first_few(lost)}"
-        )
-    if moved:
-        warn_user(
-            f"{len(moved)} of the {len(names)} file names in {source} are those of features in other folders, and are "
-            f"taken for them: {moved[0][0]!r} for {moved[0][1]!r}"
-        )
-    return events.assign(filename=events["filename"].map(same)).dropna(subset="filename")

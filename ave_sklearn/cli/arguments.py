@@ -1,0 +1,62 @@
+"""Arguments that several commands have, and the texts of their help."""
+
+import argparse
+import ast
+
+WEIGHTS_HELP = "folder with the weights of vgg19 and vggish; the environment variable AVE_SKLEARN_WEIGHTS if not given"
+ANNOTATIONS_HELP = "event list: columns filename, onset, offset (seconds), event_label"
+MODEL_HELP = "model file of 'ave-sklearn fit'; loading it runs code that it may hold, so trust where it comes from"
+
+
+def add_videos(command):
+    """Add the videos, and how they are read."""
+    command.add_argument("videos", nargs="+", metavar="VIDEO", help="video file with pictures and sound")
+    command.add_argument("--weights-dir", metavar="DIR", help=WEIGHTS_HELP)
+    command.add_argument("--n-jobs", type=int, metavar="N", help="videos at once (default 1)")
+    command.add_argument("--device", default="auto", help="such as cpu or cuda (default: cuda where there is one)")
+    text = "what to do about videos that cannot be used (default raise)"
+    command.add_argument("--on-error", choices=["raise", "skip"], default="raise", help=text)
+
+
+def add_annotated(command):
+    """Add a folder of features, its event list, and how the one is told by the other."""
+    command.add_argument("--features", metavar="DIR", required=True, help="folder of 'ave-sklearn extract'")
+    command.add_argument("--annotations", metavar="FILE", required=True, help=ANNOTATIONS_HELP)
+    text = "share of a segment that an event must cover to be its label (default 0.5)"
+    command.add_argument("--min-overlap", type=float, default=0.5, metavar="SHARE", help=text)
+
+
+def add_estimator(command):
+    """Add what chooses an estimator and its parameters."""
+    from ave_sklearn._systems import SYSTEMS
+
+    command.add_argument("--weak", action="store_true", help="learn from what each video holds, not from when")
+    text = f"another system than PSP: {', '.join(name for name in SYSTEMS if name != 'psp')}"
+    command.add_argument("--network", metavar="NAME", help=text)
+    text = "parameter of the estimator, such as --set max_epochs=100; may be repeated"
+    command.add_argument("--set", metavar="NAME=VALUE", type=setting, action="append", default=[], help=text)
+    command.add_argument("--random-state", type=int, metavar="N", help="seed, for the same model each time")
+
+
+def setting(text):
+    """Split NAME=VALUE; the value is a Python literal, infinity or else text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return name, literal(value)
+
+
+def literal(text):
+    """Return the value of a Python literal; infinity and NaN are numbers, and what is no literal is text."""
+    if text.lower().lstrip("+-") in ("inf", "nan"):
+        return float(text)
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # the latter two by nested brackets
+        return text
+
+
+def extraction_options(args):
+    """Return what is about this run, not about its result, as parameters of the extractor."""
+    options = {"n_jobs": args.n_jobs, "device": args.device, "on_error": args.on_error}
+    return {**options, "weights_dir": args.weights_dir, "verbose": int(not args.quiet)}
