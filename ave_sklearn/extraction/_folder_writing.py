@@ -10,12 +10,12 @@ from ave_sklearn._checks import first_few
 from ave_sklearn._features.npy import check_output_files
 from ave_sklearn._features.pairs import publish, refuse_unfinished, writing
 from ave_sklearn._user_warnings import warn_user
-from ave_sklearn.extraction._folders import AUDIO, EXTRACTOR, FILES, NOT_KEPT, SKIPPED, VIDEOS, VISUAL
+from ave_sklearn.extraction._folders import AUDIO, EXTRACTOR, FILES, NOT_KEPT, SHARD, SKIPPED, VIDEOS, VISUAL
 
 SCRATCH = ".extract-"  # how the hidden folder of an extraction at work begins
 
 
-def write_features(folder, extractor, clips, *, force=False):
+def write_features(folder, extractor, clips, *, force=False, shard=None):
     """Extract the features of clips of videos into a folder, which is complete or left as it was.
 
     Until all are finished the new files lie in a hidden folder, ``.extract-HEX``, within it, beside the old ones: the
@@ -35,6 +35,8 @@ def write_features(folder, extractor, clips, *, force=False):
         Paths and starts in seconds.
     force : bool, default=False
         Whether features that the folder holds may be replaced.
+    shard : dict or None, default=None
+        Which part of all videos these are, for ``shard.json``.
 
     Raises
     ------
@@ -57,7 +59,7 @@ def write_features(folder, extractor, clips, *, force=False):
             _name_remains(folder)
             with TemporaryDirectory(dir=folder, prefix=SCRATCH) as scratch:
                 extractor.transform_to(clips, Path(scratch, AUDIO), Path(scratch, VISUAL))
-                _describe(Path(scratch), extractor)
+                _describe(Path(scratch), extractor, shard)
                 _publish(Path(scratch), folder)
     except BaseException:
         if is_new:
@@ -89,8 +91,8 @@ def check_parent(file):
     return file
 
 
-def _describe(folder, extractor):
-    """Write the names of the rows, what was skipped and how to extract the same way again."""
+def _describe(folder, extractor, shard):
+    """Write the names of the rows, what was skipped, how to extract the same way again, and of which part they are."""
     report = extractor.report_.assign(filename=lambda rows: rows["filename"].str.replace(os.sep, "/", regex=False))
     skipped = report["error"] != ""
     used = report[~skipped]
@@ -100,6 +102,8 @@ def _describe(folder, extractor):
         report.loc[skipped, ["filename", "start", "error"]].to_csv(folder / SKIPPED, index=False)
     params = {name: value for name, value in extractor.get_params(deep=False).items() if name not in NOT_KEPT}
     (folder / EXTRACTOR).write_text(json.dumps(params, indent=2) + "\n", encoding="utf-8")
+    if shard is not None:
+        (folder / SHARD).write_text(json.dumps(shard, indent=2) + "\n", encoding="utf-8")
 
 
 def _name_remains(folder):

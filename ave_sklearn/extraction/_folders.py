@@ -17,8 +17,8 @@ from ave_sklearn.extraction._media import MAX_DURATION
 
 AUDIO, VISUAL = "audio.npy", "visual.npy"
 SKIPPED, EXTRACTOR = "skipped.csv", "extractor.json"
-VIDEOS = "videos.csv"
-FILES = (AUDIO, VISUAL, VIDEOS, SKIPPED, EXTRACTOR)
+VIDEOS, SHARD = "videos.csv", "shard.json"
+FILES = (AUDIO, VISUAL, VIDEOS, SKIPPED, EXTRACTOR, SHARD)
 NOT_KEPT = {"n_jobs", "memory", "verbose", "on_error", "batch_size", "device", "weights_dir"}  # not about the result
 EXTRACTOR_PARAMS = "the parameters of a VideoFeatureExtractor"
 SECONDS = {"segment_seconds", "hop_seconds", "max_damage"}  # the parameters that may be fractions
