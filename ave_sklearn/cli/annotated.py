@@ -4,15 +4,15 @@ from ave_sklearn.cli.terminal import say
 
 
 def read_annotated(args, background, grid):
-    """Return the features of a folder, the labels that an event list gives their segments, and of what they are."""
+    """Return the features of folders, the labels that an event list gives their segments, and of what they are."""
     from ave_sklearn.datasets import read_events
     from ave_sklearn.datasets._names import same_files
     from ave_sklearn.extraction._clips import clip_labels
     from ave_sklearn.extraction._folders import read_features, read_skipped
 
-    X, clips = read_features(args.features)
+    X, clips = read_features(*args.features)
     videos = clips["filename"].unique().tolist()
-    skipped = read_skipped(args.features)
+    skipped = read_skipped(*args.features)
     events = match_names(read_events(args.annotations), videos, args.annotations, skipped)
     n_quiet = len(set(videos) - set(events["filename"]))
     if n_quiet and not args.quiet:

@@ -3,6 +3,7 @@
 import argparse
 import ast
 
+VIDEO_HELP = "video file with pictures and sound; with --recursive also a folder"
 WEIGHTS_HELP = "folder with the weights of vgg19 and vggish; the environment variable AVE_SKLEARN_WEIGHTS if not given"
 ANNOTATIONS_HELP = "event list: columns filename, onset, offset (seconds), event_label"
 MODEL_HELP = "model file of 'ave-sklearn fit'; loading it runs code that it may hold, so trust where it comes from"
@@ -10,7 +11,13 @@ MODEL_HELP = "model file of 'ave-sklearn fit'; loading it runs code that it may 
 
 def add_videos(command):
     """Add the videos, and how they are read."""
-    command.add_argument("videos", nargs="+", metavar="VIDEO", help="video file with pictures and sound")
+    videos = command.add_argument("videos", nargs="+", default=[], metavar="VIDEO", help=VIDEO_HELP)
+    videos.required = False  # with nargs="*" none could follow an option that follows a model
+    text = "text file with a path a line, in UTF-8, relative to the current folder; - is standard input"
+    command.add_argument("--from-file", metavar="LIST", action="append", default=[], help=text)
+    text = "take the videos in folders that are given, and in their folders"
+    command.add_argument("--recursive", action="store_true", help=text)
+    command.set_defaults(usage_error=command.error)
     command.add_argument("--weights-dir", metavar="DIR", help=WEIGHTS_HELP)
     command.add_argument("--n-jobs", type=int, metavar="N", help="videos at once (default 1)")
     command.add_argument("--device", default="auto", help="such as cpu or cuda (default: cuda where there is one)")
@@ -18,9 +25,16 @@ def add_videos(command):
     command.add_argument("--on-error", choices=["raise", "skip"], default="raise", help=text)
 
 
+def add_features(command, *, required):
+    """Add folders of features."""
+    text = "folders of 'ave-sklearn extract', of one recipe; may be repeated"
+    options = {"nargs": "+", "action": "extend", "metavar": "DIR", "required": required, "help": text}
+    command.add_argument("--features", **options)
+
+
 def add_annotated(command):
-    """Add a folder of features, its event list, and how the one is told by the other."""
-    command.add_argument("--features", metavar="DIR", required=True, help="folder of 'ave-sklearn extract'")
+    """Add folders of features, their event list, and how the one is told by the other."""
+    add_features(command, required=True)
     command.add_argument("--annotations", metavar="FILE", required=True, help=ANNOTATIONS_HELP)
     text = "share of a segment that an event must cover to be its label (default 0.5)"
     command.add_argument("--min-overlap", type=float, default=0.5, metavar="SHARE", help=text)

@@ -4,7 +4,7 @@ import os
 
 from ave_sklearn.cli.arguments import add_videos, extraction_options
 from ave_sklearn.cli.terminal import show
-from ave_sklearn.cli.videos import check_videos, cut
+from ave_sklearn.cli.videos import cut, find_videos
 
 HELP = "turn videos into a folder of audio and visual features"
 VISUAL_HELP = (
@@ -61,14 +61,14 @@ def _add_grid(command):
 
 def run(args):
     """Write the features of videos into a folder."""
-    check_videos(args.videos)
+    videos = find_videos(args)
     from ave_sklearn.extraction._folder_writing import check_output_folder, write_features
 
     check_output_folder(args.output, args.force)
     from ave_sklearn.extraction._folders import read_features
 
     extractor = _extractor(args)
-    clips = cut(args.videos, extractor.fit(args.videos))
+    clips = cut(videos, extractor.fit(videos))
     write_features(args.output, extractor, clips, force=args.force)
     if not args.quiet:
         show(f"{args.output}: {read_features(args.output)[0]}")

@@ -21,12 +21,12 @@ def run(args):
     from ave_sklearn.extraction._folders import read_extractor
 
     check_output_file(args.output)
-    extractor, localizer = read_extractor(args.features), make_localizer(args)
+    extractor, localizer = read_extractor(*args.features), make_localizer(args)
     note_code(extractor, args)
     X, y, _ = read_annotated(args, localizer.background, grid_of(extractor))
     if extractor.n_segments != X.n_segments:
         raise ValueError(
-            f"{args.features}: the arrays have {X.n_segments} segments, but extractor.json n_segments="
+            f"{' and '.join(args.features)}: the arrays have {X.n_segments} segments, but extractor.json n_segments="
             f"{extractor.n_segments}."
         )
     localizer.fit(X, y).set_params(verbose=0)

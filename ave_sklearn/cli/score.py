@@ -2,7 +2,7 @@
 
 from ave_sklearn.cli.annotated import read_annotated
 from ave_sklearn.cli.arguments import MODEL_HELP, add_annotated
-from ave_sklearn.cli.models import grid_of, load_model
+from ave_sklearn.cli.models import load_model
 from ave_sklearn.cli.terminal import show
 
 HELP = "compare a model's events with an event list"
@@ -20,11 +20,11 @@ def run(args):
 
     from ave_sklearn.cli.output import format_report
     from ave_sklearn.extraction._clips import join_clips, pad_rows
-    from ave_sklearn.extraction._folders import read_grid
+    from ave_sklearn.extraction._folders import check_recipe, read_grid
     from ave_sklearn.metrics import event_f1_score, event_report, segment_accuracy_score, segment_classification_report
 
-    model, grid = load_model(args.model), read_grid(args.features)
-    _check_grids(grid, grid_of(model.named_steps["extract"]), args.features, args.model)
+    model, grid = load_model(args.model), read_grid(*args.features)
+    check_recipe(args.features, model.named_steps["extract"], args.model)
     localizer = model.named_steps["localize"]
     background = localizer.background_
     X, y, clips = read_annotated(args, background, grid)
@@ -35,12 +35,3 @@ def run(args):
     show(f"event F1 (IoU 0.5)   {event_f1_score(*events, background=background):.3f}")
     show("", "segments", *format_report(segment_classification_report(*segments)).split("\n"))
     show("", "events", *format_report(event_report(*events, background=background)).split("\n"))
-
-
-def _check_grids(grid, wanted, features, model):
-    """Refuse features on another grid than that of a model's extractor."""
-    if grid != wanted:
-        raise ValueError(
-            f"{features}: the features are of segments of {grid.segment_seconds:g} s, {grid.hop_seconds:g} s apart, "
-            f"but those that {model} takes are of {wanted.segment_seconds:g} s, {wanted.hop_seconds:g} s apart."
-        )

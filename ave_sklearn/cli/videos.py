@@ -3,6 +3,14 @@
 import os
 
 
+def find_videos(args):
+    """Return the videos that a command is given, checked."""
+    if not args.videos:
+        args.usage_error("no videos are given: VIDEO or --from-file LIST is wanted")
+    check_videos(args.videos)
+    return args.videos
+
+
 def check_videos(videos):
     """Refuse folders, names that are no text and videos that are given twice, before anything slow begins.
 

@@ -28,12 +28,12 @@ MOST_PICTURES = 4 * 2**30  # bytes of the pictures of one clip
 MOST_SECONDS = 6 * 3600  # of the sound of one clip, 4 GB at 48 kHz
 
 
-def read_features(folder):
-    """Open the features of a folder.
+def read_features(*folders):
+    """Open the features of one or several folders.
 
     Parameters
     ----------
-    folder : path
+    *folders : path
 
     Returns
     -------
@@ -50,14 +50,24 @@ def read_features(folder):
     ValueError
         If a file is damaged, or the files do not belong together or are being written.
     """
-    with one_run((Path(folder, AUDIO), Path(folder, VISUAL))):
-        return _read_features(folder)
+    parts, clips = zip(*map(_read_features, folders), strict=True)
+    if len(folders) == 1:
+        return parts[0], clips[0]
+    clips = pd.concat(clips, ignore_index=True)
+    if "padding" in clips:
+        clips["padding"] = clips["padding"].fillna(0.0)
+    return AVFeatures.concatenate(parts), clips
 
 
 def _read_features(folder):
+    with one_run((Path(folder, AUDIO), Path(folder, VISUAL))):
+        return _read_run(folder)
+
+
+def _read_run(folder):
     audio, visual, file = (_existing(folder, name) for name in (AUDIO, VISUAL, VIDEOS))
     features = AVFeatures.from_npy(audio, visual)
-    clips = _read_clips(file, features.n_segments, read_grid(folder))
+    clips = _read_clips(file, features.n_segments, _read_grid(folder))
     if len(clips) != features.n_videos:
         raise ValueError(f"{file} names {len(clips)} clips, but the arrays have {features.n_videos} rows.")
     return features, clips
@@ -138,14 +148,18 @@ def _read_columns(file, names, optional=()):
     return [line for line, _ in rows], by_column(header, rows, file)
 
 
-def read_skipped(folder):
-    """Return the names of the videos of which clips were skipped."""
+def read_skipped(*folders):
+    """Return the names of the videos of which clips were skipped, of one or several folders."""
+    return set().union(*map(_read_skipped, folders))
+
+
+def _read_skipped(folder):
     file = Path(folder, SKIPPED)
     return set(_read_columns(file, ["filename"])[1]["filename"]) if file.is_file() else set()
 
 
-def read_extractor(folder):
-    """Return the extractor of a folder's features, a `VideoFeatureExtractor` with the parameters it had.
+def read_extractor(*folders):
+    """Return the extractor of the features of folders, a `VideoFeatureExtractor` with the parameters it had.
 
     Only what `write_features` writes is taken over: a stranger's folder sets no cache, which would be unpickled, no
     device and no folder of weights. It may name a file of a PCA, which is read as tensors or numbers alone, and code
@@ -156,6 +170,10 @@ def read_extractor(folder):
     ValueError
         If the file is damaged, names other parameters, or a value has the wrong type or asks for too much memory.
     """
+    return [_read_extractor(folder) for folder in folders][0]
+
+
+def _read_extractor(folder):
     file, params = _read_params(folder)
     with reading(file, EXTRACTOR_PARAMS):
         _check_params(params, set(VideoFeatureExtractor().get_params()) - NOT_KEPT)
@@ -168,8 +186,8 @@ def read_extractor(folder):
     return extractor
 
 
-def read_grid(folder):
-    """Return the grid of a folder's features; whole seconds where nothing says how they were extracted.
+def read_grid(*folders):
+    """Return the grid of the features of folders; whole seconds where nothing says how they were extracted.
 
     Raises
     ------
@@ -177,6 +195,10 @@ def read_grid(folder):
         If the file is damaged, or says no lengths of time; if segments follow each other by less than a millisecond.
         Its other parameters are not looked at.
     """
+    return [_read_grid(folder) for folder in folders][0]
+
+
+def _read_grid(folder):
     if not Path(folder, EXTRACTOR).is_file():
         return WHOLE_SECONDS
     file, params = _read_params(folder)
@@ -187,6 +209,30 @@ def read_grid(folder):
         if grid.hop_seconds < LEAST_HOP:
             raise ValueError(f"segments are {grid.hop_seconds:g} s apart; wanted at least {LEAST_HOP:g} s")
         return grid
+
+
+def check_recipe(folders, extractor, model):
+    """Refuse features that were not extracted as those that a model was fitted to.
+
+    Parameters
+    ----------
+    folders : list of path
+    extractor : VideoFeatureExtractor
+        Of the model.
+    model : path
+        The file of the model.
+
+    Raises
+    ------
+    ValueError
+        Naming the folder and the difference.
+    """
+    grid, wanted = read_grid(*folders), check_grid(extractor.segment_seconds, extractor.hop_seconds)
+    if grid != wanted:
+        raise ValueError(
+            f"{folders[0]}: the features are of segments of {grid.segment_seconds:g} s, {grid.hop_seconds:g} s apart, "
+            f"but those that {model} takes are of {wanted.segment_seconds:g} s, {wanted.hop_seconds:g} s apart."
+        )
 
 
 def _read_params(folder):

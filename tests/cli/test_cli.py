@@ -609,7 +609,7 @@ def test_an_interrupted_extraction_leaves_the_old_features_or_nothing(folder, la
         ([], "COMMAND"),
         (["train"], "invalid choice: 'train'"),
         (["extract", "a.mp4"], "-o/--output"),
-        (["extract", "-o", "new"], "VIDEO"),
+        (["extract", "-o", "new"], "no videos are given: VIDEO or --from-file LIST"),
         (["extract", "a.mp4", "-o", "new", "--n-segments", "two"], "invalid int value: 'two'"),
         (["fit", "--features", "f", "--annotations", "e", "-o", "m", "--set", "tau"], "'tau' is not of the form NAME="),
         (["predict", "m", "a.mp4", "-o", "out.txt"], "'out.txt' must end in .csv or .json"),
