@@ -30,10 +30,10 @@ from urllib.parse import unquote
 
 LONGEST = 255  # characters of a name that is looked at for near ones; file systems allow no more
 LONGEST_SLIP = 100  # of a longer one, the texts that a slip may leave are too many
-SUFFIXES = frozenset(
-    "3g2 3gp aac ac3 aif aiff asf avi dv f4v flac flv m2ts m4a m4v mkv mov mp3 mp4 mpeg mpg mts mxf oga ogg ogv opus "
-    "qt ts vob wav webm wma wmv".split()
+VIDEO_SUFFIXES = frozenset(
+    "3g2 3gp asf avi dv f4v flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv qt ts vob webm wmv".split()
 )
+SUFFIXES = VIDEO_SUFFIXES.union("aac ac3 aif aiff flac m4a mp3 oga ogg opus wav wma".split())
 ALIKE = str.maketrans(  # what looks like a Latin letter or a sign of ASCII, after NFKD and casefold
     "асԁеһіјӏкмнорԛѕтувԝхαβεικνορτυχøłđı‐‑‒–—―−⁃‘’ʼ′`“”″",
     "acdehijlkmhopqstybwxabeikvoptuxoldi" + "-" * 8 + "'" * 5 + '"' * 3,

@@ -22,13 +22,17 @@ def read_utf8(file, what):
         If it is no such text, or holds a zero byte: text in UTF-16 does.
     """
     with reading(file, f"{what}, UTF-8 text"):
-        data = Path(file).read_bytes()
-        if b"\0" in data:
-            raise ValueError(f"line {_line_at(data, data.index(0))} holds a zero byte")
-        try:
-            return data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"line {_line_at(data, error.start)}: {error}") from error
+        return decode_utf8(Path(file).read_bytes())
+
+
+def decode_utf8(data):
+    """Return text of bytes in UTF-8, with or without a byte order mark; a ValueError names the line."""
+    if b"\0" in data:
+        raise ValueError(f"line {_line_at(data, data.index(0))} holds a zero byte")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"line {_line_at(data, error.start)}: {error}") from error
 
 
 def _line_at(data, position):
