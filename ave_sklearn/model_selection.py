@@ -1,4 +1,4 @@
-"""Cross-validation of event localizers: folds stratified by category, out-of-fold probabilities."""
+"""Splits of videos, stratified by category: folds, one hold-out, and out-of-fold probabilities."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from sklearn.utils import check_consistent_length
 
 from ave_sklearn._checks import plain
 from ave_sklearn._random import own_random_state
-from ave_sklearn._targets.categories import target_category, video_category
+from ave_sklearn._stratified import stratified_split
+from ave_sklearn._targets.categories import group_category, target_category, video_category
 from ave_sklearn._targets.encoding import ClassRule, holds_proportions
 from ave_sklearn._targets.groups import read_groups
 from ave_sklearn._targets.labels import column_names, label_kind, read_target
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from ave_sklearn._features.container import AVFeatures
     from ave_sklearn._typing import Label, RandomStateLike
 
-__all__ = ["VideoStratifiedKFold", "cross_val_predict_proba", "video_category"]
+__all__ = ["VideoStratifiedKFold", "cross_val_predict_proba", "split_videos", "video_category"]
 
 
 class VideoStratifiedKFold(BaseCrossValidator):
@@ -207,6 +208,80 @@ class VideoStratifiedKFold(BaseCrossValidator):
     def _random_state(self):
         """Return the generator; for None a fresh one, since scikit-learn would take the global one."""
         return own_random_state(self.random_state)
+
+
+def split_videos(
+    y: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    test_size: float = 0.2,
+    random_state: RandomStateLike = None,
+    background: Label | None = "background",
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Split videos once into training and test videos, each category by about the same share.
+
+    A category with a single video stays in training. Of any other at least one video is on either side, so that more
+    than ``test_size`` are held out where the categories are small. With ``groups``, such as the file that clips are
+    cut from, "video" means a group: no group is on both sides, and its category is the most frequent event label of
+    all its rows together.
+
+    Parameters
+    ----------
+    y : array-like
+        The targets of n rows in any form that `video_category` reads.
+    groups : array-like of shape (n_rows,), default=None
+        Group of each row, none missing; each row is a video of its own if None.
+    test_size : float, default=0.2
+        Share of the videos that are held out, between 0 and 1.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draw. None gives another split with every call, and neither uses nor moves NumPy's global
+        generator. With groups the split depends on their names, not on the order of the rows.
+    background : label or None, default="background"
+        The label which is no event.
+
+    Returns
+    -------
+    train, test : ndarray of int
+        Row numbers, ascending; at least one each.
+
+    Raises
+    ------
+    ValueError
+        If ``test_size`` is not between 0 and 1, ``y`` has no known form, a group is missing, or there are too few
+        videos for one on either side.
+
+    Warns
+    -----
+    UserWarning
+        If numbers are the segment labels but ``background`` is text, so that background counts as an event.
+
+    See Also
+    --------
+    VideoStratifiedKFold : Several splits, for a cross-validation.
+
+    Examples
+    --------
+    >>> from ave_sklearn.model_selection import split_videos
+    >>> y = [["dog", "background"]] * 4 + [["cat", "cat"]] * 4
+    >>> train, test = split_videos(y, ["a", "a", "b", "b", "c", "c", "d", "e"], test_size=0.4, random_state=0)
+    >>> train.tolist(), test.tolist()
+    ([0, 1, 6, 7], [2, 3, 4, 5])
+    """
+    test_size = plain(test_size)
+    if not isinstance(test_size, numbers.Real) or isinstance(test_size, bool) or not 0 < test_size < 1:
+        raise ValueError(f"test_size is {test_size!r}; wanted a share of the videos, a number between 0 and 1.")
+    rule, y = ClassRule(None, background, names=column_names(y)), read_target(y)
+    groups = np.arange(len(y)) if groups is None else read_groups(groups, len(y))
+    category = group_category(y, groups, rule)
+    _warn_of_unmeant_background(y, rule, None)
+    names, codes, counts = np.unique(category, return_inverse=True, return_counts=True)
+    too_few = (
+        f"too few videos to hold out a share of {test_size:g} by category: {len(category)} in all, of {len(names)} "
+        f"categories, {(counts > 1).sum()} of which have more than one; each of these needs one at least on either side."
+    )
+    _, held_out = stratified_split(codes, test_size, own_random_state(random_state), too_few)
+    is_test = np.isin(groups, held_out)
+    return np.flatnonzero(~is_test), np.flatnonzero(is_test)
 
 
 def cross_val_predict_proba(

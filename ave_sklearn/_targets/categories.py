@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ave_sklearn._targets.encoding import ClassRule, encode_target
+import numpy as np
+
+from ave_sklearn._targets.encoding import ClassRule, encode_labels, encode_target, event_category
 from ave_sklearn._targets.labels import column_names, read_labels, read_target
 
 if TYPE_CHECKING:
@@ -72,9 +74,35 @@ def video_category(
 
 def target_category(y, rule, n_segments=None):
     """Return what :func:`video_category` does of a target `y` that :func:`read_target` has read, by its ClassRule."""
+    if y.ndim == 1 and y.size:
+        return read_labels(y)
+    return group_category(y, np.arange(len(y)), rule, n_segments)
+
+
+def group_category(y, groups, rule, n_segments=None):
+    """Give each group of videos one label: the most frequent event label of all their segments together.
+
+    Parameters
+    ----------
+    y : ndarray
+        Target of n videos that :func:`read_target` has read. Of categories (n_videos,) each counts once.
+    groups : int ndarray of shape (n_videos,)
+        Of each video, 0 to n_groups - 1.
+    rule : ClassRule
+    n_segments : int or None, default=None
+        As in :func:`video_category`.
+
+    Returns
+    -------
+    category : ndarray of shape (n_groups,)
+        Background where no video of the group has an event. Of equally frequent labels the one that sorts first.
+    """
     if y.size == 0:
         raise ValueError(f"y must have at least one video and one segment; got the shape {y.shape}.")
     if y.ndim == 1:
-        return read_labels(y)
-    targets = encode_target(y, rule, n_segments)
-    return targets.classes[targets.categories()]
+        targets = encode_labels(read_labels(y)[:, None], ClassRule(None, rule.background))
+    else:
+        targets = encode_target(y, rule, n_segments)
+    share = np.zeros((groups.max() + 1, len(targets.classes)))
+    np.add.at(share, groups, targets.proportions())
+    return targets.classes[event_category(share, targets.background)]

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from ave_sklearn._features.forms import as_features, one_segment_features
+from ave_sklearn._stratified import stratified_split
 from ave_sklearn._targets.encoding import ClassRule
 from ave_sklearn._targets.labels import column_names, read_target
 
@@ -159,16 +159,9 @@ def hold_out(rows, categories, fraction, seed):
         Share of validation rows.
     seed : int
     """
-    labels, counts = np.unique(categories[rows], return_counts=True)
-    paired = np.isin(categories[rows], labels[counts > 1])
-    candidates, alone = rows[paired], rows[~paired]
-    n_held_out = max(round(fraction * len(rows)), (counts > 1).sum(), 1)
-    if len(candidates) - n_held_out < max((counts > 1).sum(), 1):
-        raise ValueError(
-            f"X has {len(rows)} videos, too few to hold out validation_fraction={fraction} of them by "
-            "category; pass X_val and y_val, or early_stopping=False."
-        )
-    kept, held_out = train_test_split(
-        candidates, test_size=int(n_held_out), random_state=seed, stratify=categories[candidates]
+    too_few = (
+        f"X has {len(rows)} videos, too few to hold out validation_fraction={fraction} of them by "
+        "category; pass X_val and y_val, or early_stopping=False."
     )
-    return np.sort(np.concatenate([kept, alone])), np.sort(held_out)
+    kept, held_out = stratified_split(categories[rows], fraction, seed, too_few)
+    return rows[kept], rows[held_out]
