@@ -7,11 +7,13 @@ alone or several in a dict. All of them are such that higher is better.
 - ``event_f1_scorer``: `event_f1_score` of ``predict`` at an IoU of 0.5, an `EventF1Scorer`
 - ``segment_log_loss_scorer``: minus `segment_log_loss` of ``predict_proba``, a `SegmentLogLossScorer`
 
-`paired_difference` compares two systems by one of the metrics, with an interval and a p-value.
+`paired_difference` compares two systems by one of the metrics, with an interval and a p-value. `reference_predictions`
+gives two predictions that any system should be read beside.
 """
 
 from ave_sklearn.metrics._comparison import PairedDifference, paired_difference
 from ave_sklearn.metrics._events import event_f1_score, event_report
+from ave_sklearn.metrics._references import reference_predictions
 from ave_sklearn.metrics._scorers import (
     EventF1Scorer,
     SegmentLogLossScorer,
@@ -33,6 +35,7 @@ __all__ = [
     "event_f1_scorer",
     "event_report",
     "paired_difference",
+    "reference_predictions",
     "segment_accuracy_score",
     "segment_accuracy_scorer",
     "segment_classification_report",
