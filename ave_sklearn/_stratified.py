@@ -7,8 +7,8 @@ from sklearn.model_selection import train_test_split
 def stratified_split(categories, fraction, random_state, too_few):
     """Split videos into those that are kept and those that are held out, each category by about the same share.
 
-    Categories with a single video are kept. Of any other at least one video is on either side, so that more than the
-    fraction are held out where the categories are small.
+    Categories with a single video are kept. Either side has at least as many videos as there are other categories, so
+    that more than the fraction are held out where the categories are small.
 
     Parameters
     ----------

@@ -220,10 +220,10 @@ def split_videos(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Split videos once into training and test videos, each category by about the same share.
 
-    A category with a single video stays in training. Of any other at least one video is on either side, so that more
-    than ``test_size`` are held out where the categories are small. With ``groups``, such as the file that clips are
-    cut from, "video" means a group: no group is on both sides, and its category is the most frequent event label of
-    all its rows together.
+    A category with a single video stays in training. At least as many videos are held out as there are other
+    categories, which is more than ``test_size`` of them where categories are small. With ``groups``, such as the file
+    that clips are cut from, "video" means a group: no group is on both sides, and its category is the most frequent
+    event label of all its rows together.
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ def split_videos(
     names, codes, counts = np.unique(category, return_inverse=True, return_counts=True)
     too_few = (
         f"too few videos to hold out a share of {test_size:g} by category: {len(category)} in all, of {len(names)} "
-        f"categories, {(counts > 1).sum()} of which have more than one; each of these needs one at least on either side."
+        f"categories, {(counts > 1).sum()} of which have more than one; either side needs at least as many."
     )
     _, held_out = stratified_split(codes, test_size, own_random_state(random_state), too_few)
     is_test = np.isin(groups, held_out)
