@@ -97,7 +97,7 @@ y = to_segments(events, paths, n_segments=SECONDS)
 localizer = PSPLocalizer(max_epochs=30, random_state=0).fit(X[:N_TRAIN], y[:N_TRAIN])
 names = [Path(path).name for path in paths[N_TRAIN:]]
 found = localizer.predict_events(X[N_TRAIN:], videos=names)
-true = events.iloc[N_TRAIN:].assign(video=names)[["video", "onset", "offset", "event_label"]]
-table = true.merge(found, on="video", how="outer", suffixes=(" true", ""))
+true = events.iloc[N_TRAIN:].assign(filename=names)
+table = true.merge(found, on="filename", how="outer", suffixes=(" true", ""))
 print(table.round(2).to_string(index=False))
 print(f"\nsegment accuracy on {len(names)} new videos: {localizer.score(X[N_TRAIN:], y[N_TRAIN:]):.3f}")

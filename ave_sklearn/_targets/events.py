@@ -32,7 +32,7 @@ def segments_to_events(y, *, background="background", segment_seconds=1.0, hop_s
     Returns
     -------
     events : DataFrame
-        One row an event, in the order of ``y``'s rows and then of time, with the columns ``video``,
+        One row an event, in the order of ``y``'s rows and then of time, with the columns ``filename``,
         ``onset`` and ``offset`` (seconds), ``event_label`` and, if ``scores`` is given, ``score``: the
         mean of the run's scores.
 
@@ -47,9 +47,9 @@ def segments_to_events(y, *, background="background", segment_seconds=1.0, hop_s
     --------
     >>> from ave_sklearn._targets.events import segments_to_events
     >>> segments_to_events([["background", "dog", "dog", "cat"]], videos=["a.mp4"])
-       video  onset  offset event_label
-    0  a.mp4    1.0     3.0         dog
-    1  a.mp4    3.0     4.0         cat
+      filename  onset  offset event_label
+    0    a.mp4    1.0     3.0         dog
+    1    a.mp4    3.0     4.0         cat
     """
     y = read_segment_labels(y, "y")
     hop = check_grid(segment_seconds, hop_seconds).hop_seconds
@@ -57,7 +57,7 @@ def segments_to_events(y, *, background="background", segment_seconds=1.0, hop_s
     runs = find_runs(y, is_background(y, background))
     events = pd.DataFrame(
         {
-            "video": videos[runs["video"]],
+            "filename": videos[runs["video"]],
             "onset": runs["start"] * hop,
             "offset": runs["stop"] * hop,
             "event_label": y[runs["video"], runs["start"]],

@@ -39,15 +39,14 @@ def event_rows(localizer, X, clips, grid=WHOLE_SECONDS):
     -------
     rows : DataFrame
         Columns ``filename``, ``onset``, ``offset`` (seconds from the begin of the file), ``event_label`` and
-        ``probability``, in the order of the files and then of time; a file without events has one row, in which all
-        but the name is missing.
+        ``score``, in the order of the files and then of time; a file without events has one row, in which all but the
+        name is missing.
     """
     proba = localizer.predict_proba(X)
     stretches = join_clips(proba, clips, grid)
     events = pd.concat([_stretch_events(localizer, *stretch, grid.hop_seconds) for stretch in stretches])
     ends = video_ends(clips, proba.shape[1], grid)
-    events["offset"] = np.minimum(events["offset"], ends[events["video"]].to_numpy())
-    events = events.rename(columns={"video": "filename", "score": "probability"})
+    events["offset"] = np.minimum(events["offset"], ends[events["filename"]].to_numpy())
     return pd.DataFrame({"filename": clips["filename"].unique()}).merge(events, on="filename", how="left")
 
 
@@ -75,14 +74,14 @@ def format_rows(rows):
     """Return the rows of `event_rows` as an aligned table, a line each below a line of titles."""
     has_event = rows["event_label"].notna()
     cells = {
-        "video": rows["filename"].map(printable),
-        "start": rows["onset"].map("{:g}".format).where(has_event, "-"),
-        "end": rows["offset"].map("{:g}".format).where(has_event, "-"),
-        "event": rows["event_label"].map(str).map(printable).where(has_event, "(none)"),
-        "probability": rows["probability"].map("{:.3f}".format).where(has_event, "-"),
+        "filename": rows["filename"].map(printable),
+        "onset": rows["onset"].map("{:g}".format).where(has_event, "-"),
+        "offset": rows["offset"].map("{:g}".format).where(has_event, "-"),
+        "event_label": rows["event_label"].map(str).map(printable).where(has_event, "(none)"),
+        "score": rows["score"].map("{:.3f}".format).where(has_event, "-"),
     }
     columns = [[title, *column] for title, column in cells.items()]
-    columns = [_align(column, right=column[0] in ("start", "end", "probability")) for column in columns]
+    columns = [_align(column, right=column[0] in ("onset", "offset", "score")) for column in columns]
     return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True))
 
 

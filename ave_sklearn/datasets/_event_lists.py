@@ -31,10 +31,10 @@ __all__ = ["read_events", "to_events", "to_segments"]
 def read_events(file: PathLike) -> pd.DataFrame:
     r"""Read an event list: a row an event, with the columns that sed_eval and the DCASE challenges use.
 
-    The first line names the columns ``filename`` (or ``video``), ``onset``, ``offset`` (seconds),
-    ``event_label`` and, if wanted, ``score`` or ``probability``, in any order. They are separated by commas, tabs or
-    semicolons, whichever the first line has. Blanks around a field are dropped, blank lines are skipped.
-    A row with a file name alone says that this file holds no event.
+    The first line names the columns ``filename``, ``onset``, ``offset`` (seconds), ``event_label`` and, if wanted,
+    ``score``, in any order. They are separated by commas, tabs or semicolons, whichever the first line has. Blanks
+    around a field are dropped, blank lines are skipped. A row with a file name alone says that this file holds no
+    event. ``video`` and ``probability`` are read as older names of ``filename`` and ``score``.
 
     Parameters
     ----------
@@ -45,15 +45,15 @@ def read_events(file: PathLike) -> pd.DataFrame:
     -------
     events : DataFrame
         The rows of the file, in its order, with the columns ``filename`` (str), ``onset`` and ``offset`` (float),
-        ``event_label`` (str) and those of ``score`` and ``probability`` (float) that the file has. Of a file
-        without events ``onset`` and ``offset`` are NaN and ``event_label`` is missing.
+        ``event_label`` (str) and, if the file has it, ``score`` (float). Of a file without events ``onset`` and
+        ``offset`` are NaN and ``event_label`` is missing.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is empty, no UTF-8 text or has no header; if a column is missing, repeated or unknown; if a row
+        If the file is empty, no UTF-8 text or has no header; if a column is missing, unknown or there twice; if a row
         has too many or too few fields, no file name or half an event; if a time is not a number or negative, or an
         event does not end after its onset. The message names the file and the line.
 
@@ -216,8 +216,7 @@ def to_events(
     1    a.mp4    3.0     4.0         cat
     """
     grid = {"segment_seconds": segment_seconds, "hop_seconds": hop_seconds}
-    events = segments_to_events(y, background=background, **grid, scores=scores, videos=videos)
-    return events.rename(columns={"video": "filename"})
+    return segments_to_events(y, background=background, **grid, scores=scores, videos=videos)
 
 
 def _check_videos(videos):

@@ -11,7 +11,8 @@ from ave_sklearn._targets.times import TIME_TOLERANCE, as_decimal, decimal_colum
 from ave_sklearn.datasets._text import by_column, read_utf8, split_rows
 
 REQUIRED = ["filename", "onset", "offset", "event_label"]
-OPTIONAL = ["score", "probability"]
+COLUMNS = [*REQUIRED, "score"]
+OLD_NAMES = {"video": "filename", "probability": "score"}
 
 
 def read_table(file):
@@ -23,7 +24,7 @@ def read_table(file):
     (header_line, header), *rows = rows
     names = _check_columns(header, f"{file}, line {header_line}")
     fields = by_column(names, rows, file)
-    events = pd.DataFrame({name: _parse(name, fields[name]) for name in REQUIRED + OPTIONAL if name in fields})
+    events = pd.DataFrame({name: _parse(name, fields[name]) for name in COLUMNS if name in fields})
     return _check_events(events, lambda position: f"{file}, line {rows[position][0]}")
 
 
@@ -63,17 +64,15 @@ def _number(text):
 
 
 def _check_columns(columns, where):
-    """Return the names of the columns with "video" as "filename"; each known, once, and none missing."""
-    names = ["filename" if name == "video" else name for name in columns]
+    """Return the names of the columns, the new ones for the old; each known, once, and none missing."""
+    names = [OLD_NAMES.get(name, name) if isinstance(name, str) else name for name in columns]
     missing = [name for name in REQUIRED if name not in names]
-    unknown = [name for name in names if name not in REQUIRED + OPTIONAL]
+    unknown = [name for name in names if name not in COLUMNS]
     if missing or unknown or len(set(names)) < len(names):
         got = f"got {list(columns)!r:.300}"
         if missing == REQUIRED and not {str(name).lower() for name in names} & set(REQUIRED):
             got = f"there is no header, but {list(columns)!r:.300}"
-        raise ValueError(
-            f"{where}: the columns must be {REQUIRED}, each once, and {' or '.join(OPTIONAL)} if wanted; {got}."
-        )
+        raise ValueError(f"{where}: the columns must be {REQUIRED}, each once, and 'score' if wanted; {got}.")
     return names
 
 

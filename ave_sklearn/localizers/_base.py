@@ -371,7 +371,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         Returns
         -------
         events : DataFrame
-            Columns video, onset, offset (seconds), event_label, score (mean probability of the label).
+            Columns filename, onset, offset (seconds), event_label, score (mean probability of the label).
         """
         X = self._validate(X)
         codes, scores = self._model_.codes(X, self._videos_at_once)

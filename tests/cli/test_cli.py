@@ -173,13 +173,13 @@ def test_predict_in_a_process_of_its_own_agrees_with_python_and_is_scored(real, 
     videos = [str(real / "v0.mp4"), str(real / "v2.mp4")]
     command = [sys.executable, "-m", "ave_sklearn", "predict", str(real / "model.joblib"), *videos]
     done = subprocess.run([*command, "-o", str(real / "out.csv")], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[0].split() == ["video", "start", "end", "event", "probability"]
+    assert done.stdout.splitlines()[0].split() == ["filename", "onset", "offset", "event_label", "score"]
     assert {line.split()[0] for line in done.stdout.splitlines()[1:]} == set(videos)
     assert done.stderr.count("ave-sklearn: warning: weights='random'") == 1
     y = joblib.load(real / "model.joblib").predict(videos)
     events = read_events(real / "out.csv")
     np.testing.assert_array_equal(to_segments(events, videos, n_segments=2), y)
-    assert events.dropna()["probability"].between(1 / 3, 1).all()
+    assert events.dropna()["score"].between(1 / 3, 1).all()
 
     paths = ["--features", str(real / "features"), "--annotations", str(real / "events.csv")]
     assert main(["score", str(real / "model.joblib"), *paths]) == 0
@@ -454,14 +454,14 @@ def test_predict_prints_and_writes_csv(model, folder, capsys):
     assert main(["predict", model, "110.mp4", "000.mp4", "202.mp4", "-o", str(folder / "out.csv")]) == 0
     out, err = capsys.readouterr()
     assert [line.split()[:4] for line in out.splitlines()] == [
-        ["video", "start", "end", "event"],
+        ["filename", "onset", "offset", "event_label"],
         ["110.mp4", "0", "2", "cat"],
         ["000.mp4", "-", "-", "(none)"],
         ["202.mp4", "0", "1", "dog"],
         ["202.mp4", "2", "3", "dog"],
     ]
     events = read_events(folder / "out.csv")
-    assert events.columns.tolist() == ["filename", "onset", "offset", "event_label", "probability"]
+    assert events.columns.tolist() == ["filename", "onset", "offset", "event_label", "score"]
     assert events["filename"].tolist() == ["110.mp4", "000.mp4", "202.mp4", "202.mp4"]
     assert events["event_label"].fillna("").tolist() == ["cat", "", "dog", "dog"]
     assert not list(folder.glob(".*.part"))
@@ -472,8 +472,8 @@ def test_predict_writes_json_and_is_quiet(model, folder, capsys):
     assert main(["predict", model, "000.mp4", "020.mp4", "-o", str(folder / "é.JSON"), "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
     quiet, event = json.loads((folder / "é.JSON").read_text(encoding="utf-8"))
-    assert quiet == {"filename": "000.mp4", "onset": None, "offset": None, "event_label": None, "probability": None}
-    assert 0.5 < event.pop("probability") <= 1
+    assert quiet == {"filename": "000.mp4", "onset": None, "offset": None, "event_label": None, "score": None}
+    assert 0.5 < event.pop("score") <= 1
     assert event == {"filename": "020.mp4", "onset": 1.0, "offset": 2.0, "event_label": "dog"}
 
 
@@ -486,7 +486,7 @@ def test_predict_without_any_event_and_without_a_file(model, capsys):
 @pytest.mark.slow
 def test_skipped_videos_are_not_listed(model, capsys):
     assert main(["predict", model, "bad.mp4", "010.mp4", "--on-error", "skip"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["video", "010.mp4"]
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["filename", "010.mp4"]
 
 
 @pytest.mark.slow
@@ -502,13 +502,13 @@ def test_tables_are_aligned():
             "onset": [0.0, np.nan],
             "offset": [10.5, np.nan],
             "event_label": ["dog barks", None],
-            "probability": [0.25, np.nan],
+            "score": [0.25, np.nan],
         }
     )
     assert format_rows(rows).splitlines() == [
-        "video     start   end  event      probability",
-        "a.mp4         0  10.5  dog barks        0.250",
-        "long.mp4      -     -  (none)               -",
+        "filename  onset  offset  event_label  score",
+        "a.mp4         0    10.5  dog barks    0.250",
+        "long.mp4      -       -  (none)           -",
     ]
 
 

@@ -202,7 +202,7 @@ def model(tmp_path, monkeypatch):
 def test_predicted_events_go_by_the_hop_and_end_with_the_video(model, tmp_path):
     """The second clip lasts 1.92 s, of which 0.7 s are padding."""
     assert main(["predict", model, "a", "b", "--quiet", "-o", str(tmp_path / "out.csv")]) == 0
-    rows = read_events(tmp_path / "out.csv").drop(columns="probability").to_numpy().tolist()
+    rows = read_events(tmp_path / "out.csv").drop(columns="score").to_numpy().tolist()
     assert rows == [
         ["a", 0.32, 3 * 0.32, "cat"],
         ["a", 5 * 0.32, 6 * 0.32, "dog"],

@@ -62,9 +62,17 @@ def test_columns_in_any_order_quotes_blanks_and_blank_lines(read):
 @pytest.mark.parametrize("name", ["score", "probability"])
 def test_scores_are_kept(read, name):
     events = read(f"filename,onset,{name},offset,event_label\na,0,0.25,1,dog\nb,,,,\n")
-    assert events.columns.tolist() == ["filename", "onset", "offset", "event_label", name]
-    assert events[name].tolist()[0] == 0.25
-    assert np.isnan(events[name][1])
+    assert events.columns.tolist() == ["filename", "onset", "offset", "event_label", "score"]
+    assert events["score"].tolist()[0] == 0.25
+    assert np.isnan(events["score"][1])
+
+
+def test_a_table_with_the_older_names_is_labelled_too():
+    events = pd.DataFrame(
+        [("a", 0.0, 1.0, "dog", 0.5)], columns=["video", "onset", "offset", "event_label", "probability"]
+    )
+    assert to_segments(events, ["a"], n_segments=2).tolist() == [["dog", "background"]]
+    assert events.columns[0] == "video"
 
 
 def test_a_name_alone_is_a_file_without_events(read):
@@ -88,8 +96,12 @@ def test_a_header_alone_is_a_list_without_events(read):
         ("\n \n", r"list\.csv is empty"),
         ("a.mp4,0,1,dog\n", r"line 1: the columns must be \['filename', .*there is no header, but \['a.mp4', '0'"),
         ("\nfilename,onset,event_label\n", r"line 2: the columns must be .*got \['filename', 'onset', 'event_label'\]"),
-        ("filename,onset,offset,event_label,volume\n", "line 1: the columns must be .*score or probability.*volume"),
+        (
+            "filename,onset,offset,event_label,volume\n",
+            "line 1: the columns must be .*and 'score' if wanted; got .*volume",
+        ),
         ("filename,video,onset,offset,event_label\n", "line 1: the columns must be .*each once.*'video'"),
+        ("filename,onset,offset,event_label,score,probability\n", "line 1: .*each once.*'score', 'probability'"),
         ("filename onset offset event_label\n", "line 1: .*there is no header, but"),
         (HEADER + "a,0,1\n", r"line 2: a row must have 4 fields.*got \['a', '0', '1'\]"),
         (HEADER + "a,0,1,dog,\n", "line 2: a row must have 4 fields"),

@@ -244,7 +244,7 @@ def test_predicted_events_end_with_the_video():
     proba[..., 0] = 0.6 * (1 - proba[..., 1])
     localizer = SimpleNamespace(predict_proba=lambda X: proba, classes_=np.array(["-", "dog"]), background_="-")
     rows = event_rows(localizer, None, clips_of(("a", 0), ("b", 0), padding=[2.4, 1.0]))
-    assert rows[["filename", "onset", "offset", "probability"]].to_numpy().tolist() == [
+    assert rows[["filename", "onset", "offset", "score"]].to_numpy().tolist() == [
         ["a", 0.0, 1.6, 0.625],
         ["b", 1.0, 2.0, 0.75],
     ]

@@ -314,7 +314,7 @@ def rows_at_random(rng, file):
 
 def as_json(rng, file):
     """The events as the command line writes them in JSON, whole or damaged."""
-    names = [*COLUMNS, "probability"]
+    names = [*COLUMNS, "score"]
     rows = [dict(zip(names, [*event, 0.5], strict=True)) for event in EVENTS]
     text = json.dumps(rows, indent=2 if rng.integers(2) else None)
     file.write_text(text[: int(rng.integers(1, len(text)))])

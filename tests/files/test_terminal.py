@@ -45,7 +45,7 @@ def test_what_is_not_printable_is_escaped(text, shown):
 def table(label="dog", name="a.mp4"):
     return pd.DataFrame(
         {"filename": [name, "b.mp4"], "onset": [0.0, 1.0], "offset": [1.0, 2.0], "event_label": [label, "cat"]}
-    ).assign(probability=0.5)
+    ).assign(score=0.5)
 
 
 @pytest.mark.parametrize("rows", [table(label=NASTY), table(name=NASTY)])

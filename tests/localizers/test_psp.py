@@ -252,11 +252,11 @@ def test_predicted_events_are_the_runs_of_predicted_labels(videos):
     events = localizer.predict_events(X, segment_seconds=2.0, videos=names)
     rebuilt = np.full(y.shape, "background", dtype=object)
     for event in events.itertuples():
-        rebuilt[names.index(event.video), int(event.onset / 2) : int(event.offset / 2)] = event.event_label
+        rebuilt[names.index(event.filename), int(event.onset / 2) : int(event.offset / 2)] = event.event_label
     assert len(events) > 10
     assert_array_equal(rebuilt, localizer.predict(X))
     first = events.iloc[0]
-    row, start, stop = names.index(first.video), int(first.onset / 2), int(first.offset / 2)
+    row, start, stop = names.index(first.filename), int(first.onset / 2), int(first.offset / 2)
     assert first.score == pytest.approx(localizer.predict_proba(X)[row, start:stop].max(-1).mean())
 
 

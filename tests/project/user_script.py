@@ -39,7 +39,7 @@ def main() -> None:
     train, test, names = X[:16], X[16:], [f"{i}.mp4" for i in range(8)]
     localizer = PSPLocalizer(tau=0.1, max_epochs=2, lr_schedule="constant", random_state=0).fit(train, y[:16])
     events = localizer.predict_events(test, segment_seconds=0.5, videos=names)
-    again = to_segments(events.rename(columns={"video": "filename"}), names, n_segments=6, segment_seconds=0.5)
+    again = to_segments(events, names, n_segments=6, segment_seconds=0.5)
     assert np.array_equal(again, localizer.predict(test))
     print(len(events), longest_event(events), event_report(y[16:], again, collar=1.0)["f1"].to_dict())
 

@@ -65,7 +65,7 @@ def test_events_worked_by_hand():
     events = segments_to_events(y, segment_seconds=0.5, scores=scores, videos=["a", "b", "c"])
     expected = pd.DataFrame(
         {
-            "video": ["a", "a", "c", "c"],
+            "filename": ["a", "a", "c", "c"],
             "onset": [0.0, 1.5, 0.0, 0.5],
             "offset": [1.0, 2.0, 0.5, 2.0],
             "event_label": ["dog", "cat", "cat", "dog"],
@@ -80,7 +80,7 @@ def test_without_events_the_columns_keep_their_dtypes(shape):
     events = segments_to_events(np.zeros(shape, int), background=0, scores=np.zeros(shape))
     assert len(events) == 0
     assert events.dtypes.astype(str).to_dict() == {
-        "video": "int64",
+        "filename": "int64",
         "onset": "float64",
         "offset": "float64",
         "event_label": "int64",
