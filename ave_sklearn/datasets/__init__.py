@@ -2,7 +2,8 @@
 
 from ave_sklearn.datasets._ave import load_ave
 from ave_sklearn.datasets._digits import load_av_digits
+from ave_sklearn.datasets._event_files import write_events
 from ave_sklearn.datasets._event_lists import read_events, to_events, to_segments
 from ave_sklearn.datasets._synthetic import make_av_events
 
-__all__ = ["load_av_digits", "load_ave", "make_av_events", "read_events", "to_events", "to_segments"]
+__all__ = ["load_av_digits", "load_ave", "make_av_events", "read_events", "to_events", "to_segments", "write_events"]
