@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from ave_sklearn._features.pairs import publish
-from ave_sklearn._files import naming_file, reading, require_regular, temporary_beside
+from ave_sklearn._files import naming_file, reading, require_regular, temporary_beside, whole_file
 
 MAX_HEADER = 10_000  # bytes, as NumPy has it; headers of arrays of numbers have 118
 HEADER_READERS = {  # by version: bytes that the header's length takes, and what parses both
@@ -236,12 +236,107 @@ class NpyWriter:
             os.remove(self.temporary)
 
     def _write_header(self):
-        """Write the header and return its size, which NumPy keeps the same for any number of rows."""
-        shape = (self.n_rows, *self.row_shape)
-        descr = npy_format.dtype_to_descr(self.dtype)
+        """Write the header and return its size."""
         with naming_file(self.file):
-            npy_format.write_array_header_1_0(self._stream, {"shape": shape, "fortran_order": False, "descr": descr})
-        return self._stream.tell()
+            return self._stream.write(_header(self.n_rows, self.row_shape, self.dtype))
+
+
+class NpyRows:
+    """The rows of one .npy file in the making, which outlives its process; a row may be written before those before it.
+
+    What lies between rows that were written is zeros, and takes no room on most file systems. Nothing here tells which
+    rows were written: who writes them keeps a list.
+
+    Parameters
+    ----------
+    file : path-like
+        Made with the first row that is written.
+    row_shape : tuple of int
+        Shape of one row.
+    dtype : dtype
+
+    Attributes
+    ----------
+    row_size : int
+        Bytes of one row.
+    """
+
+    def __init__(self, file, row_shape, dtype):
+        self.file = os.fspath(file)
+        self.row_shape = tuple(row_shape)
+        self.dtype = np.dtype(dtype)
+        self.row_size = math.prod(self.row_shape) * self.dtype.itemsize
+        self._header_size = len(_header(0, self.row_shape, self.dtype))  # the same for any number of rows
+        self._stream = None
+
+    def write(self, number, row):
+        """Write the row of a number; when this returns the system has it, though the disk may not yet.
+
+        Raises
+        ------
+        ValueError
+            If the row is of another shape.
+        OSError
+            If it cannot be written, naming the file.
+        """
+        if row.shape != self.row_shape:
+            raise ValueError(f"{self.file} takes rows of shape {self.row_shape}, got shape {row.shape}.")
+        with naming_file(self.file):
+            stream = self._opened()
+            stream.seek(self._place(number))
+            stream.write(np.ascontiguousarray(row, self.dtype))
+            stream.flush()
+
+    def read(self, number):
+        """Return the bytes of a row, none where the file ends before it does."""
+        with open(self.file, "rb") as stream:
+            if os.fstat(stream.fileno()).st_size < self._place(number + 1):
+                return b""
+            stream.seek(self._place(number))
+            return stream.read(self.row_size)
+
+    def take(self, number):
+        """Return a row that was written."""
+        return np.frombuffer(self.read(number), self.dtype).reshape(self.row_shape)
+
+    def finish(self, n_rows):
+        """Make it an .npy file of its first rows, and close it."""
+        self.close()
+        header, size = _header(n_rows, self.row_shape, self.dtype), self._place(n_rows)
+        with open(self.file, "rb") as stream:
+            is_finished = os.fstat(stream.fileno()).st_size == size and stream.read(len(header)) == header
+        if not is_finished:  # else it may have a finished file's name too, which opening for writing would take from it
+            with naming_file(self.file), self._opened() as stream:
+                stream.write(header)
+                stream.truncate(size)
+            self._stream = None
+
+    def close(self):
+        """Close the file; what could not be written has raised its error before."""
+        if self._stream is not None:
+            with suppress(OSError):
+                self._stream.close()
+            self._stream = None
+
+    def _opened(self):
+        """Return the file, open for writing; one that has a second name is replaced by a copy before."""
+        if self._stream is None:
+            if os.path.exists(self.file) and os.stat(self.file).st_nlink > 1:
+                with whole_file(self.file) as temporary:
+                    shutil.copyfile(self.file, temporary)
+            self._stream = open(self.file, "r+b" if os.path.exists(self.file) else "w+b")
+        return self._stream
+
+    def _place(self, number):
+        return self._header_size + number * self.row_size
+
+
+def _header(n_rows, row_shape, dtype):
+    """Return the header of an .npy file, whose length NumPy keeps the same for any number of rows."""
+    header, descr = io.BytesIO(), npy_format.dtype_to_descr(dtype)
+    fields = {"shape": (n_rows, *row_shape), "fortran_order": False, "descr": descr}
+    npy_format.write_array_header_1_0(header, fields)
+    return header.getvalue()
 
 
 def check_output_files(files):

@@ -1,9 +1,10 @@
 """The command ``extract``: from videos to a folder of features."""
 
 import os
+from functools import partial
 
 from ave_sklearn.cli.arguments import add_videos, extraction_options
-from ave_sklearn.cli.terminal import show
+from ave_sklearn.cli.terminal import say, show
 from ave_sklearn.cli.videos import cut, find_videos
 
 HELP = "turn videos into a folder of audio and visual features"
@@ -23,6 +24,8 @@ def add_arguments(command):
     add_videos(command)
     command.add_argument("-o", "--output", metavar="DIR", required=True, help="folder for the features")
     command.add_argument("--force", action="store_true", help="replace the features that DIR holds")
+    text = "begin anew; without it the command goes on where it was stopped"
+    command.add_argument("--restart", action="store_true", help=text)
     command.add_argument("--cache", metavar="DIR", help="keep each video's features there for later runs")
     _add_networks(command)
     _add_grid(command)
@@ -62,14 +65,22 @@ def _add_grid(command):
 def run(args):
     """Write the features of videos into a folder."""
     videos = find_videos(args)
-    from ave_sklearn.extraction._folder_writing import check_output_folder, write_features
+    from ave_sklearn.extraction._folder_writing import check_output_folder, notes_of, recall_videos, write_features
 
-    check_output_folder(args.output, args.force)
+    check_output_folder(args.output, args.force, args.restart)
     from ave_sklearn.extraction._folders import read_features
 
     extractor = _extractor(args)
-    clips = cut(videos, extractor.fit(videos))
-    write_features(args.output, extractor, clips, force=args.force)
+    extractor.fit(videos)
+    recall_videos(args.output)
+    clips = cut(videos, extractor)
+    note = None if args.quiet else partial(say, "note")
+    try:
+        write_features(args.output, extractor, clips, force=args.force, restart=args.restart, note=note)
+    except BaseException as error:
+        for text in notes_of(error):  # with --quiet too: it says how to go on
+            say("note", text)
+        raise
     if not args.quiet:
         show(f"{args.output}: {read_features(args.output)[0]}")
 

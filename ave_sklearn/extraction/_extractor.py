@@ -22,6 +22,9 @@ from ave_sklearn._features.pairs import writing
 from ave_sklearn._sklearn import HasMethods, Interval, StrOptions
 from ave_sklearn._targets.grid import check_grid
 from ave_sklearn._targets.times import as_decimal
+from ave_sklearn.extraction._hash import digest_file, digest_network
+from ave_sklearn.extraction._journal import Journal
+from ave_sklearn.extraction._media import probe
 from ave_sklearn.extraction._opening import ExtractionError, file_stamp, import_av
 from ave_sklearn.extraction._presets import (
     check_network,
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
     from ave_sklearn._typing import PathLike
 
 __all__ = ["VideoFeatureExtractor"]
+
+NOT_KEPT = {"n_jobs", "memory", "verbose", "on_error", "batch_size", "device", "weights_dir"}  # not about the result
 
 
 class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
@@ -126,7 +131,8 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
     on_error : {"raise", "skip"}, default="raise"
         What happens to videos that cannot be used. "raise": an `ExtractionError` that lists all of them. What their
         headers tell is raised before any network runs; what only decoding tells is raised when all videos have been
-        read, and features that were computed by then are lost, unless there is a `memory`. "skip": the others are
+        read, and features that were computed by then are lost, unless there is a `memory` or ``transform_to`` may
+        `resume`. "skip": the others are
         done, and a warning and ``report_`` list the skipped. Errors that are no video's fault, such as those of a
         network of your own or of a full disk, end the work at once.
     verbose : int, default=0
@@ -322,7 +328,12 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         return AVFeatures(np.stack(audio), np.stack(visual))
 
     def transform_to(
-        self, X: Iterable[PathLike | tuple[PathLike, float]], audio: PathLike, visual: PathLike
+        self,
+        X: Iterable[PathLike | tuple[PathLike, float]],
+        audio: PathLike,
+        visual: PathLike,
+        *,
+        resume: bool = False,
     ) -> AVFeatures:
         """Extract the features of videos into two ``.npy`` files, a video at a time.
 
@@ -333,6 +344,12 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         audio, visual : path
             The files; they appear, or take the place of older ones, when all videos are done, as one thing (see
             `AVFeatures.to_npy`).
+        resume : bool, default=False
+            Whether what is done outlives an error, Ctrl-C, a kill or a full disk, and the same call goes on with it,
+            to the same bytes as without a break. It lies in hidden files beside the two: the rows, ``.NAME.rows``, and
+            a journal, ``.NAME.journal``. A video whose size or time of change is another by then is done again, and
+            one that could not be used is tried again. With ``on_error="raise"`` the error comes when all others are
+            done. False begins anew, and removes unfinished work when the new files are there.
 
         Returns
         -------
@@ -343,22 +360,52 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         ------
         OSError
             If there is no room on the disk. A BlockingIOError, if another process is writing one of the files.
-        ExtractionError, FileNotFoundError, ValueError, ImportError
+        ValueError
+            With `resume`, if the unfinished work was begun with other parameters or networks: the error names the
+            difference, and nothing is changed; or if a network cannot be told from another.
+        ExtractionError, FileNotFoundError, ImportError
             As :meth:`transform`.
+
+        Examples
+        --------
+        >>> from ave_sklearn.extraction import VideoFeatureExtractor
+        >>> extractor = VideoFeatureExtractor(visual="efficientnet-lite0", audio="log-mel")
+        >>> X = extractor.transform_to(many, "audio.npy", "visual.npy", resume=True)  # doctest: +SKIP
+        Traceback (most recent call last):
+        KeyboardInterrupt
+        34 of 60 clips are done: transform_to(..., resume=True) goes on, resume=False begins anew.
+        >>> X = extractor.transform_to(many, "audio.npy", "visual.npy", resume=True)  # doctest: +SKIP
         """
         check_output_files((audio, visual))
         clips = check_clips(X)
+        journal = Journal.beside(audio, visual)
         with writing((audio, visual)):  # from here on, or a second process would learn of this one hours later
-            videos = self._extracted(clips)
-            first = next(videos)
-            layout = {path: (row.shape, row.dtype) for path, row in zip((audio, visual), first, strict=True)}
-            check_disk_space({path: len(clips) * row.nbytes for path, row in zip((audio, visual), first, strict=True)})
-            with npy_files(layout) as writers:
-                for features in chain([first], videos):
-                    for writer, row in zip(writers, features, strict=True):
-                        writer.append(row[None])
+            if resume:
+                with journal.telling(clips):
+                    self._transform_to(clips, audio, visual, journal)
+            else:
+                self._write_at_once(clips, audio, visual)
+            journal.discard()
         tell(self.report_)  # now, since the files are to be there where warnings are errors
         return AVFeatures.from_npy(audio, visual)
+
+    def _write_at_once(self, clips, audio, visual):
+        """Write two files that appear when all clips are done; the caller holds their locks."""
+        videos = self._extracted(clips)
+        first = next(videos)
+        layout = {path: (row.shape, row.dtype) for path, row in zip((audio, visual), first, strict=True)}
+        check_disk_space({path: len(clips) * row.nbytes for path, row in zip((audio, visual), first, strict=True)})
+        with npy_files(layout) as writers:
+            for features in chain([first], videos):
+                for writer, row in zip(writers, features, strict=True):
+                    writer.append(row[None])
+
+    def _transform_to(self, clips, audio, visual, journal):
+        """Extract the clips that a journal does not have yet, and give the rows of all of them two names.
+
+        The caller holds the locks of the files, and discards the journal when nothing can be lost any more.
+        """
+        journal.publish(self._completed(clips, journal), audio, visual)
 
     def _extracted(self, clips, give_up=lambda: None):
         """Yield the audio and visual features of each usable clip, and keep ``report_`` up to date.
@@ -366,21 +413,10 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         Once it is certain that an error is raised in the end, `give_up` is called and nothing more is yielded; the
         other clips are read all the same, and with `memory` extracted, so that the error names all bad ones.
         """
-        self._validate_params()
-        import_av()
-        own = type(self)(**{name: plain(as_decimal(value)) for name, value in self.get_params(deep=False).items()})
-        recipe = own._recipe()
-        one_clip = own._one_clip(recipe)
-        report = probe_all(clips, recipe.n_segments, recipe.grid, own.on_error, own.short)
-        self.report_ = report.table
-        report.refuse()
-        if own.weights == "random":
-            warn_random([name for name in (own.visual, own.audio) if takes_users_weights(name)])
-        usable = report.usable()
-        parallel = joblib.Parallel(n_jobs=own.n_jobs, require="sharedmem", return_as="generator")
-        results = parallel(joblib.delayed(one_clip)(*clips[row], report) for row in usable)
-        progress = tqdm(results, total=len(usable), unit="clip", disable=not own.verbose)
-        for row, (features, told) in zip(usable, progress, strict=True):
+        own, recipe, networks = self._begun()
+        one_clip = own._one_clip(recipe, networks)
+        report = self._probed(clips, own, recipe)
+        for row, _, features, told in own._results(one_clip, clips, report.usable(), report):
             report.add(row, told)
             if report.fatal:
                 give_up()
@@ -388,21 +424,88 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
                 yield features
         report.refuse()
 
-    def _one_clip(self, recipe):
-        """Return a function from a path, a start and the report so far to features, or None, and what `add` takes."""
-        device = resolve_device(self.device)
-        networks = tuple(self._network(name, device) for name in ("visual", "audio"))
+    def _completed(self, clips, journal):
+        """Extract the clips that a journal does not have yet; return the numbers of the rows of all usable clips."""
+        own, recipe, networks = self._begun()
+        one_clip = own._one_clip(recipe, networks)
+        journal.begin(own._in_words(recipe, networks), clips)
+        report = self._probed(clips, own, recipe)
+        usable = list(report.usable())
+        for path in dict.fromkeys(clips[row][0] for row in usable):
+            journal.add_video(path, probe(path))
+        done = {row: journal.find(clips[row]) for row in usable}
+        for row in filter(done.get, usable):
+            report.add(row, done[row].findings)
+        missing = [row for row in usable if done[row] is None]
+        journal.n_missing = len(missing)
+        if len(missing) < len(usable):
+            journal.note(f"{len(usable) - len(missing)} of {len(clips)} clips are done already")
+        has_row = np.isin(np.arange(len(clips)), usable)
+        for row, stamp, features, told in own._results(one_clip, clips, missing, n_done=len(usable) - len(missing)):
+            report.add(row, told)
+            if features is None:
+                journal.add_error(clips[row], told)
+                has_row[row] = row in report.fatal  # its place is kept until it can be used
+            else:
+                journal.add(clips[row], stamp, features, told, int(has_row[:row].sum()))
+        report.refuse()
+        return [journal.find(clips[row]).row for row in report.usable()]
+
+    def _begun(self):
+        """Return a copy of the extractor with plain parameters, the recipe and the networks, if all are there."""
+        self._validate_params()
+        import_av()
+        own = type(self)(**{name: plain(as_decimal(value)) for name, value in self.get_params(deep=False).items()})
+        recipe, device = own._recipe(), resolve_device(own.device)
+        return own, recipe, tuple(own._network(name, device) for name in ("visual", "audio"))
+
+    def _probed(self, clips, own, recipe):
+        """Return the report on what the files of clips tell; raise its error if that is enough for one."""
+        report = probe_all(clips, recipe.n_segments, recipe.grid, own.on_error, own.short)
+        self.report_ = report.table
+        report.refuse()
+        if own.weights == "random":
+            warn_random([name for name in (own.visual, own.audio) if takes_users_weights(name)])
+        return report
+
+    def _in_words(self, recipe, networks):
+        """Return what features depend on in values of JSON: parameters, and digests of the networks."""
+        params = self.get_params(deep=False) | {"hop_seconds": recipe.grid.hop_seconds}
+        params |= {"preprocessing": recipe.preprocessing}
+        kept = {name: value for name, value in params.items() if name not in {*NOT_KEPT, "pca_params"}}
+        words = {name: type(value).__name__ if callable(value) else value for name, value in kept.items()}
+        digests = {own.argument: digest_network(getattr(self, own.argument), own.given, own.file) for own in networks}
+        if self.pca_params is not None:
+            digests["pca_params"] = digest_file(self.pca_params)
+        if callable(recipe.preprocessing):
+            digests["preprocessing"] = digest_network(recipe.preprocessing, recipe.preprocessing, None)
+        return {"parameters": words, "networks": digests}
+
+    def _results(self, one_clip, clips, rows, report=None, n_done=0):
+        """Yield what `one_clip` returns of clips: with a report in their order, else as they are finished."""
+        return_as = "generator" if report is not None else "generator_unordered"
+        parallel = joblib.Parallel(n_jobs=self.n_jobs, require="sharedmem", return_as=return_as)
+        results = parallel(joblib.delayed(one_clip)(row, *clips[row], report) for row in rows)
+        return tqdm(results, total=n_done + len(rows), initial=n_done, unit="clip", disable=not self.verbose)
+
+    def _one_clip(self, recipe, networks):
+        """Return a function from a row, its path, its start and the report so far to its features and what is told.
+
+        It returns the row, the stamp of the file, features or None, and what `Report.add` takes.
+        """
         key = None if self.memory is None else cache_key(recipe, networks)
         memory = check_memory(os.fspath(self.memory) if isinstance(self.memory, os.PathLike) else self.memory)
         cached = memory.cache(extract, ignore=["recipe", "networks", "batch_size"])
 
-        def one_clip(path, start, report):
+        def one_clip(row, path, start, report):
+            stamp = None
             try:
-                if report.fatal and self.memory is None:  # features are of no use any more
-                    return None, read_clip(path, start, recipe)[-1]
-                return cached(path, start, file_stamp(path), key, recipe, networks, self.batch_size)
+                stamp = file_stamp(path)
+                if report is not None and report.fatal and self.memory is None:  # features are of no use any more
+                    return row, stamp, None, read_clip(path, start, recipe)[-1]
+                return row, stamp, *cached(path, start, stamp, key, recipe, networks, self.batch_size)
             except ExtractionError as error:
-                return None, type(error)(error.reason)  # the error itself holds on to what was read
+                return row, stamp, None, type(error)(error.reason)  # the error itself holds on to what was read
 
         return one_clip
 

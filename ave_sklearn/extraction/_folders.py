@@ -12,14 +12,15 @@ from ave_sklearn._features.pairs import one_run, refuse_unfinished
 from ave_sklearn._files import FileState, reading
 from ave_sklearn._targets.grid import WHOLE_SECONDS, check_grid
 from ave_sklearn.datasets._text import by_column, read_utf8, split_rows
-from ave_sklearn.extraction._extractor import VideoFeatureExtractor
+from ave_sklearn.extraction._extractor import NOT_KEPT, VideoFeatureExtractor
 from ave_sklearn.extraction._media import MAX_DURATION
 
 AUDIO, VISUAL = "audio.npy", "visual.npy"
 SKIPPED, EXTRACTOR = "skipped.csv", "extractor.json"
 VIDEOS, SHARD = "videos.csv", "shard.json"
 FILES = (AUDIO, VISUAL, VIDEOS, SKIPPED, EXTRACTOR, SHARD)
-NOT_KEPT = {"n_jobs", "memory", "verbose", "on_error", "batch_size", "device", "weights_dir"}  # not about the result
+UNFINISHED = ".unfinished"  # hidden folder of an extraction that is at work or was stopped
+NETWORKS = {"visual", "audio"}  # of which extractor.json may have digests
 EXTRACTOR_PARAMS = "the parameters of a VideoFeatureExtractor"
 SECONDS = {"segment_seconds", "hop_seconds", "max_damage"}  # the parameters that may be fractions
 LEAST_HOP = 0.001  # seconds, so that segments of 30 days can be numbered, and told apart by times in float64
@@ -199,7 +200,7 @@ def read_grid(*folders):
 
 
 def _read_grid(folder):
-    if not Path(folder, EXTRACTOR).is_file():
+    if not Path(folder, EXTRACTOR).is_file() and not _is_unfinished(folder):
         return WHOLE_SECONDS
     file, params = _read_params(folder)
     with reading(file, EXTRACTOR_PARAMS):
@@ -246,7 +247,16 @@ def _read_params(folder):
         params = json.loads(text)
         if not isinstance(params, dict):
             raise ValueError(f"it holds a {type(params).__name__}; wanted names and values")
+        _check_networks(params.pop("networks", {}))
     return file, params
+
+
+def _check_networks(digests):
+    """Refuse what is no digest for each network."""
+    if not isinstance(digests, dict) or not all(isinstance(text, str) and text for text in digests.values()):
+        raise ValueError(f"networks is {digests!r:.100}; wanted a text for each network")
+    if not set(digests) <= NETWORKS:
+        raise ValueError(f"networks has {sorted(digests)!r:.100}; wanted {' and '.join(sorted(NETWORKS))}")
 
 
 def _check_params(params, kept):
@@ -261,9 +271,19 @@ def _check_params(params, kept):
             raise ValueError(f"{name} is {value!r:.100}; wanted text, a {kind} or null")
 
 
+def _is_unfinished(folder):
+    """Whether a folder holds an extraction that was not finished, and no features."""
+    return Path(folder, UNFINISHED).is_dir() and not Path(folder, VIDEOS).is_file()
+
+
 def _existing(folder, name):
     """Return the path of a file that a complete folder has."""
     file = Path(folder, name)
+    if not file.is_file() and _is_unfinished(folder):
+        raise FileNotFoundError(
+            f"{folder}: the extraction is not finished, {name} is missing; the same command 'ave-sklearn extract' goes "
+            "on where it was stopped."
+        )
     if not file.is_file():
         raise FileNotFoundError(
             f"{folder} is no folder of features: {name} is missing ('ave-sklearn extract' makes one)."

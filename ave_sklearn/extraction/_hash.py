@@ -1,10 +1,16 @@
-"""Hash of a network, which tells it from another in a cache."""
+"""Hash of a network, which tells it from another in a cache, in a journal and in a folder of features."""
 
+import hashlib
 import inspect
 import pickle
+import sys
+from contextlib import suppress
+from pathlib import Path
 
 import joblib
 import torch
+
+N_DIGITS = 32  # of a digest
 
 
 def owner_of(function):
@@ -24,9 +30,56 @@ def hash_callable(function):
         return joblib.hash(_parts(function))
     except (pickle.PicklingError, RecursionError, AttributeError, TypeError) as error:
         raise ValueError(
-            f"memory needs to tell networks apart, and cannot hash {function!r}: pass a torch.nn.Module, a function "
-            "or an object that can be pickled, or memory=None."
+            f"memory needs to tell networks apart, as resume does, and cannot hash {function!r}: pass a "
+            "torch.nn.Module, a function or an object that can be pickled, or memory=None and resume=False."
         ) from error
+
+
+def digest_file(file):
+    """Return a digest of a file's content, text of `N_DIGITS` hexadecimal digits."""
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:N_DIGITS]
+
+
+def digest_network(given, function, file):
+    """Return a digest of a network, the same wherever its weights or its code are the same.
+
+    Parameters
+    ----------
+    given : str or callable
+        The parameter of the extractor.
+    function : str or callable
+        The name of a preset, or the network itself.
+    file : path or None
+        The weights of a preset; None for random ones, or where it has none.
+
+    Returns
+    -------
+    digest : str
+        `N_DIGITS` hexadecimal digits.
+
+    Raises
+    ------
+    ValueError
+        If it is the network itself and cannot be told from another, see :func:`hash_callable`.
+    """
+    if file is not None:
+        return digest_file(file)
+    if isinstance(function, str):
+        parts = [function]
+    elif isinstance(given, str):
+        parts = [_source_digest(given.partition(":")[0])]  # where what the function calls lies, most likely
+        with suppress(ValueError):
+            parts.append(hash_callable(function))
+    else:
+        parts = [hash_callable(function)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:N_DIGITS]
+
+
+def _source_digest(module):
+    """Return a digest of the file of a module that is imported; "" where it has none."""
+    file = getattr(sys.modules[module], "__file__", None)
+    return digest_file(file) if file and Path(file).is_file() else ""
 
 
 def _parts(function):

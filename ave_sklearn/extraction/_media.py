@@ -1,17 +1,19 @@
 """Length of a video file, and what reading it finds."""
 
 import math
+import threading
 from dataclasses import dataclass, field
 
 from ave_sklearn._targets.grid import WHOLE_SECONDS
 from ave_sklearn._targets.times import TIME_TOLERANCE
 from ave_sklearn.extraction._clock import clock_of
-from ave_sklearn.extraction._opening import ExtractionError, open_media
+from ave_sklearn.extraction._opening import ExtractionError, file_stamp, open_media
 from ave_sklearn.extraction._tracks import audio_stream, track_notes, video_stream
 
 END_TOLERANCE = 0.5  # share of a window at the end of a video: windows that lack less of themselves are used
 MOST_UNREAD = 0.2  # share of a file that may lie behind its last packet without a word: indexes do
 MAX_DURATION = 30 * 24 * 3600.0  # seconds
+MOST_KNOWN = 100_000  # files that are remembered, some 500 bytes each
 
 
 class TooShort(ExtractionError):
@@ -62,7 +64,41 @@ class Findings:
     warnings: list[str] = field(default_factory=list)
 
 
+_known, _lock = {}, threading.Lock()  # MediaInfo by the stamp of a file
+
+
+def remember(stamp, info):
+    """Take over what is known of one state of a file, a `file_stamp`, so that `probe` need not read it."""
+    with _lock:
+        while len(_known) >= MOST_KNOWN:
+            del _known[next(iter(_known))]
+        _known[stamp] = info
+
+
 def probe(path):
+    """Return what a video file holds and how long it lasts; a file is read once, and again when it has changed.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    info : MediaInfo
+
+    Raises
+    ------
+    ExtractionError
+        Of `_probe`; such a file is read each time.
+    """
+    stamp = file_stamp(path)
+    info = _known.get(stamp)
+    if info is None:
+        remember(stamp, info := _probe(path))
+    return info
+
+
+def _probe(path):
     """Read what a video file holds and how long it lasts, without decoding it.
 
     Parameters

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ave_sklearn._typing import PathLike
 
-MOST_LINES = 10  # of a warning
+MOST_LINES = 10  # of a warning, and of what the command line shows of an error
 HEADER_TOLERANCE = 0.05  # seconds that a file may end before its header says so
 DECIMALS = 9  # of the starts of clips, so that three hops of 0.1 s are 0.3 s
 PATH = str | os.PathLike
@@ -236,15 +236,20 @@ def _peculiarities(info, is_whole, n_segments, grid):
     return "; ".join(texts)
 
 
-def tell(table):
-    """Warn of what the table of a finished report says."""
+def tell(table, kept=None):
+    """Warn of what the table of a finished report says; `kept` is the file that has all errors, if there is one."""
     for column, what in (("error", "were skipped"), ("warning", "are used, but")):
         said = table[table[column] != ""]
         if len(said):
-            lines = _lines(said, column)
-            more = [f"... and {len(lines) - MOST_LINES} more"] * (len(lines) > MOST_LINES)
-            message = "\n".join([f"{_count(said, table)} {what}:", *lines[:MOST_LINES], *more])
-            warn_user(message)
+            lines = first_lines(_lines(said, column), kept if column == "error" else None)
+            warn_user("\n".join([f"{_count(said, table)} {what}:", *lines]))
+
+
+def first_lines(lines, kept=None):
+    """Return the first `MOST_LINES` of many, and a line that counts the others; `kept` is the file that has all."""
+    n_more = len(lines) - MOST_LINES
+    where = f", all of them in {os.fspath(kept)}" if kept else ""
+    return lines if n_more <= 0 else [*lines[:MOST_LINES], f"... and {n_more} more{where}"]
 
 
 def _count(part, table):
