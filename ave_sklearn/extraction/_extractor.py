@@ -24,7 +24,6 @@ from ave_sklearn._targets.grid import check_grid
 from ave_sklearn._targets.times import as_decimal
 from ave_sklearn.extraction._hash import digest_file, digest_network
 from ave_sklearn.extraction._journal import Journal
-from ave_sklearn.extraction._media import probe
 from ave_sklearn.extraction._opening import ExtractionError, file_stamp, import_av
 from ave_sklearn.extraction._presets import (
     check_network,
@@ -432,7 +431,7 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         report = self._probed(clips, own, recipe)
         usable = list(report.usable())
         for path in dict.fromkeys(clips[row][0] for row in usable):
-            journal.add_video(path, probe(path))
+            journal.add_video(*report.infos[path])
         done = {row: journal.find(clips[row]) for row in usable}
         for row in filter(done.get, usable):
             report.add(row, done[row].findings)

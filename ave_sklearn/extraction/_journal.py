@@ -227,9 +227,8 @@ class Journal:
                 return _checksum(key, done, [rows.read(done.row) for rows in self._rows]) == done.checksum
         return False
 
-    def add_video(self, path, info):
-        """Note what the stamps of a file told, unless it is noted."""
-        stamp = file_stamp(path)
+    def add_video(self, stamp, info):
+        """Note what one state of a file holds, unless it is noted."""
         if stamp not in self._videos:
             self._videos[stamp] = info
             self._write({"video": stamp, "info": [info.duration, info.sample_rate, info.notes, info.warnings]})

@@ -15,8 +15,8 @@ from ave_sklearn._checks import check_positive_integer, printable
 from ave_sklearn._targets.grid import check_grid
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.extraction._log_mel import SAMPLE_RATE
-from ave_sklearn.extraction._media import TooShort, check_length, count_windows, probe
-from ave_sklearn.extraction._opening import ExtractionError
+from ave_sklearn.extraction._media import MediaInfo, TooShort, check_length, count_windows, probe
+from ave_sklearn.extraction._opening import ExtractionError, file_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -140,6 +140,8 @@ class Report:
         where there is nothing to say.
     on_error : {"raise", "skip"}
     short : {"error", "skip", "pad"}
+    infos : dict of str to (tuple or None, MediaInfo or ExtractionError)
+        Of each file its stamp, of before it was read, and what it holds or why it cannot be read.
     fatal : set of int
         Rows for whose sake an error is raised in the end.
     """
@@ -147,6 +149,7 @@ class Report:
     table: pd.DataFrame
     on_error: str
     short: str
+    infos: dict[str, tuple[tuple | None, MediaInfo | ExtractionError]]
     fatal: set[int] = field(default_factory=set)
 
     def add(self, row, told):
@@ -201,11 +204,11 @@ def probe_all(clips, n_segments, grid, on_error, short):
     paths, starts = zip(*clips, strict=True)
     columns = {name: pd.Series("", range(len(clips)), TEXT) for name in TEXTS} | dict.fromkeys(NUMBERS, 0.0)
     table = pd.DataFrame({"filename": pd.Series(paths, dtype=TEXT), "start": starts, **columns})
-    report = Report(table, on_error, short)
     n_clips = Counter(paths)
     infos = {path: _info_or_error(path) for path in n_clips}
+    report = Report(table, on_error, short, infos)
     for row, (path, start) in enumerate(clips):
-        info = infos[path]
+        _, info = infos[path]
         try:
             if isinstance(info, ExtractionError):
                 raise info
@@ -220,10 +223,11 @@ def probe_all(clips, n_segments, grid, on_error, short):
 
 
 def _info_or_error(path):
+    """Return the stamp of a file and what it holds; None and an error if it cannot be used."""
     try:
-        return probe(path)
+        return file_stamp(path), probe(path)
     except ExtractionError as error:
-        return error
+        return None, error
 
 
 def _peculiarities(info, is_whole, n_segments, grid):

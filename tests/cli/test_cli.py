@@ -54,11 +54,11 @@ class FakeExtractor(BaseEstimator):
         errors = ["is bad" if "bad" in path else "" for path, _ in X]
         if any(errors) and self.on_error == "raise":
             raise ExtractionError(f"{sum(map(bool, errors))} of {len(X)} videos cannot be used:\nfirst\nsecond")
-        self.report_ = pd.DataFrame(X, columns=["filename", "start"]).assign(error=errors)
+        self.report_ = pd.DataFrame(X, columns=["filename", "start"]).assign(error=errors, warning="")
         good = [path for (path, _), error in zip(X, errors, strict=True) if not error]
         return features_of(good)
 
-    def transform_to(self, X, audio, visual):
+    def _transform_to(self, X, audio, visual, journal):
         features = self.transform(X)
         np.save(audio, features.audio)
         if "interrupt" in X[-1][0]:

@@ -148,11 +148,11 @@ class Extractor(BaseEstimator):
         firsts = [round(start / 0.32) for _, start in X]
         codes = [CODES[path][first : first + 4] for (path, _), first in zip(X, firsts, strict=True)]
         self.report_ = pd.DataFrame(X, columns=["filename", "start"]).assign(
-            error="", padding=[0.7 * (path == "b") for path, _ in X]
+            error="", warning="", padding=[0.7 * (path == "b") for path, _ in X]
         )
         return AVFeatures(*np.eye(4, dtype="f4")[[codes, codes]])
 
-    def transform_to(self, X, audio, visual):
+    def _transform_to(self, X, audio, visual, journal):
         self.transform(X).to_npy(audio, visual)
 
 

@@ -45,10 +45,10 @@ class Extractor(BaseEstimator):
     def __init__(self, run=0):
         self.run = run
 
-    def transform_to(self, X, audio, visual):
-        self.report_ = pd.DataFrame(X, columns=["filename", "start"]).assign(error="")
+    def _transform_to(self, X, audio, visual, journal):
+        self.report_ = pd.DataFrame(X, columns=["filename", "start"]).assign(error="", warning="")
         if self.run % 2:  # every other run skips a video
-            self.report_.loc[len(self.report_)] = ["bad.mp4", 0.0, "is bad"]
+            self.report_.loc[len(self.report_)] = ["bad.mp4", 0.0, "is bad", ""]
         features_of(self.run).to_npy(audio, visual)
 
 
@@ -189,7 +189,7 @@ def whole_runs(writer, folder):
     """Return the runs of which both arrays lie about whole, under whatever names."""
     found = []
     for file in files_of(writer, folder):
-        held = [file, *file.parent.glob(f".{file.name}.*.*"), *file.parent.glob(f".extract-*/{file.name}")]
+        held = [file, *file.parent.glob(f".{file.name}.*.*"), file.parent / ".unfinished" / file.name]
         found.append({run_of(file) for file in held if file.is_file()})
     return set.intersection(*found) - {None}
 
@@ -230,7 +230,7 @@ def finish(writer, folder):
         got = read(writer, folder)
     except Exception as error:
         return f"STUCK: {type(error).__name__}: {error}"
-    left = {file.name for file in folder.rglob("*") if file.is_file() and not file.parent.name.startswith(".extract-")}
+    left = {file.name for file in folder.rglob("*") if file.is_file()}
     left -= {"audio.npy", "visual.npy", ".audio.npy.pair", ".visual.npy.pair"}
     left -= {"videos.csv", "skipped.csv", "extractor.json"} if writer == "features" else set()
     return f"LEFT: {sorted(left)}" if left else "" if got == {9} else f"STUCK: runs {got}"
