@@ -1,9 +1,13 @@
 """Folders of features on disk: two arrays, the names of their rows and how they were extracted."""
 
+from __future__ import annotations
+
 import json
 import math
+import os
 import posixpath
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -14,14 +18,21 @@ from ave_sklearn._targets.grid import WHOLE_SECONDS, check_grid
 from ave_sklearn.datasets._text import by_column, read_utf8, split_rows
 from ave_sklearn.extraction._extractor import NOT_KEPT, VideoFeatureExtractor
 from ave_sklearn.extraction._media import MAX_DURATION
+from ave_sklearn.extraction._same_recipe import WHICH_CLIPS, differences, recipe_of, say_differences
+from ave_sklearn.extraction._shards import Shard, in_order
+
+if TYPE_CHECKING:
+    from ave_sklearn._typing import PathLike
 
 AUDIO, VISUAL = "audio.npy", "visual.npy"
 SKIPPED, EXTRACTOR = "skipped.csv", "extractor.json"
 VIDEOS, SHARD = "videos.csv", "shard.json"
 FILES = (AUDIO, VISUAL, VIDEOS, SKIPPED, EXTRACTOR, SHARD)
 UNFINISHED = ".unfinished"  # hidden folder of an extraction that is at work or was stopped
-NETWORKS = {"visual", "audio"}  # of which extractor.json may have digests
 EXTRACTOR_PARAMS = "the parameters of a VideoFeatureExtractor"
+SHARD_SAYS = "what 'extract --shard' says of a part"
+NETWORKS = "networks"  # what extractor.json calls their digests
+MOST_CHARACTERS = 1000  # of a digest
 SECONDS = {"segment_seconds", "hop_seconds", "max_damage"}  # the parameters that may be fractions
 LEAST_HOP = 0.001  # seconds, so that segments of 30 days can be numbered, and told apart by times in float64
 MOST_BYTES = 1_000_000  # of extractor.json, which has some 300
@@ -29,51 +40,144 @@ MOST_PICTURES = 4 * 2**30  # bytes of the pictures of one clip
 MOST_SECONDS = 6 * 3600  # of the sound of one clip, 4 GB at 48 kHz
 
 
-def read_features(*folders):
-    """Open the features of one or several folders.
+def read_features(*folders: PathLike) -> tuple[AVFeatures, pd.DataFrame]:
+    """Open the features of one or several folders of ``ave-sklearn extract``, without reading them.
 
     Parameters
     ----------
     *folders : path
+        Several are joined: folders of one recipe, extracted with the same parameters and networks, without a clip in
+        common. Of those that are parts of one list of videos (``extract --shard``) all are wanted; they are put in the
+        order of the list. One part may be opened alone.
 
     Returns
     -------
-    features : AVFeatures
+    features : AVFeatures of n clips
         Memory-mapped.
-    clips : DataFrame
-        Of which video, ``filename``, and from which second on, ``start``, each row is; where the table has it,
+    clips : DataFrame of n rows
+        Of which video, ``filename``, and from which second on, ``start``, each row is; where a table has it,
         ``padding``, by how many seconds the clip reaches behind the end of its video.
 
     Raises
     ------
     FileNotFoundError
-        If a file of the folder is missing.
+        If a file of a folder is missing.
     ValueError
-        If a file is damaged, or the files do not belong together or are being written.
+        If a file is damaged, or the files of a folder do not belong together or are being written; if folders are of
+        different recipes, naming the parameter, or features of different shapes; if they share a clip, or a part of
+        the list is there twice or missing.
+
+    See Also
+    --------
+    merge_features : Makes one folder of several.
+
+    Examples
+    --------
+    >>> from ave_sklearn.extraction import read_features
+    >>> X, clips = read_features("features1", "features2")  # doctest: +SKIP
+    >>> groups = clips["filename"]  # of a cross-validation: clips of one video stay together  # doctest: +SKIP
     """
+    folders = _as_one(folders)
     parts, clips = zip(*map(_read_features, folders), strict=True)
     if len(folders) == 1:
         return parts[0], clips[0]
-    clips = pd.concat(clips, ignore_index=True)
-    if "padding" in clips:
-        clips["padding"] = clips["padding"].fillna(0.0)
-    return AVFeatures.concatenate(parts), clips
+    _check_shapes(folders, parts)
+    _check_clips_once(folders, clips)
+    joined = pd.concat(clips, ignore_index=True)
+    if "padding" in joined:
+        joined["padding"] = joined["padding"].fillna(0.0)
+    return AVFeatures.concatenate(parts), joined
 
 
 def _read_features(folder):
     with one_run((Path(folder, AUDIO), Path(folder, VISUAL))):
-        return _read_run(folder)
+        audio, visual, file = (_existing(folder, name) for name in (AUDIO, VISUAL, VIDEOS))
+        features = AVFeatures.from_npy(audio, visual)
+        clips = _read_clips(file, features.n_segments, _read_grid(folder))
+        if len(clips) != features.n_videos:
+            raise ValueError(f"{file} names {len(clips)} clips, but the arrays have {features.n_videos} rows.")
+        return features, clips
 
 
-def _read_run(folder):
-    audio, visual, file = (_existing(folder, name) for name in (AUDIO, VISUAL, VIDEOS))
-    features = AVFeatures.from_npy(audio, visual)
-    clips = _read_clips(file, features.n_segments, _read_grid(folder))
-    if len(clips) != features.n_videos:
-        raise ValueError(f"{file} names {len(clips)} clips, but the arrays have {features.n_videos} rows.")
-    return features, clips
+# ----------------------------------------------------- several folders as one
+def _as_one(folders, *, all_parts=False):
+    """Return folders in the order of their rows, once it is certain that they may be joined, but for the clips."""
+    if not folders:
+        raise ValueError("no folder of features is given; wanted at least one.")
+    seen = {}
+    for folder in folders:
+        place = os.path.realpath(folder)
+        if place in seen:
+            other = "" if os.fspath(seen[place]) == os.fspath(folder) else f" It is the folder {seen[place]}."
+            raise ValueError(f"{folder} is given twice.{other}")
+        seen[place] = folder
+    folders = in_order({folder: read_shard(folder) for folder in folders}, all_parts=all_parts)
+    if len(folders) > 1:
+        _check_one_recipe(folders)
+    return folders
 
 
+def read_shard(folder):
+    """Return which part of a list of videos a folder has, a `Shard`; None where it is a whole."""
+    file = Path(folder, SHARD)
+    if not file.is_file():
+        return None
+    if FileState.of(file).size > MOST_BYTES:
+        raise ValueError(f"{file} is larger than {MOST_BYTES} bytes, too large for {SHARD_SAYS}.")
+    text = read_utf8(file, "JSON")
+    with reading(file, SHARD_SAYS, parsing=True):
+        return Shard.parse(json.loads(text))
+
+
+def _check_one_recipe(folders):
+    """Refuse folders that were extracted in different ways."""
+    recipes = {folder: _read_recipe(folder) for folder in folders}
+    (first, one), *others = recipes.items()
+    for folder, recipe in others:
+        if (one is None) != (recipe is None):
+            with_it, without = (folder, first) if one is None else (first, folder)
+            raise ValueError(f"{without} has no {EXTRACTOR} to compare with that of {with_it}: how was it extracted?")
+        found = [] if one is None else differences(one, recipe)
+        if found:
+            raise ValueError(f"{first} and {folder} are of different recipes: {say_differences(found, first, folder)}.")
+
+
+def _read_recipe(folder):
+    """Return what the features of a folder depend on; None where nothing says it."""
+    return _recipe_of(_read_extractor(folder)) if Path(folder, EXTRACTOR).is_file() else None
+
+
+def _recipe_of(extractor):
+    return recipe_of(extractor, set(VideoFeatureExtractor().get_params()) - NOT_KEPT)
+
+
+def _check_shapes(folders, parts):
+    """Refuse arrays whose rows differ in shape."""
+    for folder, part in zip(folders[1:], parts[1:], strict=True):
+        for name in ("audio", "visual"):
+            wanted, found = (getattr(X, name).shape[1:] for X in (parts[0], part))
+            if found != wanted:
+                raise ValueError(
+                    f"{folders[0]} and {folder} cannot be joined: the {name} features of a clip are of shape {wanted} "
+                    f"in {folders[0]} and {found} in {folder}."
+                )
+
+
+def _check_clips_once(folders, tables):
+    """Refuse a clip that is in two folders."""
+    seen = {}
+    for folder, clips in zip(folders, tables, strict=True):
+        keys = list(zip(clips["filename"].map(posixpath.normpath), clips["start"], strict=True))
+        again = [key for key in keys if key in seen]
+        if again:
+            (name, start), other = again[0], seen[again[0]]
+            raise ValueError(
+                f"{other} and {folder} have {len(again)} clips in common, first that of {name!r} from {start:g} s."
+            )
+        seen.update(dict.fromkeys(keys, folder))
+
+
+# ------------------------------------------------------------------- tables
 def _read_clips(file, n_segments, grid):
     """Return the names and starts of clips, each given once, and their padding where the table has it.
 
@@ -164,19 +268,23 @@ def read_extractor(*folders):
 
     Only what `write_features` writes is taken over: a stranger's folder sets no cache, which would be unpickled, no
     device and no folder of weights. It may name a file of a PCA, which is read as tensors or numbers alone, and code
-    as "module:callable", which is imported when videos are extracted, not here.
+    as "module:callable", which is imported when videos are extracted, not here. The digests of the networks, where
+    they are known, are its attribute ``networks_``, a dict.
 
     Raises
     ------
     ValueError
-        If the file is damaged, names other parameters, or a value has the wrong type or asks for too much memory.
+        If the file is damaged, names other parameters, or a value has the wrong type or asks for too much memory; if
+        the folders cannot be joined.
     """
-    return [_read_extractor(folder) for folder in folders][0]
+    return _read_extractor(_as_one(folders)[0])
 
 
 def _read_extractor(folder):
     file, params = _read_params(folder)
     with reading(file, EXTRACTOR_PARAMS):
+        digests = params.pop(NETWORKS, {})
+        _check_digests(digests)
         _check_params(params, set(VideoFeatureExtractor().get_params()) - NOT_KEPT)
         extractor = VideoFeatureExtractor(**params).fit([file])  # which checks the parameters and opens nothing
         if extractor.n_segments * extractor.frames_per_segment * extractor.image_size**2 * 3 > MOST_PICTURES:
@@ -184,6 +292,8 @@ def _read_extractor(folder):
         grid = check_grid(extractor.segment_seconds, extractor.hop_seconds)
         if max(grid.span(extractor.n_segments), extractor.n_segments * grid.segment_seconds) > MOST_SECONDS:
             raise ValueError(f"the sound of one clip would last more than {MOST_SECONDS} s")
+    if digests:
+        extractor.networks_ = digests
     return extractor
 
 
@@ -194,9 +304,9 @@ def read_grid(*folders):
     ------
     ValueError
         If the file is damaged, or says no lengths of time; if segments follow each other by less than a millisecond.
-        Its other parameters are not looked at.
+        Its other parameters are not looked at where it is the only one. If the folders cannot be joined.
     """
-    return [_read_grid(folder) for folder in folders][0]
+    return _read_grid(_as_one(folders)[0])
 
 
 def _read_grid(folder):
@@ -215,6 +325,9 @@ def _read_grid(folder):
 def check_recipe(folders, extractor, model):
     """Refuse features that were not extracted as those that a model was fitted to.
 
+    What tells which clips are used, not how (``short``, ``max_damage``), may differ. Of folders that do not say how
+    they were extracted the grid is taken to be whole seconds, and nothing else is compared.
+
     Parameters
     ----------
     folders : list of path
@@ -228,11 +341,19 @@ def check_recipe(folders, extractor, model):
     ValueError
         Naming the folder and the difference.
     """
-    grid, wanted = read_grid(*folders), check_grid(extractor.segment_seconds, extractor.hop_seconds)
+    folder = _as_one(folders)[0]
+    grid, wanted = _read_grid(folder), check_grid(extractor.segment_seconds, extractor.hop_seconds)
     if grid != wanted:
         raise ValueError(
-            f"{folders[0]}: the features are of segments of {grid.segment_seconds:g} s, {grid.hop_seconds:g} s apart, "
+            f"{folder}: the features are of segments of {grid.segment_seconds:g} s, {grid.hop_seconds:g} s apart, "
             f"but those that {model} takes are of {wanted.segment_seconds:g} s, {wanted.hop_seconds:g} s apart."
+        )
+    recipe = _read_recipe(folder)
+    found = [] if recipe is None else differences(recipe, _recipe_of(extractor), leave_out=WHICH_CLIPS)
+    if found:
+        raise ValueError(
+            f"{folder}: the features are of another recipe than those that {model} takes: "
+            f"{say_differences(found, folder, model)}."
         )
 
 
@@ -247,16 +368,14 @@ def _read_params(folder):
         params = json.loads(text)
         if not isinstance(params, dict):
             raise ValueError(f"it holds a {type(params).__name__}; wanted names and values")
-        _check_networks(params.pop("networks", {}))
     return file, params
 
 
-def _check_networks(digests):
-    """Refuse what is no digest for each network."""
-    if not isinstance(digests, dict) or not all(isinstance(text, str) and text for text in digests.values()):
-        raise ValueError(f"networks is {digests!r:.100}; wanted a text for each network")
-    if not set(digests) <= NETWORKS:
-        raise ValueError(f"networks has {sorted(digests)!r:.100}; wanted {' and '.join(sorted(NETWORKS))}")
+def _check_digests(digests):
+    """Refuse what is no dict of the digests of networks."""
+    is_dict = isinstance(digests, dict) and set(digests) <= {"visual", "audio"}
+    if not (is_dict and all(isinstance(value, str) and len(value) <= MOST_CHARACTERS for value in digests.values())):
+        raise ValueError(f"{NETWORKS} is {digests!r:.100}; wanted the digests, text, of 'visual' and 'audio'")
 
 
 def _check_params(params, kept):
