@@ -1,6 +1,8 @@
 """Features of video files: decoding, the log-mel front end, VGG-19 and VGGish."""
 
 from ave_sklearn.extraction._extractor import VideoFeatureExtractor
+from ave_sklearn.extraction._folder_merging import merge_features
+from ave_sklearn.extraction._folders import read_features
 from ave_sklearn.extraction._log_mel import log_mel_spectrogram, mel_filterbank
 from ave_sklearn.extraction._opening import ExtractionError
 from ave_sklearn.extraction._report import cut_clips
@@ -14,5 +16,7 @@ __all__ = [
     "cut_clips",
     "log_mel_spectrogram",
     "mel_filterbank",
+    "merge_features",
     "pca_quantize",
+    "read_features",
 ]

@@ -77,7 +77,7 @@ def read_features(*folders: PathLike) -> tuple[AVFeatures, pd.DataFrame]:
     >>> X, clips = read_features("features1", "features2")  # doctest: +SKIP
     >>> groups = clips["filename"]  # of a cross-validation: clips of one video stay together  # doctest: +SKIP
     """
-    folders = _as_one(folders)
+    folders = as_one(folders)
     parts, clips = zip(*map(_read_features, folders), strict=True)
     if len(folders) == 1:
         return parts[0], clips[0]
@@ -100,7 +100,7 @@ def _read_features(folder):
 
 
 # ----------------------------------------------------- several folders as one
-def _as_one(folders, *, all_parts=False):
+def as_one(folders, *, all_parts=False):
     """Return folders in the order of their rows, once it is certain that they may be joined, but for the clips."""
     if not folders:
         raise ValueError("no folder of features is given; wanted at least one.")
@@ -111,10 +111,20 @@ def _as_one(folders, *, all_parts=False):
             other = "" if os.fspath(seen[place]) == os.fspath(folder) else f" It is the folder {seen[place]}."
             raise ValueError(f"{folder} is given twice.{other}")
         seen[place] = folder
+    if len(folders) > 1:  # or an unfinished part would be called missing
+        for folder in folders:
+            _check_complete(folder)
     folders = in_order({folder: read_shard(folder) for folder in folders}, all_parts=all_parts)
     if len(folders) > 1:
         _check_one_recipe(folders)
     return folders
+
+
+def _check_complete(folder):
+    """Refuse a folder that is not there, or is being written."""
+    refuse_unfinished((Path(folder, AUDIO), Path(folder, VISUAL)))
+    for name in (AUDIO, VISUAL, VIDEOS):
+        _existing(folder, name)
 
 
 def read_shard(folder):
@@ -183,7 +193,7 @@ def _read_clips(file, n_segments, grid):
 
     Starts are bounded as the length of a video is.
     """
-    lines, columns = _read_columns(file, ["filename", "start"], ["padding"])
+    lines, columns = read_columns(file, ["filename", "start"], ["padding"])
     hop = "whole seconds" if grid.hop_seconds == 1 else f"a multiple of hop_seconds={grid.hop_seconds:g}"
     seen = {}
     for line, name, text in zip(lines, columns["filename"], columns["start"], strict=True):
@@ -225,7 +235,7 @@ def _number(text):
         return math.nan
 
 
-def _read_columns(file, names, optional=()):
+def read_columns(file, names, optional=()):
     """Read a table of a folder.
 
     Parameters
@@ -260,7 +270,7 @@ def read_skipped(*folders):
 
 def _read_skipped(folder):
     file = Path(folder, SKIPPED)
-    return set(_read_columns(file, ["filename"])[1]["filename"]) if file.is_file() else set()
+    return set(read_columns(file, ["filename"])[1]["filename"]) if file.is_file() else set()
 
 
 def read_extractor(*folders):
@@ -277,7 +287,7 @@ def read_extractor(*folders):
         If the file is damaged, names other parameters, or a value has the wrong type or asks for too much memory; if
         the folders cannot be joined.
     """
-    return _read_extractor(_as_one(folders)[0])
+    return _read_extractor(as_one(folders)[0])
 
 
 def _read_extractor(folder):
@@ -306,7 +316,7 @@ def read_grid(*folders):
         If the file is damaged, or says no lengths of time; if segments follow each other by less than a millisecond.
         Its other parameters are not looked at where it is the only one. If the folders cannot be joined.
     """
-    return _read_grid(_as_one(folders)[0])
+    return _read_grid(as_one(folders)[0])
 
 
 def _read_grid(folder):
@@ -341,7 +351,7 @@ def check_recipe(folders, extractor, model):
     ValueError
         Naming the folder and the difference.
     """
-    folder = _as_one(folders)[0]
+    folder = as_one(folders)[0]
     grid, wanted = _read_grid(folder), check_grid(extractor.segment_seconds, extractor.hop_seconds)
     if grid != wanted:
         raise ValueError(

@@ -622,7 +622,7 @@ def test_wrong_usage_exits_with_2(capsys, argv, message):
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [[], ["extract"], ["fit"], ["predict"], ["score"]])
+@pytest.mark.parametrize("command", [[], ["extract"], ["merge"], ["fit"], ["predict"], ["score"]])
 def test_help_exits_with_0(capsys, command):
     with pytest.raises(SystemExit, match="^0$"):
         main([*command, "--help"])
@@ -673,6 +673,7 @@ def test_help_of_the_module_loads_nothing_slow():
         "commands",
         "extract",
         "fit",
+        "merge",
         "models",
         "predict",
         "score",
