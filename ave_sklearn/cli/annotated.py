@@ -10,6 +10,7 @@ def read_annotated(args, background, grid):
     from ave_sklearn.extraction._clips import clip_labels
     from ave_sklearn.extraction._folders import read_features, read_skipped
 
+    _note_part(args)
     X, clips = read_features(*args.features)
     videos = clips["filename"].unique().tolist()
     skipped = read_skipped(*args.features)
@@ -23,6 +24,15 @@ def read_annotated(args, background, grid):
     except ValueError as error:
         raise ValueError(f"{args.annotations}: {error}") from error
     return X, y, clips
+
+
+def _note_part(args):
+    """Say that the only folder of features has but a part of a list of videos."""
+    from ave_sklearn.extraction._folders import read_shard
+
+    shard = read_shard(args.features[0]) if len(args.features) == 1 else None
+    if shard is not None and not args.quiet:
+        say("note", f"{args.features[0]} is {shard}: the other parts are left out")
 
 
 def match_names(events, videos, source, skipped=()):
