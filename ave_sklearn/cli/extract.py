@@ -5,7 +5,7 @@ from functools import partial
 
 from ave_sklearn.cli.arguments import add_videos, extraction_options
 from ave_sklearn.cli.terminal import say, show
-from ave_sklearn.cli.videos import cut, find_videos
+from ave_sklearn.cli.videos import cut, find_shard, shard
 
 HELP = "turn videos into a folder of audio and visual features"
 VISUAL_HELP = (
@@ -22,6 +22,8 @@ def add_arguments(command):
     """Add the arguments of the command."""
     command.epilog = "Videos longer than N segments are cut into clips of N segments, the last of which may overlap."
     add_videos(command)
+    text = "extract part K of N of the videos; the folders of all parts are used, or merged, together"
+    command.add_argument("--shard", metavar="K/N", type=shard, help=text)
     command.add_argument("-o", "--output", metavar="DIR", required=True, help="folder for the features")
     command.add_argument("--force", action="store_true", help="replace the features that DIR holds")
     text = "begin anew; without it the command goes on where it was stopped"
@@ -64,7 +66,7 @@ def _add_grid(command):
 
 def run(args):
     """Write the features of videos into a folder."""
-    videos = find_videos(args)
+    videos, part = find_shard(args)
     from ave_sklearn.extraction._folder_writing import check_output_folder, notes_of, recall_videos, write_features
 
     check_output_folder(args.output, args.force, args.restart)
@@ -74,9 +76,9 @@ def run(args):
     extractor.fit(videos)
     recall_videos(args.output)
     clips = cut(videos, extractor)
-    note = None if args.quiet else partial(say, "note")
+    options = {"force": args.force, "restart": args.restart, "shard": part}
     try:
-        write_features(args.output, extractor, clips, force=args.force, restart=args.restart, note=note)
+        write_features(args.output, extractor, clips, **options, note=None if args.quiet else partial(say, "note"))
     except BaseException as error:
         for text in notes_of(error):  # with --quiet too: it says how to go on
             say("note", text)
