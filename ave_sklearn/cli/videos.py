@@ -142,7 +142,10 @@ def _is_video(name):
 
 def _without_links(names):
     """Return the first name of each file."""
-    return list({_identity(name): name for name in reversed(list(names))}.values())[::-1]
+    first = {}
+    for name in names:
+        first.setdefault(_identity(name), name)
+    return list(first.values())
 
 
 # ----------------------------------------------------------------- checks
