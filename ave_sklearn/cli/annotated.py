@@ -1,29 +1,138 @@
-"""Features with the labels that an event list gives their segments."""
+"""Features with the labels that event lists give their segments."""
+
+from typing import Any, NamedTuple
 
 from ave_sklearn.cli.terminal import say
 
 
+class Folder(NamedTuple):
+    """Features that are not labelled yet, or some of them.
+
+    Attributes
+    ----------
+    X : AVFeatures of n_clips rows
+    clips : DataFrame of n_clips rows
+        Of `read_features`: of which video, ``filename``, and from which second on, ``start``, each row is.
+    videos : list of str
+        Names of all videos of the features, these and others.
+    skipped : set of str
+        Names of videos of which clips were skipped.
+    """
+
+    X: Any
+    clips: Any
+    videos: list
+    skipped: set
+
+    def take(self, names, *, others=False):
+        """Return the rows of the videos of these names, or those of all others."""
+        chosen = self.clips["filename"].isin(names).to_numpy() != others
+        if chosen.all():
+            return self
+        return self._replace(X=self.X[chosen], clips=self.clips[chosen].reset_index(drop=True))
+
+
+class Annotated(NamedTuple):
+    """Features with labels.
+
+    Attributes
+    ----------
+    X : AVFeatures of n_clips rows
+    y : ndarray of shape (n_clips, n_segments)
+    clips : DataFrame of n_clips rows
+        As those of a `Folder`; ``clips["filename"]`` are the groups of a split.
+    """
+
+    X: Any
+    y: Any
+    clips: Any
+
+    def take(self, rows):
+        """Return some of the rows, by their numbers."""
+        return Annotated(self.X[rows], self.y[rows], self.clips.iloc[rows].reset_index(drop=True))
+
+
 def read_annotated(args, background, grid):
-    """Return the features of folders, the labels that an event list gives their segments, and of what they are."""
-    from ave_sklearn.datasets import read_events
-    from ave_sklearn.datasets._names import same_files
-    from ave_sklearn.extraction._clips import clip_labels
+    """Return the features of folders, the labels that an event list gives their segments, and of what they are.
+
+    Parameters
+    ----------
+    args : Namespace
+        With the arguments of `add_annotated`.
+    background : label
+    grid : Grid
+
+    Returns
+    -------
+    annotated : Annotated
+    """
+    folder = read_folder(args)
+    return label(folder, read_matched(args.annotations, folder), args.annotations, args, background, grid)
+
+
+def read_folder(args):
+    """Return the features of the folders of the arguments as a `Folder`."""
     from ave_sklearn.extraction._folders import read_features, read_skipped
 
     _note_part(args)
     X, clips = read_features(*args.features)
-    videos = clips["filename"].unique().tolist()
-    skipped = read_skipped(*args.features)
-    events = match_names(read_events(args.annotations), videos, args.annotations, skipped)
-    n_quiet = len(set(videos) - set(events["filename"]))
-    if n_quiet and not args.quiet:
-        say("note", f"{n_quiet} of {len(videos)} videos are not in {args.annotations}: taken as all {background}")
+    return Folder(X, clips, clips["filename"].unique().tolist(), read_skipped(*args.features))
+
+
+def read_matched(file, folder):
+    """Return the events of a list whose videos are in a folder, called as they are there; see `match_names`."""
+    from ave_sklearn.datasets import read_events
+
+    return match_names(read_events(file), folder.videos, file, folder.skipped)
+
+
+def label(folder, events, source, args, background, grid, what="videos"):
+    """Label the segments of a folder's videos by the events of a list.
+
+    Parameters
+    ----------
+    folder : Folder
+    events : DataFrame
+        Of `read_matched`; it may have other videos too.
+    source : str
+        The file of the events.
+    args : Namespace
+        With ``min_overlap``, ``unlisted``, what to do about videos that are not among the events, and ``quiet``.
+    background : label
+    grid : Grid
+    what : str, default="videos"
+        What messages call the folder's videos.
+
+    Returns
+    -------
+    annotated : Annotated
+    """
+    from ave_sklearn._checks import first_few
+    from ave_sklearn._user_warnings import warn_user
+    from ave_sklearn.datasets._names import same_files
+    from ave_sklearn.extraction._clips import clip_labels
+
+    n_videos, unlisted = folder.clips["filename"].nunique(), _unlisted(folder, events)
+    most = ", which is most of them," if 2 * len(unlisted) > n_videos else ""
+    said = f"{len(unlisted)} of {n_videos} {what}{most} are not in {source}"
+    if args.unlisted == "error" and unlisted or args.unlisted == "skip" and len(unlisted) == n_videos:
+        raise ValueError(
+            f"{said}: {first_few(unlisted)}. Add a row for each, of its name alone if it has no events, or choose "
+            "another --unlisted."
+        )
+    folder = folder.take(unlisted, others=True) if args.unlisted == "skip" else folder
+    events = events[events["filename"].isin(folder.clips["filename"])]
+    skipped = set(same_files(folder.skipped, folder.videos).values())
     options = {"grid": grid, "background": background, "min_overlap": args.min_overlap}
     try:
-        y = clip_labels(events, clips, X.n_segments, set(same_files(skipped, videos).values()), **options)
+        y = clip_labels(events, folder.clips, folder.X.n_segments, skipped, **options)
     except ValueError as error:
-        raise ValueError(f"{args.annotations}: {error}") from error
-    return X, y, clips
+        raise ValueError(f"{source}: {error}") from error
+    if unlisted and args.unlisted == "background":
+        warn_user(f"{said}: taken as all {background} (see --unlisted): {first_few(unlisted)}")
+    elif unlisted and not args.quiet:
+        say("note", f"{said}: left out: {first_few(unlisted)}")
+    return Annotated(folder.X, y, folder.clips)
 
 
 def _note_part(args):
@@ -35,7 +144,13 @@ def _note_part(args):
         say("note", f"{args.features[0]} is {shard}: the other parts are left out")
 
 
-def match_names(events, videos, source, skipped=()):
+def _unlisted(folder, events):
+    """Return the names of a folder's videos that are not among the events, in their order."""
+    listed = set(events["filename"])
+    return [video for video in folder.clips["filename"].unique().tolist() if video not in listed]
+
+
+def match_names(events, videos, source, skipped=(), limit=3):
     """Rename the files of an event list as the videos are named, and drop the events of others.
 
     Parameters
@@ -49,6 +164,8 @@ def match_names(events, videos, source, skipped=()):
     skipped : set of str, default=()
         Names of videos of which clips were skipped; the list may hold them, whether or not others of their clips are
         among the features.
+    limit : int, default=3
+        How many of the names that are not among the videos are shown.
 
     Returns
     -------
@@ -75,7 +192,8 @@ def match_names(events, videos, source, skipped=()):
     lost = [name for name in names if name not in same]
     if lost:
         warn_user(
-            f"{len(lost)} of the {len(names)} file names in {source} are not among the features: {first_few(lost)}"
+            f"{len(lost)} of the {len(names)} file names in {source} are not among the features: "
+            f"{first_few(lost, limit)}"
         )
     if moved:
         warn_user(

@@ -6,6 +6,10 @@ import ast
 VIDEO_HELP = "video file with pictures and sound; with --recursive also a folder"
 WEIGHTS_HELP = "folder with the weights of vgg19 and vggish; the environment variable AVE_SKLEARN_WEIGHTS if not given"
 ANNOTATIONS_HELP = "event list: columns filename, onset, offset (seconds), event_label"
+UNLISTED_HELP = (
+    "what to do about videos of the features that FILE does not name: take them as all background, with a warning, "
+    "leave them out, or stop (default background)"
+)
 MODEL_HELP = "model file of 'ave-sklearn fit'; loading it runs code that it may hold, so trust where it comes from"
 
 
@@ -38,6 +42,8 @@ def add_annotated(command):
     command.add_argument("--annotations", metavar="FILE", required=True, help=ANNOTATIONS_HELP)
     text = "share of a segment that an event must cover to be its label (default 0.5)"
     command.add_argument("--min-overlap", type=float, default=0.5, metavar="SHARE", help=text)
+    choices = ["background", "skip", "error"]
+    command.add_argument("--unlisted", choices=choices, default="background", help=UNLISTED_HELP)
 
 
 def add_estimator(command):

@@ -1,35 +1,64 @@
 """The command ``fit``: from features and an event list to a model."""
 
-from ave_sklearn.cli.annotated import read_annotated
+import argparse
+
 from ave_sklearn.cli.arguments import add_annotated, add_estimator
 from ave_sklearn.cli.models import grid_of, make_localizer, note_code, save_model
 from ave_sklearn.cli.terminal import show
 
 HELP = "train a model on a folder of features and an event list"
+HOLDOUT_HELP = (
+    "hold out this share of the videos, of each category, drawn by --random-state, for 'ave-sklearn score --heldout'"
+)
+VALIDATION_HELP = (
+    "videos that choose the epoch, and are not trained on: a file with a name a line, or an event list, which has "
+    "their events then in place of --annotations"
+)
 
 
 def add_arguments(command):
     """Add the arguments of the command."""
     add_annotated(command)
     command.add_argument("-o", "--output", metavar="MODEL", required=True, help="file for the model: model.joblib")
+    command.add_argument("--holdout", metavar="SHARE", type=_share, help=HOLDOUT_HELP)
+    command.add_argument("--validation", metavar="LIST", help=VALIDATION_HELP)
     add_estimator(command)
+
+
+def _share(text):
+    """Return a number between 0 and 1."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = None
+    if share is None or not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share of the videos; wanted a number between 0 and 1")
+    return share
 
 
 def run(args):
     """Train a model and save it with the extractor of its features, as one pipeline."""
+    from ave_sklearn.cli.known import keep_videos
     from ave_sklearn.cli.output import check_output_file
+    from ave_sklearn.cli.parts import read_parts
     from ave_sklearn.extraction._folders import read_extractor
 
     check_output_file(args.output)
     extractor, localizer = read_extractor(*args.features), make_localizer(args)
+    if args.validation is not None and "early_stopping" not in dict(args.set):
+        localizer.set_params(early_stopping="best")
     note_code(extractor, args)
-    X, y, _ = read_annotated(args, localizer.background, grid_of(extractor))
+    parts = read_parts(args, localizer, grid_of(extractor))
+    X, y, _ = parts["training"]
     if extractor.n_segments != X.n_segments:
         raise ValueError(
             f"{' and '.join(args.features)}: the arrays have {X.n_segments} segments, but extractor.json n_segments="
             f"{extractor.n_segments}."
         )
-    localizer.fit(X, y).set_params(verbose=0)
+    chosen = parts.get("validation")
+    validation = {} if chosen is None else {"X_val": chosen.X, "y_val": chosen.y}
+    localizer.fit(X, y, **validation).set_params(verbose=0)
+    keep_videos(localizer, parts)
     save_model(extractor, localizer, args.output)
     if not args.quiet:
         show(f"{args.output}: {type(localizer).__name__} of the classes {', '.join(map(str, localizer.classes_))}")

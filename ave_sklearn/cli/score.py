@@ -1,6 +1,8 @@
 """The command ``score``: how well a model finds annotated events."""
 
-from ave_sklearn.cli.annotated import read_annotated
+import json
+
+from ave_sklearn.cli.annotated import label, read_folder, read_matched
 from ave_sklearn.cli.arguments import MODEL_HELP, add_annotated
 from ave_sklearn.cli.models import load_model
 from ave_sklearn.cli.terminal import show
@@ -12,26 +14,119 @@ def add_arguments(command):
     """Add the arguments of the command."""
     command.add_argument("model", help=MODEL_HELP)
     add_annotated(command)
+    text = "score the videos alone that 'fit --holdout' held out of the model"
+    command.add_argument("--heldout", action="store_true", help=text)
+    command.add_argument("--format", choices=["text", "json"], default="text", help="of the scores (default text)")
 
 
 def run(args):
     """Print how well a model finds the annotated events, each segment of a video counted once."""
-    import numpy as np
-
-    from ave_sklearn.cli.output import format_report
-    from ave_sklearn.extraction._clips import join_clips, pad_rows
+    from ave_sklearn.cli.known import take_held_out, warn_of_known
     from ave_sklearn.extraction._folders import check_recipe, read_grid
-    from ave_sklearn.metrics import event_f1_score, event_report, segment_accuracy_score, segment_classification_report
 
     model, grid = load_model(args.model), read_grid(*args.features)
     check_recipe(args.features, model.named_steps["extract"], args.model)
     localizer = model.named_steps["localize"]
-    background = localizer.background_
-    X, y, clips = read_annotated(args, background, grid)
-    true, found = ([values for *_, values in join_clips(labels, clips, grid)] for labels in (y, localizer.predict(X)))
+    folder = read_folder(args)
+    if args.heldout:
+        folder = take_held_out(localizer, args.model, folder)
+    events, background = read_matched(args.annotations, folder), localizer.background_
+    what = "held-out videos" if args.heldout else "videos"
+    X, y, clips = label(folder, events, args.annotations, args, background, grid, what)
+    y_pred = localizer.predict(X)
+    warn_of_known(localizer, args.model, X, clips, args.quiet)
+    scores = score_clips(y, y_pred, clips, grid, background)
+    show(*(_text if args.format == "text" else _json)(scores).split("\n"))
+
+
+def score_clips(y_true, y_pred, clips, grid, background):
+    """Return the scores of videos that may be cut into clips, and of what to read them beside.
+
+    Parameters
+    ----------
+    y_true, y_pred : ndarray of shape (n_clips, n_segments)
+    clips : DataFrame of n_clips rows
+        Of `read_features`.
+    grid : Grid
+    background : label
+
+    Returns
+    -------
+    scores : dict
+        ``videos`` and ``segments`` (how many), ``model`` and ``references`` (measures, and such a dict for each
+        reference), ``segment_report`` and ``event_report`` (DataFrames).
+    """
+    from ave_sklearn.extraction._clips import join_clips, pad_rows
+    from ave_sklearn.metrics import event_report, reference_predictions, segment_classification_report
+
+    names, _, true = zip(*join_clips(y_true, clips, grid), strict=True)
+    found = [values for *_, values in join_clips(y_pred, clips, grid)]
+    references = reference_predictions(pad_rows(true, background), background=background, groups=names)
+    beside = {
+        name: [row[: len(labels)] for row, labels in zip(rows, true, strict=True)] for name, rows in references.items()
+    }
+    segments, events = _joined(true, found, background)
+    return {
+        "videos": len(set(names)),
+        "segments": segments[0].size,
+        "model": _measures(true, found, background),
+        "references": {name: _measures(true, rows, background) for name, rows in beside.items()},
+        "segment_report": segment_classification_report(*segments),
+        "event_report": event_report(*events, background=background),
+    }
+
+
+def _measures(true, found, background):
+    """Return the measures of stretches of labels, lists of arrays."""
+    from ave_sklearn.metrics import event_f1_score, segment_accuracy_score
+
+    segments, events = _joined(true, found, background)
+    return {
+        "segment_accuracy": segment_accuracy_score(*segments),
+        "event_f1": event_f1_score(*events, background=background),
+    }
+
+
+def _joined(true, found, background):
+    """Return stretches of labels as pairs of true and found ones: all in one row, and a row a stretch, filled up."""
+    import numpy as np
+
+    from ave_sklearn.extraction._clips import pad_rows
+
     segments = [np.concatenate(stretches)[None] for stretches in (true, found)]
-    events = [pad_rows(stretches, background) for stretches in (true, found)]
-    show(f"segment accuracy     {segment_accuracy_score(*segments):.3f}")
-    show(f"event F1 (IoU 0.5)   {event_f1_score(*events, background=background):.3f}")
-    show("", "segments", *format_report(segment_classification_report(*segments)).split("\n"))
-    show("", "events", *format_report(event_report(*events, background=background)).split("\n"))
+    return segments, [pad_rows(stretches, background) for stretches in (true, found)]
+
+
+def _text(scores):
+    """Return scores as text."""
+    from ave_sklearn.cli.output import format_report
+
+    model, width = scores["model"], max(map(len, scores["references"]))
+    lines = [
+        f"segment accuracy     {model['segment_accuracy']:.3f}",
+        f"event F1 (IoU 0.5)   {model['event_f1']:.3f}",
+        "",
+        f"{'references':{width}}  accuracy  event F1",
+    ]
+    for name, measures in scores["references"].items():
+        lines.append(f"{name:{width}}  {measures['segment_accuracy']:8.3f}  {measures['event_f1']:8.3f}")
+    reports = [("segments", scores["segment_report"]), ("events", scores["event_report"])]
+    return "\n".join([*lines, *(f"\n{title}\n{format_report(report)}" for title, report in reports)])
+
+
+def _json(scores):
+    """Return scores as JSON; missing numbers are null."""
+    reports = {
+        name: json.loads(scores[name].reset_index().to_json(orient="records", double_precision=15))
+        for name in ("segment_report", "event_report")
+    }
+    return json.dumps({**scores, **reports}, indent=2)
+
+
+def _check_grids(grid, wanted, features, model):
+    """Refuse features on another grid than that of a model's extractor."""
+    if grid != wanted:
+        raise ValueError(
+            f"{features}: the features are of segments of {grid.segment_seconds:g} s, {grid.hop_seconds:g} s apart, "
+            f"but those that {model} takes are of {wanted.segment_seconds:g} s, {wanted.hop_seconds:g} s apart."
+        )

@@ -184,7 +184,7 @@ def test_predict_in_a_process_of_its_own_agrees_with_python_and_is_scored(real, 
     paths = ["--features", str(real / "features"), "--annotations", str(real / "events.csv")]
     assert main(["score", str(real / "model.joblib"), *paths]) == 0
     out, err = capsys.readouterr()
-    assert "note: 1 of 4 videos are not in" in err
+    assert "warning: 1 of 4 videos are not in" in err
     X, _ = read_features(real / "features")
     truth = [["dog", "background"], ["background", "dog"], ["cat", "cat"], ["background", "background"]]
     accuracy = np.mean(joblib.load(real / "model.joblib").named_steps["localize"].predict(X) == truth)
@@ -245,12 +245,17 @@ def test_notes_and_warnings_are_lines_and_quiet_keeps_the_warnings(fit, folder, 
     (folder / "events.csv").write_text("\n".join([*lines, "x,0,1,cat", "y,0,1,cat", "y,1,2,cat", ""]))
     assert fit() == 0
     out, err = capsys.readouterr()
-    warning = f"2 of the 10 file names in {folder / 'events.csv'} are not among the features: 'x', 'y'"
-    assert (out, err) == ("", f"ave-sklearn: warning: {warning}\n")
+    strangers = f"2 of the 10 file names in {folder / 'events.csv'} are not among the features: 'x', 'y'"
+    unlisted = f"7 of 15 videos are not in {folder / 'events.csv'}: taken as all background (see --unlisted): "
+    assert out == ""
+    assert [line.removeprefix("ave-sklearn: warning: ")[: len(unlisted)] for line in err.splitlines()] == [
+        strangers[: len(unlisted)],
+        unlisted,
+    ]
     main(["fit", *sum(([flag, str(folder / name)] for flag, name in PATHS), []), "--set", "max_epochs=1"])
     out, err = capsys.readouterr()
     assert out == f"{folder / 'model.joblib'}: PSPLocalizer of the classes background, cat, dog\n"
-    assert f"note: 7 of 15 videos are not in {folder / 'events.csv'}: taken as all background\n" in err
+    assert f"warning: 7 of 15 videos are not in {folder / 'events.csv'}: taken as all background" in err
 
 
 PATHS = [("--features", "features"), ("--annotations", "events.csv"), ("-o", "model.joblib")]
@@ -538,8 +543,9 @@ def test_score_prints_the_metrics(model, folder, capsys):
     paths = ["--features", str(folder / "features"), "--annotations", str(folder / "events.csv")]
     assert main(["score", model, *paths]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("segment accuracy     1.000\nevent F1 (IoU 0.5)   1.000\n\nsegments\n")
-    assert err == ""
+    assert out.startswith("segment accuracy     1.000\nevent F1 (IoU 0.5)   1.000\n\nreferences")
+    assert "\n\nsegments\n" in out
+    assert err == f"ave-sklearn: note: {model} does not say which videos it was trained on\n"
     (folder / "events.csv").write_text(EVENTS + "".join(f"{name},,,\n" for name in NAMES))
     assert main(["score", model, *paths]) == 0
     share = np.mean(labels_of(NAMES) == "background")
@@ -690,7 +696,8 @@ def test_output_that_nobody_reads_is_no_error(fit, folder):
     command = [sys.executable, "-m", "ave_sklearn", "score", str(folder / "model.joblib"), *paths]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.close()
-        assert process.stderr.read() == ""
+        said = process.stderr.read()
+        assert said.startswith("ave-sklearn: warning: 15 of the 15 videos were trained on") and said.count("\n") == 1
     assert process.returncode == 1
 
 
