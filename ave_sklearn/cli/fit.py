@@ -38,7 +38,7 @@ def _share(text):
 
 def run(args):
     """Train a model and save it with the extractor of its features, as one pipeline."""
-    from ave_sklearn.cli.known import keep_videos
+    from ave_sklearn.cli.known import part_videos
     from ave_sklearn.cli.output import check_output_file
     from ave_sklearn.cli.parts import read_parts
     from ave_sklearn.extraction._folders import read_extractor
@@ -57,8 +57,10 @@ def run(args):
         )
     chosen = parts.get("validation")
     validation = {} if chosen is None else {"X_val": chosen.X, "y_val": chosen.y}
+    kept = part_videos(parts)  # before the fit, which nothing that fails afterwards may lose
     localizer.fit(X, y, **validation).set_params(verbose=0)
-    keep_videos(localizer, parts)
+    for name, videos in kept.items():
+        setattr(localizer, name, videos)
     save_model(extractor, localizer, args.output)
     if not args.quiet:
         show(f"{args.output}: {type(localizer).__name__} of the classes {', '.join(map(str, localizer.classes_))}")

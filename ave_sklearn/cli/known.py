@@ -12,15 +12,26 @@ KINDS = {"training": "were trained on", "validation": "were for validation in it
 AT_ONCE = 256  # rows of audio features that are read together
 
 
-def keep_videos(localizer, parts):
-    """Set what a fitted localizer keeps of its videos: ``training_videos_`` and so on, empty where there are none."""
-    for kind in KINDS:
-        videos = video_digests(parts[kind].X, parts[kind].clips) if kind in parts else {}
-        setattr(localizer, f"{kind}_videos_", videos)
+def part_videos(parts):
+    """Return what a localizer keeps of the parts of its videos, empty where there are none, by attribute.
+
+    Parameters
+    ----------
+    parts : dict of str to Annotated
+        Of `read_parts`.
+
+    Returns
+    -------
+    attributes : dict of str to dict
+        ``training_videos_``, ``validation_videos_`` and ``held_out_videos_``: what `video_digests` returns.
+    """
+    return {
+        f"{kind}_videos_": video_digests(parts[kind].X, parts[kind].clips) if kind in parts else {} for kind in KINDS
+    }
 
 
 def kept_videos(localizer, kind):
-    """Return what `keep_videos` set; None for a model of which that is not known."""
+    """Return an attribute of `part_videos`; None for a model of which that is not known."""
     return getattr(localizer, f"{kind}_videos_", None)
 
 
@@ -112,12 +123,13 @@ def take_held_out(localizer, file, folder):
         raise ValueError(f"no videos were held out of {file}; 'ave-sklearn fit --holdout 0.2' holds out a fifth.")
     videos = video_digests(folder.X, folder.clips)
     found = _find_held_out(localizer, videos, known)
-    missing = [name for name in known if name not in set(found.values())]
+    present = set(found.values())
     if not found:
         raise ValueError(
             f"none of the {len(known)} videos that were held out of {file} is among the {len(videos)} of the features: "
             f"wanted {first_few(known)}; the features have {first_few(videos)}."
         )
+    missing = [name for name in known if name not in present]
     if missing:
         shown = first_few(missing)
         warn_user(f"{len(missing)} of the {len(known)} held-out videos are not among the features: {shown}")
