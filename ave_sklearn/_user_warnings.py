@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import warnings
+from contextvars import ContextVar
 
 import joblib
 import sklearn
@@ -11,6 +12,8 @@ import sklearn
 # A search or a pipeline stands between the user and a fit: its frames are not the user's either.
 LIBRARIES = tuple(os.path.join(os.path.dirname(file), "") for file in (__file__, sklearn.__file__, joblib.__file__))
 LIBRARIES += (contextlib.__file__,)  # between a context manager of this package and the line that opens it
+
+_NAMES = ContextVar("names", default={})  # noqa: B039  (never changed in place)
 
 
 def warn_user(message):
@@ -21,4 +24,21 @@ def warn_user(message):
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(LIBRARIES):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, UserWarning, stacklevel=level)
+    warnings.warn(rename(message, _NAMES.get()), UserWarning, stacklevel=level)
+
+
+@contextlib.contextmanager
+def renaming(names):
+    """Let warnings of this thread, while the block runs, say other texts for those that are the keys of a dict."""
+    token = _NAMES.set(names)
+    try:
+        yield
+    finally:
+        _NAMES.reset(token)
+
+
+def rename(message, names):
+    """Return a message with other texts for those that are the keys of a dict."""
+    for text, other in names.items():
+        message = message.replace(text, other)
+    return message

@@ -1,18 +1,19 @@
-"""Table of predicted events, as the command line shows and writes it."""
+"""Rows of predicted events, as the command line shows and writes them."""
 
-import json
+import io
+import os
+import sys
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-import numpy as np
-import pandas as pd
-
 from ave_sklearn._checks import printable
 from ave_sklearn._files import naming_file, whole_file
-from ave_sklearn._targets.events import code_events
-from ave_sklearn._targets.grid import WHOLE_SECONDS
-from ave_sklearn.extraction._clips import join_clips, video_ends
+from ave_sklearn.cli.terminal import show
+from ave_sklearn.datasets import write_events
+from ave_sklearn.datasets._event_files import check_target, refuse_several
 from ave_sklearn.extraction._folder_writing import check_parent
+
+STANDARD = (None, "-")  # what stands for standard output
 
 
 def check_output_file(file):
@@ -23,66 +24,75 @@ def check_output_file(file):
         pass
 
 
-def event_rows(localizer, X, clips, grid=WHOLE_SECONDS):
-    """List the events of videos that may be cut into clips.
+def check_output(output, format, videos):
+    """Refuse an output that cannot hold the events of videos, or be written, before the work whose result goes there.
 
     Parameters
     ----------
-    localizer : fitted estimator
-    X : AVFeatures
-    clips : DataFrame of len(X) rows
-        Columns ``filename``, ``start`` (seconds, a multiple of the hop) and, where clips are padded, ``padding``. Of
-        segments that two clips share the earlier clip decides. Events end with their video.
-    grid : Grid
-
-    Returns
-    -------
-    rows : DataFrame
-        Columns ``filename``, ``onset``, ``offset`` (seconds from the begin of the file), ``event_label`` and
-        ``score``, in the order of the files and then of time; a file without events has one row, in which all but the
-        name is missing.
+    output : str or None
+        Name of a file or folder; "-" and None are standard output.
+    format : str
+        "table" or one of `write_events`.
+    videos : list of str
+        Their names.
     """
-    proba = localizer.predict_proba(X)
-    stretches = join_clips(proba, clips, grid)
-    events = pd.concat([_stretch_events(localizer, *stretch, grid.hop_seconds) for stretch in stretches])
-    ends = video_ends(clips, proba.shape[1], grid)
-    events["offset"] = np.minimum(events["offset"], ends[events["filename"]].to_numpy())
-    return pd.DataFrame({"filename": clips["filename"].unique()}).merge(events, on="filename", how="left")
+    if output in STANDARD:
+        if format != "table":
+            refuse_several(videos, format, "standard output")
+    elif not check_target(output, "csv" if format == "table" else format, videos):
+        check_output_file(output)
+    else:
+        check_output_file(os.path.join(output, "events") if os.path.isdir(output) else output.rstrip("/" + os.sep))
 
 
-def _stretch_events(localizer, name, first, proba, hop):
-    """Return the events of successive segments of a video, the first of which has the number `first`."""
-    codes, scores = proba.argmax(-1)[None], proba.max(-1)[None]
-    events = code_events(codes, scores, localizer.classes_, localizer.background_, videos=[name])
-    return events.assign(onset=(events["onset"] + first) * hop, offset=(events["offset"] + first) * hop)
+def write_rows(rows, output, format):
+    """Write rows of events as `check_output` has them; those of a file or folder all or none."""
+    if output in STANDARD:
+        _print_rows(rows, format)
+    elif format == "table":
+        with whole_file(output) as temporary:
+            temporary.write_text(format_rows(rows) + "\n", encoding="utf-8")
+    else:
+        write_events(rows, output, format=format)
 
 
-def write_rows(rows, file):
-    """Write the rows of `event_rows` as JSON if the file's suffix is .json, else as CSV; all of them or none.
+def _print_rows(rows, format):
+    """Print rows: on a terminal what it would act upon is escaped, elsewhere the bytes are those of a file."""
+    if format == "table" or sys.stdout.isatty():
+        text = format_rows(rows) if format == "table" else _as_text(rows, format)
+        show(*text.removesuffix("\n").split("\n"))
+    elif hasattr(sys.stdout, "buffer"):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(_as_text(rows, format).encode())
+    else:  # one that Python code put there
+        sys.stdout.write(_as_text(rows, format))
 
-    Names and labels are written as they are, those too that a spreadsheet would run as formulas.
-    """
-    with whole_file(file) as temporary:
-        if file.lower().endswith(".json"):
-            records = rows.astype(object).where(rows.notna(), None).to_dict("records")
-            temporary.write_text(json.dumps(records, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        else:
-            rows.to_csv(temporary, index=False)
+
+def _as_text(rows, format):
+    """Return rows as `write_events` writes them."""
+    text = io.StringIO()
+    write_events(rows, text, format=format)
+    return text.getvalue()
 
 
 def format_rows(rows):
-    """Return the rows of `event_rows` as an aligned table, a line each below a line of titles."""
+    """Return rows of events as an aligned table, a line each below a line of titles."""
     has_event = rows["event_label"].notna()
     cells = {
         "filename": rows["filename"].map(printable),
-        "onset": rows["onset"].map("{:g}".format).where(has_event, "-"),
-        "offset": rows["offset"].map("{:g}".format).where(has_event, "-"),
+        "onset": rows["onset"].map(_seconds).where(has_event, "-"),
+        "offset": rows["offset"].map(_seconds).where(has_event, "-"),
         "event_label": rows["event_label"].map(str).map(printable).where(has_event, "(none)"),
         "score": rows["score"].map("{:.3f}".format).where(has_event, "-"),
     }
     columns = [[title, *column] for title, column in cells.items()]
     columns = [_align(column, right=column[0] in ("onset", "offset", "score")) for column in columns]
     return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True))
+
+
+def _seconds(time):
+    """Write a time with the decimals that it has, up to six."""
+    return f"{time:.6f}".rstrip("0").rstrip(".")
 
 
 def format_report(report):

@@ -1,13 +1,13 @@
 """The command ``predict``: from videos to their events."""
 
-import argparse
+import sys
 
 from ave_sklearn.cli.arguments import MODEL_HELP, add_features, add_videos, extraction_options
 from ave_sklearn.cli.models import grid_of, load_model, note_code
-from ave_sklearn.cli.terminal import show
-from ave_sklearn.cli.videos import cut, find_videos
+from ave_sklearn.cli.videos import find_videos
 
 HELP = "list the events of videos"
+FORMATS = ("table", "csv", "json", "vtt", "srt", "audacity")
 
 
 def add_arguments(command):
@@ -18,51 +18,72 @@ def add_arguments(command):
     command.add_argument("--cache", metavar="DIR", help="keep each video's features there for later runs")
     text = "what to do about videos that lack half of a segment or more (default: as the features of the model had it)"
     command.add_argument("--short", choices=["error", "skip", "pad"], help=text)
-    text = "write the events there: .csv or .json"
-    command.add_argument("-o", "--output", metavar="FILE", type=_event_file, help=text)
-
-
-def _event_file(text):
-    """Check the suffix of a file for events."""
-    if not text.lower().endswith((".csv", ".json")):
-        raise argparse.ArgumentTypeError(f"{text!r} must end in .csv or .json")
-    return text
+    text = (
+        "write the events there, '-' is standard output; for vtt, srt and audacity DIR, which is there or ends in '/', "
+        "gets a file a video"
+    )
+    command.add_argument("-o", "--output", metavar="FILE|DIR|-", help=text)
+    text = (
+        "of the output; by the suffix of FILE if not given: .csv, .json, .vtt, .srt, .txt for labels of Audacity; of "
+        "standard output table on a terminal, else csv"
+    )
+    command.add_argument("--format", choices=FORMATS, help=text)
+    text = "list each segment's probability of each class in place of events; table, csv and json alone"
+    command.add_argument("--probabilities", action="store_true", help=text)
 
 
 def run(args):
-    """Print the events of videos and write them to a file."""
+    """Print the events of videos or write them to a file."""
     if bool(args.features) == bool(args.videos or args.from_file):
         args.usage_error("wanted either videos or --features")
+    format = _format(args)
     videos = None if args.features else find_videos(args)
-    from ave_sklearn.cli.output import check_output_file, event_rows, format_rows, write_rows
+    from ave_sklearn.cli.output import STANDARD, check_output, write_rows
+    from ave_sklearn.extraction import read_features
 
-    if args.output:
-        check_output_file(args.output)
+    features = read_features(*args.features) if args.features else None
+    check_output(args.output, format, videos or features[1]["filename"].unique().tolist())
     model = load_model(args.model)
-    extractor = model.named_steps["extract"]
-    X, clips = _read(args, extractor) if args.features else _extract(videos, args, extractor)
-    rows = event_rows(model.named_steps["localize"], X, clips, grid_of(extractor))
-    if not (args.quiet and args.output):
-        show(*format_rows(rows).split("\n"))
-    if args.output:
-        write_rows(rows, args.output)
+    rows = _rows_of_videos(videos, args, model) if videos else _rows_of_features(*features, args, model)
+    write_rows(rows, args.output, format)
+    if args.output not in STANDARD and sys.stdout.isatty() and not args.quiet:
+        write_rows(rows, "-", "table")
 
 
-def _read(args, extractor):
-    """Return the features of folders, and of which clips they are."""
-    from ave_sklearn.extraction._folders import check_recipe, read_features
+def _format(args):
+    """Return the format of the output; formats that cannot be are usage errors, before anything slow begins."""
+    from ave_sklearn.datasets._event_files import OF_ONE_VIDEO, check_format
 
+    format = args.format
+    if format is None and args.output in (None, "-"):
+        format = "table" if sys.stdout.isatty() else "csv"
+    elif format is None:
+        try:
+            format = check_format(None, args.output)
+        except ValueError as error:
+            args.usage_error(f"argument -o/--output: {error}")
+    if args.probabilities and format in OF_ONE_VIDEO:
+        args.usage_error(
+            f"argument --probabilities: not allowed with the format {format}; table, csv and json have them"
+        )
+    return format
+
+
+def _rows_of_videos(videos, args, model):
+    """Return the rows of videos, predicted by a model."""
+    from ave_sklearn.extraction import predict_videos
+
+    note_code(model.named_steps["extract"], args)
+    options = {"memory": args.cache, "short": args.short, "probabilities": args.probabilities}
+    return predict_videos(model, videos, **extraction_options(args), **options)
+
+
+def _rows_of_features(X, clips, args, model):
+    """Return the rows of the videos of features, predicted by a model."""
+    from ave_sklearn.extraction._folders import check_recipe
+    from ave_sklearn.extraction._prediction import event_rows, segment_rows
+
+    extractor, localizer = model.named_steps["extract"], model.named_steps["localize"]
     check_recipe(args.features, extractor, args.model)
-    return read_features(*args.features)
-
-
-def _extract(videos, args, extractor):
-    """Return the features of videos, and of which clips they are."""
-    extractor.set_params(**extraction_options(args))
-    if args.cache is not None:
-        extractor.set_params(memory=args.cache)
-    if args.short is not None:
-        extractor.set_params(short=args.short)
-    note_code(extractor, args)
-    X = extractor.transform(cut(videos, extractor))
-    return X, extractor.report_.query("error == ''")
+    make_rows = segment_rows if args.probabilities else event_rows
+    return make_rows(localizer, X, clips, grid_of(extractor))

@@ -93,7 +93,7 @@ def write_events(
     events = events[[name for name in COLUMNS if name in events]]
     videos = events["filename"].map(_text).unique().tolist()
     if is_open:
-        _refuse_several(videos, format, "an open file")
+        refuse_several(videos, format, "an open file")
         _write_into(file, format_events(events, format))
     elif check_target(file, format, videos):
         _write_folder(Path(file), _texts_by_file(events, videos, format))
@@ -146,7 +146,7 @@ def check_target(file, format, videos):
     if is_folder:
         targets = [os.path.join(name, part) for part in _file_names(videos, SUFFIXES[format]).values()]
     else:
-        _refuse_several(videos, format, f"the file {name}")
+        refuse_several(videos, format, f"the file {name}")
         targets = [name]
     for target in filter(os.path.exists, targets):
         require_regular(target, "a file for events")
@@ -156,7 +156,7 @@ def check_target(file, format, videos):
     return is_folder
 
 
-def _refuse_several(videos, format, target):
+def refuse_several(videos, format, target):
     """Refuse to put several videos into one file of a format that is of one."""
     if format in OF_ONE_VIDEO and len(videos) > 1:
         raise ValueError(

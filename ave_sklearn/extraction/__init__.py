@@ -5,6 +5,7 @@ from ave_sklearn.extraction._folder_merging import merge_features
 from ave_sklearn.extraction._folders import read_features
 from ave_sklearn.extraction._log_mel import log_mel_spectrogram, mel_filterbank
 from ave_sklearn.extraction._opening import ExtractionError
+from ave_sklearn.extraction._prediction import predict_videos
 from ave_sklearn.extraction._report import cut_clips
 from ave_sklearn.extraction.networks import VGG19, VGGish, pca_quantize
 
@@ -18,5 +19,6 @@ __all__ = [
     "mel_filterbank",
     "merge_features",
     "pca_quantize",
+    "predict_videos",
     "read_features",
 ]

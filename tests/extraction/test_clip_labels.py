@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from ave_sklearn._targets.grid import WHOLE_SECONDS, Grid, check_grid
-from ave_sklearn.cli.output import event_rows
 from ave_sklearn.extraction._clips import clip_labels, join_clips
+from ave_sklearn.extraction._prediction import event_rows
 
 HOPS, WINDOWS = [0.25, 0.32, 0.5, 1.0, 2.0], [0.96, 1.0, 2.0]
 GRIDS = [check_grid(window, hop) for window in WINDOWS for hop in HOPS]

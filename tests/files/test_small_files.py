@@ -17,11 +17,11 @@ from sklearn.pipeline import Pipeline
 
 from ave_sklearn import AVFeatures, PSPLocalizer
 from ave_sklearn.cli import main
-from ave_sklearn.cli.output import event_rows
 from ave_sklearn.datasets import read_events, to_segments
 from ave_sklearn.extraction import VideoFeatureExtractor
 from ave_sklearn.extraction._clips import clip_labels, join_clips
 from ave_sklearn.extraction._folders import read_extractor, read_features, read_skipped
+from ave_sklearn.extraction._prediction import event_rows
 
 HEADER = "filename,onset,offset,event_label\n"
 DEEP = 100_000

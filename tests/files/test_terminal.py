@@ -12,8 +12,8 @@ import pytest
 
 from ave_sklearn._checks import printable
 from ave_sklearn.cli import main, terminal
-from ave_sklearn.cli.output import format_report, format_rows, write_rows
-from ave_sklearn.datasets import read_events
+from ave_sklearn.cli.output import format_report, format_rows
+from ave_sklearn.datasets import read_events, write_events
 from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor
 from ave_sklearn.metrics import segment_classification_report
 
@@ -148,7 +148,7 @@ def test_a_traceback_is_harmless():
 
 def test_files_keep_their_cells_as_they_are(tmp_path):
     rows = table(label="=1+1", name=f'@SUM(A1)"\n{CLEAR}.mp4')
-    write_rows(rows, str(tmp_path / "out.csv"))
+    write_events(rows, tmp_path / "out.csv")
     pd.testing.assert_frame_equal(read_events(tmp_path / "out.csv"), rows, check_dtype=False)
-    write_rows(rows, str(tmp_path / "out.json"))
+    write_events(rows, tmp_path / "out.json")
     assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8")) == rows.to_dict("records")
