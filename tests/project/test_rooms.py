@@ -11,8 +11,8 @@ import pytest
 import ave_sklearn
 
 PACKAGE = Path(ave_sklearn.__file__).parent
-BASE = {"_checks", "_device", "_files", "_plain_pickle", "_random", "_sklearn", "_systems", "_typing"}
-BASE |= {"_stratified", "_user_warnings", "_version"}
+BASE = {"_checks", "_device", "_files", "_plain_pickle", "_progress", "_random", "_sklearn", "_stratified"}
+BASE |= {"_systems", "_typing", "_user_warnings", "_version"}
 DATA = {"_features", "_targets", *BASE}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, set()),
