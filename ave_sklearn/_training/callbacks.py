@@ -1,11 +1,11 @@
-"""Callbacks of the training: validation, the progress bar, the schedule of the learning rate."""
+"""Callbacks of the training: validation, the progress, the schedule of the learning rate."""
 
 import numpy as np
 import torch
 from skorch.callbacks import Callback, GradientNormClipping, LRScheduler
 from torch.optim.lr_scheduler import MultiStepLR, OneCycleLR
-from tqdm.auto import tqdm
 
+from ave_sklearn._progress import Progress
 from ave_sklearn._training.state import load_module_state, module_state
 
 CLIP_NORM = 1.0
@@ -75,24 +75,23 @@ class Validation(Callback):
             raise net.contract.error(f"it cannot be set back to its best epoch: {error}") from error
 
 
-class Progress(Callback):
-    """A bar with epoch, loss, validation score ("-" without validation) and time left."""
+class EpochProgress(Callback):
+    """A bar, or lines, with epoch, loss, time left and, with validation, its score."""
 
     def on_train_begin(self, net, **kwargs):
         """Open the bar."""
         layout = "epoch {n_fmt}/{total_fmt} |{bar:20}| {desc} [{elapsed}<{remaining}]"
-        self.bar_ = tqdm(total=net.max_epochs, bar_format=layout)
+        self.progress_ = Progress(net.max_epochs, "epoch", bar_format=layout)
 
     def on_epoch_end(self, net, **kwargs):
         """Advance the bar by an epoch."""
         last = net.history[-1]
-        score = f"{last['valid_score']:.3f}" if "valid_score" in last else "-"
-        self.bar_.set_description_str(f"loss {last['train_loss']:.4f}, val acc {score}", refresh=False)
-        self.bar_.update()
+        score = f", val acc {last['valid_score']:.3f}" if "valid_score" in last else ""
+        self.progress_.advance(f"loss {last['train_loss']:.4f}{score}")
 
     def on_train_end(self, net, **kwargs):
         """Leave the finished bar behind."""
-        self.bar_.close()
+        self.progress_.close()
 
 
 def learning_rate_callbacks(schedule, lr, n_steps, milestones):

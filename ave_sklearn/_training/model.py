@@ -10,7 +10,7 @@ import torch
 from ave_sklearn._device import WEIGHT_DTYPES, autocast_dtype, bytes_for_features, naming_batch_size
 from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._training.batches import BatchIterator, VideoDataset, prediction_batch_size, watch_zeros
-from ave_sklearn._training.callbacks import Progress, Validation, learning_rate_callbacks
+from ave_sklearn._training.callbacks import EpochProgress, Validation, learning_rate_callbacks
 from ave_sklearn._training.net import LocalizerNet, diverged, inner_network
 from ave_sklearn._training.spec import torch_seed
 from ave_sklearn._training.state import (
@@ -167,7 +167,7 @@ class TrainedNetwork:
             best = Validation(self._dataset(*validation), self._decode, score, self.recipe.early_stopping)
             callbacks.append(("validation", best))
         if self.recipe.verbose:
-            callbacks.append(("progress", Progress()))
+            callbacks.append(("progress", EpochProgress()))
         seed = seeds["dropout"] if self.spec.is_foreign else None
         with torch_seed(seed), naming_batch_size(self.recipe.batch_size):
             datasets = [train] if best is None else [train, best.dataset]

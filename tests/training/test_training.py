@@ -1,5 +1,8 @@
 """The course of a training: validation, early stopping, schedules, progress, interruption."""
 
+import sys
+from io import StringIO
+
 import numpy as np
 import pytest
 import torch
@@ -185,15 +188,32 @@ def test_every_schedule_trains(pooled, schedule):
 
 # ------------------------------------------------------------------- progress
 @pytest.mark.slow
-def test_progress_bar_shows_epoch_loss_accuracy_and_time(videos, capsys):
+def test_progress_lines_show_epoch_loss_accuracy_and_time(videos, capsys):
     X, y = videos
     localizer = quick(verbose=1, early_stopping=6).fit(X, y)
-    shown = capsys.readouterr().err.split("\r")[-1]
+    *_, shown = capsys.readouterr().err.splitlines()
+    assert shown.startswith(f"epoch 6 of 6: loss {localizer.history_[-1]['train_loss']:.4f}, val acc ")
+    assert f"val acc {localizer.history_[-1]['valid_score']:.3f}, 00:0" in shown
+    assert shown.endswith(" 00:00 left")
+    localizer = quick(verbose=1).fit(X, y)
+    *_, shown = capsys.readouterr().err.splitlines()
+    assert shown.startswith(f"epoch 6 of 6: loss {localizer.history_[-1]['train_loss']:.4f}, 00:0")
+
+
+@pytest.mark.slow
+def test_progress_bar_shows_epoch_loss_accuracy_and_time(videos, monkeypatch):
+    X, y = videos
+    stream = StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stderr", stream)
+    localizer = quick(verbose=1, early_stopping=6).fit(X, y)
+    shown = stream.getvalue().split("\r")[-1]
     assert "epoch 6/6" in shown and "<00:00]" in shown
-    assert f"loss {localizer.history_[-1]['train_loss']:.4f}" in shown
+    assert f"loss {localizer.history_[-1]['train_loss']:.4f}, val acc " in shown
     assert f"val acc {localizer.history_[-1]['valid_score']:.3f}" in shown
     quick(verbose=1).fit(X, y)
-    assert "val acc -" in capsys.readouterr().err
+    shown = stream.getvalue().split("\r")[-1]
+    assert "| loss " in shown and "val acc" not in shown
 
 
 def test_silence_by_default(videos, capfd):
