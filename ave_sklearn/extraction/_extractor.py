@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_memory
-from tqdm import tqdm
 
 from ave_sklearn._checks import plain
 from ave_sklearn._device import resolve_device
 from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._features.npy import check_disk_space, check_output_files, npy_files
 from ave_sklearn._features.pairs import writing
+from ave_sklearn._progress import progress
 from ave_sklearn._sklearn import HasMethods, Interval, StrOptions
 from ave_sklearn._targets.grid import check_grid
 from ave_sklearn._targets.times import as_decimal
@@ -485,7 +485,7 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         return_as = "generator" if report is not None else "generator_unordered"
         parallel = joblib.Parallel(n_jobs=self.n_jobs, require="sharedmem", return_as=return_as)
         results = parallel(joblib.delayed(one_clip)(row, *clips[row], report) for row in rows)
-        return tqdm(results, total=n_done + len(rows), initial=n_done, unit="clip", disable=not self.verbose)
+        return progress(results, n_done + len(rows), "clip", initial=n_done, verbose=self.verbose)
 
     def _one_clip(self, recipe, networks):
         """Return a function from a row, its path, its start and the report so far to its features and what is told.
