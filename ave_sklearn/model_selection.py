@@ -1,4 +1,4 @@
-"""Splits of videos, stratified by category: folds, one hold-out, and out-of-fold probabilities."""
+"""Splits of videos, stratified by category: folds, one hold-out; out-of-fold probabilities, kept scores."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from sklearn.model_selection import (
 from sklearn.utils import check_consistent_length
 
 from ave_sklearn._checks import plain
+from ave_sklearn._kept_scores import KeptScores
 from ave_sklearn._random import own_random_state
 from ave_sklearn._stratified import stratified_split
 from ave_sklearn._targets.categories import group_category, target_category, video_category
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from ave_sklearn._features.container import AVFeatures
     from ave_sklearn._typing import Label, RandomStateLike
 
-__all__ = ["VideoStratifiedKFold", "cross_val_predict_proba", "split_videos", "video_category"]
+__all__ = ["KeptScores", "VideoStratifiedKFold", "cross_val_predict_proba", "split_videos", "video_category"]
 
 
 class VideoStratifiedKFold(BaseCrossValidator):

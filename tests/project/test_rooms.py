@@ -17,6 +17,7 @@ DATA = {"_features", "_targets", *BASE}
 MAY_IMPORT = {
     **dict.fromkeys(BASE, set()),
     "_checkpoints": BASE,
+    "_kept_scores": BASE,
     "_features": BASE,
     "_targets": BASE,
     "nn": BASE,
@@ -25,8 +26,8 @@ MAY_IMPORT = {
     "metrics": {"_targets", *BASE},
     "extraction": {"_checkpoints", "datasets", *DATA},
     "localizers": {"_checkpoints", "_training", "metrics", "nn", *DATA},
-    "model_selection": {"metrics", "_targets", *BASE},
-    "cli": {"localizers", "model_selection", "metrics", "extraction", "datasets", *DATA},
+    "model_selection": {"_kept_scores", "metrics", "_targets", *BASE},
+    "cli": {"_kept_scores", "localizers", "model_selection", "metrics", "extraction", "datasets", *DATA},
     "psp": {"localizers"},
     "__main__": {"cli"},
     "__init__": {"_version"},
@@ -115,6 +116,7 @@ PLACES = {  # saved models name them, and skops is told to trust them: a move is
     "metrics.EventF1Scorer": "ave_sklearn.metrics._scorers",
     "metrics.PairedDifference": "ave_sklearn.metrics._comparison",
     "metrics.SegmentLogLossScorer": "ave_sklearn.metrics._scorers",
+    "model_selection.KeptScores": "ave_sklearn._kept_scores",
     "model_selection.VideoStratifiedKFold": "ave_sklearn.model_selection",
 }
 
@@ -126,7 +128,8 @@ def public_classes():
         for name in module.__all__:
             if inspect.isclass(thing := getattr(module, name)):
                 yield f"{prefix}.{name}".removeprefix("."), thing
-    yield "model_selection.VideoStratifiedKFold", ave_sklearn.model_selection.VideoStratifiedKFold
+    for name in ("KeptScores", "VideoStratifiedKFold"):
+        yield f"model_selection.{name}", getattr(ave_sklearn.model_selection, name)
 
 
 def test_public_classes_live_where_saved_models_look_for_them():
