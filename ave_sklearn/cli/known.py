@@ -94,7 +94,7 @@ def warn_of_known(localizer, file, X, clips, quiet):
             say("note", f"{file} does not say which videos it was trained on")
         return
     videos, held_out = video_digests(X, clips), kept_videos(localizer, "held_out") or {}
-    advice = "; --heldout scores the others" if held_out else ""
+    advice = "; --heldout scores those that were held out" if held_out else ""
     for kind in ("training", "validation"):
         found = find_known(videos, kept_videos(localizer, kind) or {}, held_out)
         if found:

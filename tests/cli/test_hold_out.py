@@ -2,6 +2,8 @@
 
 import json
 import unicodedata
+import warnings
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -12,10 +14,12 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from ave_sklearn import AVFeatures, EventLocalizer, PSPLocalizer
-from ave_sklearn.cli.annotated import read_annotated, read_folder
+from ave_sklearn._targets.grid import WHOLE_SECONDS
+from ave_sklearn.cli.annotated import Folder, read_annotated, read_folder
 from ave_sklearn.cli.commands import build_parser, main
-from ave_sklearn.cli.known import find_known, video_digests
+from ave_sklearn.cli.known import find_known, take_held_out, video_digests, warn_of_known
 from ave_sklearn.cli.parts import read_validation
+from ave_sklearn.cli.score import score_clips
 from ave_sklearn.extraction._folders import read_features, read_grid
 from ave_sklearn.model_selection import split_videos
 
@@ -165,7 +169,7 @@ def test_score_says_what_was_trained_on_and_scores_what_was_held_out(folder, run
     status, _, err = run("score", "--quiet")
     assert status == 0
     assert err.startswith("ave-sklearn: warning: 16 of the 20 videos were trained on, so that the scores are no test")
-    assert "--heldout scores the others: 'videos/" in err
+    assert "--heldout scores those that were held out: 'videos/" in err
     status, out, err = run("score", "--heldout")
     assert (status, err) == (0, "")
     localizer = localizer_of(folder)
@@ -269,6 +273,32 @@ def test_a_copy_of_a_training_video_among_those_held_out_is_told(folder, run):
         if apart:
             break
     assert f"{len(apart)} of the 4 videos were trained on" in run("score", "--heldout", "--quiet", features="pairs")[2]
+
+
+def test_a_file_whose_name_differs_by_its_form_alone_is_another_file():
+    forms = [unicodedata.normalize(form, "caf\u00e9.mp4") for form in ("NFC", "NFD")]
+    audio = np.random.default_rng(0).normal(size=(2, T, 4))
+    folder = Folder(AVFeatures(audio, audio), pd.DataFrame({"filename": forms, "start": 0.0}), forms, set())
+    digests = video_digests(folder.X, folder.clips)
+    localizer = SimpleNamespace(training_videos_={forms[0]: digests[forms[0]]}, held_out_videos_={forms[1]: "0"})
+    with pytest.warns(UserWarning, match="1 of the 1 held-out videos have other audio features"):
+        taken = take_held_out(localizer, "model", folder)
+    assert taken.clips["filename"].tolist() == [forms[1]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_known(localizer, "model", taken.X, taken.clips, quiet=True)
+
+
+def test_references_know_one_category_of_a_video_whose_clips_have_gaps():
+    clips = pd.DataFrame({"filename": ["a", "a", "b"], "start": [0.0, 6.0, 0.0]})
+    y = np.array([["cat", "cat", "cat"], ["dog", "background", "background"], ["dog", "dog", "background"]])
+    scores = score_clips(y, y, clips, WHOLE_SECONDS, "background")
+    assert (scores["videos"], scores["segments"]) == (2, 9)
+    assert scores["model"] == {"segment_accuracy": 1, "event_f1": 1}
+    assert list(scores["references"].values()) == [
+        {"segment_accuracy": pytest.approx(3 / 9), "event_f1": 0},
+        {"segment_accuracy": pytest.approx(5 / 9), "event_f1": pytest.approx(2 * 2 / 6)},
+    ]
 
 
 # ---------------------------------------------------------------- validation

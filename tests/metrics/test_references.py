@@ -23,7 +23,7 @@ def test_equally_frequent_labels_are_the_one_that_sorts_first():
 
 
 def test_rows_of_one_video_share_the_category_of_all_its_seconds():
-    y = [["dog", "dog", "background"], ["cat", "cat", "cat"], ["background"] * 3, ["cat", "background", "cat"]]
+    y = [["cat", "background", "cat"], ["cat", "cat", "cat"], ["background"] * 3, ["dog", "dog", "background"]]
     predictions = reference_predictions(y, groups=["a", "a", "b", "a"])
     assert predictions[NAMES[1]].tolist() == [["cat"] * 3, ["cat"] * 3, ["background"] * 3, ["cat"] * 3]
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ave_sklearn._stratified import stratified_split
 from ave_sklearn.model_selection import split_videos, video_category
 
 Y = np.repeat([["background", "dog"], ["cat", "cat"], ["background", "background"]], [20, 10, 10], axis=0)
@@ -78,6 +79,8 @@ def test_a_category_with_one_video_stays_in_training():
     y = ["dog"] * 6 + ["cat"]
     for seed in range(20):
         assert 6 in parts(y, test_size=0.5, random_state=seed)[0]
+        kept, held_out = stratified_split(np.array([4, 4, 2, 4, 4]), 0.5, seed, "")
+        assert 2 in kept and sorted([*kept, *held_out]) == list(range(5))
 
 
 @pytest.mark.parametrize("test_size", [1e-9, 0.05, np.float32(0.1)])
