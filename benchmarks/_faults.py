@@ -38,6 +38,7 @@ LOG_MEL = "extraction/test_log_mel.py"
 TOLERANCES = "targets/test_tolerances.py"
 TIMES = f"{TOLERANCES} datasets/test_event_lists.py metrics/test_metrics.py"
 FOLDS = "model_selection/test_model_selection.py"
+PARTS = "cli/test_hold_out.py"
 MAPPED = "features/test_mapped_files.py"
 CHANGING = "files/test_changing_files.py"
 PAIRS = "files/test_pairs.py"
@@ -386,12 +387,18 @@ FAULTS = {
     "held-out videos": [
         Fault(
             "not stratified",
-            "localizers/_inputs.py",
+            "_stratified.py",
             "stratify=categories[candidates]",
             "stratify=None",
             ORDER,
         ),
-        Fault("another fraction", "localizers/_inputs.py", "round(fraction * len(rows))", "len(rows) // 10", ORDER),
+        Fault(
+            "another fraction", "_stratified.py", "round(fraction * len(categories))", "len(categories) // 10", ORDER
+        ),
+        Fault(
+            "trained on those held out", "cli/known.py", "find_known(new, known)", "find_known(videos, known)", PARTS
+        ),
+        Fault("clips of a video apart", "cli/parts.py", 'annotated.clips["filename"], ', "", PARTS),
     ],
     "tolerances": [
         Fault("proportions, wider", "_targets/labels.py", "TOLERANCE = 1e-3", "TOLERANCE = 1e-2", TOLERANCES),
