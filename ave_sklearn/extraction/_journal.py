@@ -281,6 +281,7 @@ class Journal:
                     self._stream.write(_line({"format": FORMAT, **self.recipe}))
             self._stream.write(_line(content))
             self._stream.flush()
+            self._end = self._stream.tell()
 
     @contextmanager
     def telling(self, clips):
