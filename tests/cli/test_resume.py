@@ -217,14 +217,15 @@ def killed_at(n, names, work):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 @pytest.mark.filterwarnings("ignore:removed what a process")
 @pytest.mark.parametrize(
-    "options", [pytest.param([], id="new"), pytest.param(["--force"], id="old ones", marks=pytest.mark.slow)]
+    ("options", "step"),
+    [([], 9), pytest.param(["--force"], 2, marks=pytest.mark.slow)],
 )
-def test_a_kill_while_the_files_get_their_names_loses_nothing(folder, networks, options):
+def test_a_kill_while_the_files_get_their_names_loses_nothing(folder, networks, options, step):
     if options:
         assert extract("features", "--quiet", "--short", "pad", videos=["v0.mp4"]) == 0
     stop(networks, *options, after=3)
     shutil.copytree("features", "stopped")
-    for n in range(1, 150):
+    for n in range(1, 150, step):
         shutil.rmtree("features")
         shutil.copytree("stopped", "features")
         networks.n_calls = 0
@@ -236,6 +237,8 @@ def test_a_kill_while_the_files_get_their_names_loses_nothing(folder, networks, 
         else:
             assert len(read_features("features")[0]) == N
             shutil.rmtree("features/.unfinished.old", ignore_errors=True)
+            for file in Path("features").glob(".*.lock"):
+                file.unlink()
         assert_whole()
     assert 25 < n < 149
 
