@@ -22,7 +22,7 @@ CODE = "def means(pictures):\n    return pictures.mean((2, 3))\n"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Five videos, the fourth without sound; the folder of one run, and those of three parts, from a list; a model of them."""
+    """Five videos, the fourth without sound; folders of one run and of three parts of a list; a model of the parts."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "own_greys.py").write_text(CODE)
     for number, name in enumerate(NAMES):
