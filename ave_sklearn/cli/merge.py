@@ -3,6 +3,7 @@
 from ave_sklearn.cli.terminal import show
 
 HELP = "make one folder of features of several"
+EXAMPLE = "ave-sklearn merge part1 part2 -o features"
 
 
 def add_arguments(command):

@@ -138,7 +138,8 @@ def _in_the_making(output, force):
             with TemporaryDirectory(dir=output, prefix=SCRATCH) as scratch:
                 yield Path(scratch)
                 finished = {name: Path(scratch, name) for name in FILES if Path(scratch, name).exists()}
-                publish({output / name: finished.get(name) for name in FILES}, [output / AUDIO, output / VISUAL])
+                names = sorted(FILES, key=VIDEOS.__eq__)  # which says that the folder is complete, last
+                publish({output / name: finished.get(name) for name in names}, [output / AUDIO, output / VISUAL])
     except BaseException:
         if is_new:
             with suppress(OSError):  # it may hold something by now
