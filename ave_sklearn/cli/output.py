@@ -49,11 +49,17 @@ def write_rows(rows, output, format):
     """Write rows of events as `check_output` has them; those of a file or folder all or none."""
     if output in STANDARD:
         _print_rows(rows, format)
-    elif format == "table":
-        with whole_file(output) as temporary:
+    else:
+        _write_file(rows, output, format)
+
+
+def _write_file(rows, file, format):
+    """Write rows into a file or folder, all or none."""
+    if format == "table":
+        with whole_file(file) as temporary:
             temporary.write_text(format_rows(rows) + "\n", encoding="utf-8")
     else:
-        write_events(rows, output, format=format)
+        write_events(rows, file, format=format)
 
 
 def _print_rows(rows, format):

@@ -113,8 +113,13 @@ def predict_videos(
             X = own.transform(_cut(own, paths))
     clips = own.report_.query("error == ''")
     clips = clips.assign(filename=[names.get(path, path) for path in clips["filename"]])
-    make_rows = segment_rows if probabilities else event_rows
-    return make_rows(localizer, X, clips, check_grid(own.segment_seconds, own.hop_seconds))
+    grid = check_grid(own.segment_seconds, own.hop_seconds)
+    return rows_of_clips(localizer, X, clips, grid, probabilities=probabilities)
+
+
+def rows_of_clips(localizer, X, clips, grid, *, probabilities):
+    """List the events of videos whose clips' features are there, or the probabilities of their segments."""
+    return (segment_rows if probabilities else event_rows)(localizer, X, clips, grid)
 
 
 def _parts(model):
