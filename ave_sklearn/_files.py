@@ -4,6 +4,7 @@ import errno
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from socket import gethostname
 from stat import S_ISDIR, S_ISREG
 from typing import NamedTuple
 from uuid import uuid4
@@ -50,6 +51,39 @@ class FileState(NamedTuple):
     def anywhere(self):
         """Return this state without the place of the file, to be pickled."""
         return self._replace(device=None, inode=None)
+
+    @property
+    def is_from_elsewhere(self):
+        """Whether it came by a pickle, so that it may be that of another machine's file."""
+        return self.inode is None
+
+
+@contextmanager
+def naming_machine(file, state):
+    """Let an error about a file that another process had opened name this machine, which may not have it.
+
+    Parameters
+    ----------
+    file : path-like
+    state : FileState
+        Of the file, when it was opened.
+
+    Raises
+    ------
+    ValueError
+        In place of one about the file, and of a FileNotFoundError or a PermissionError.
+    """
+    try:
+        yield
+    except (FileNotFoundError, PermissionError, ValueError) as error:
+        if not state.is_from_elsewhere:
+            raise
+        file, host = os.fsdecode(file), gethostname()
+        where = f"This is the machine {host}" if os.path.exists(file) else f"{file} is not on the machine {host}"
+        raise ValueError(
+            f"{error} {where}; the files of features must be there under the same path, of the same size and time of "
+            "change."
+        ) from error
 
 
 @contextmanager

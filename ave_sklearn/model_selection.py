@@ -19,6 +19,7 @@ from sklearn.model_selection import (
 from sklearn.utils import check_consistent_length
 
 from ave_sklearn._checks import plain
+from ave_sklearn._dask import dask_client
 from ave_sklearn._kept_scores import KeptScores
 from ave_sklearn._random import own_random_state
 from ave_sklearn._stratified import stratified_split
@@ -38,7 +39,14 @@ if TYPE_CHECKING:
     from ave_sklearn._features.container import AVFeatures
     from ave_sklearn._typing import Label, RandomStateLike
 
-__all__ = ["KeptScores", "VideoStratifiedKFold", "cross_val_predict_proba", "split_videos", "video_category"]
+__all__ = [
+    "KeptScores",
+    "VideoStratifiedKFold",
+    "cross_val_predict_proba",
+    "dask_client",
+    "split_videos",
+    "video_category",
+]
 
 
 class VideoStratifiedKFold(BaseCrossValidator):

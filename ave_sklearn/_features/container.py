@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
@@ -306,6 +307,9 @@ class AVFeatures:
 
     def __len__(self) -> int:
         return self.n_videos
+
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + sys.getsizeof(self._audio) + sys.getsizeof(self._visual)
 
     @overload
     def __getitem__(self, key: Literal["audio", "visual"]) -> NDArray[Any]: ...

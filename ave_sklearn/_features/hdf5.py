@@ -10,7 +10,7 @@ from ave_sklearn._features.hdf5_links import KIND, Place, absolute, allowed_fold
 from ave_sklearn._features.hdf5_storage import check_numbers
 from ave_sklearn._features.hdf5_survey import check_whole
 from ave_sklearn._features.source import RowSource
-from ave_sklearn._files import FileState, reading
+from ave_sklearn._files import FileState, naming_machine, reading
 
 TILE_BYTES = 32_000_000  # of a chunk's rows, read at a time; more only where a single chunk has more
 
@@ -140,11 +140,13 @@ class HDF5Rows(RowSource):
     @contextmanager
     def _opened(self):
         """Open the dataset, once it is found to lead nowhere else than it did."""
-        with _open_dataset(self.file, self.key, self._folder) as (dataset, _):
-            with reading(self.file, KIND):
-                for reference in self._references:
-                    reference.check()
-                self._check_unchanged(dataset)
+        with ExitStack() as stack:
+            with naming_machine(self.file, self._state):
+                dataset, _ = stack.enter_context(_open_dataset(self.file, self.key, self._folder))
+                with reading(self.file, KIND):
+                    for reference in self._references:
+                        reference.check()
+                    self._check_unchanged(dataset)
             yield dataset
 
     def _check_unchanged(self, dataset):
@@ -167,6 +169,8 @@ class HDF5Rows(RowSource):
         try:
             return [FileState.of(file).modified for file in (self.file, *(to.path for to in self._references))]
         except OSError as error:
+            if self._state.is_from_elsewhere:  # who only passes a pickle on need not have the files
+                return [state.modified for state in (self._state, *(to.state for to in self._references))]
             raise ValueError(f"rows of {self.file} cannot be read any more: {error}.") from error
 
     def __setstate__(self, state):

@@ -2,7 +2,7 @@
 
 import mmap
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from ave_sklearn._features.source import RowSource
-from ave_sklearn._files import FileState
+from ave_sklearn._files import FileState, naming_machine
 
 JOBLIB_FOLDER = "joblib_memmapping_folder_"
 BLOCK_BYTES = 2**18  # read at a time, small enough for the cache, where numbers are cast or have gaps between them
@@ -324,10 +324,11 @@ class MappedRows(RowSource):
     @contextmanager
     def _unchanged(self):
         """Yield a descriptor of the file; a ValueError if it is not as it was, before the block or at its end."""
-        try:
-            descriptor = os.open(self.place.file, READ_ONLY)
-        except OSError as error:
-            raise _gone(self.name, self.place.file, self.place.stop, error) from error
+        with naming_machine(self.place.file, self.state):
+            try:
+                descriptor = os.open(self.place.file, READ_ONLY)
+            except OSError as error:
+                raise _gone(self.name, self.place.file, self.place.stop, error) from error
         try:
             self._compare(descriptor)
             yield descriptor
@@ -341,10 +342,11 @@ class MappedRows(RowSource):
         now = FileState.of(descriptor)
         if now == self.state:
             return
-        _require_bytes(self.name, self.place.file, now.size, self.place.stop)
-        change = self.state.change(now, may_be_written=self.may_be_written)
-        if change is not None:
-            raise ValueError(f"{self.name} is memory-mapped from {self.place.file}, which {change}: open it anew.")
+        with naming_machine(self.place.file, self.state):
+            _require_bytes(self.name, self.place.file, now.size, self.place.stop)
+            change = self.state.change(now, may_be_written=self.may_be_written)
+            if change is not None:
+                raise ValueError(f"{self.name} is memory-mapped from {self.place.file}, which {change}: open it anew.")
 
     def check(self, name):
         """Raise a ValueError if the file is gone or has changed; see `RowSource`."""
@@ -352,15 +354,17 @@ class MappedRows(RowSource):
             pass
 
     def __getstate__(self):
-        require_file(self.name, self.place.file, self.place.stop)
-        now = FileState.of(self.place.file).modified  # two states of a file are two entries of joblib's cache
+        if not self.state.is_from_elsewhere:
+            require_file(self.name, self.place.file, self.place.stop)
+        now = self.state.modified
+        with suppress(OSError):  # who only passes a pickle on, as Dask's scheduler does, need not have the file
+            now = FileState.of(self.place.file).modified  # two states of a file are two entries of joblib's cache
         return self.name, self.place, self.may_be_written, self.state.anywhere(), now
 
     def __setstate__(self, state):
         self.name, self.place, self.may_be_written, self.state, _ = state
         self._array = None
         self._set_layout()
-        self.check(self.name)
 
     @property
     def is_writable(self):

@@ -3,6 +3,8 @@
 import copy
 import math
 import pickle
+import sys
+from asyncio import get_running_loop
 from numbers import Integral
 
 import numpy as np
@@ -254,8 +256,12 @@ class StoredRows:
 
     def __setstate__(self, state):
         self.name, self.base, self.index = state
-        if self.is_source:
+        if self.is_source and not _is_in_event_loop():
             self.check_file()
+
+    def __sizeof__(self):
+        """Bytes in memory, the rows among them where they lie there: Dask sends what is large only once."""
+        return object.__sizeof__(self) + (sys.getsizeof(self.base) if self.is_source else self.nbytes)
 
     def __deepcopy__(self, memo):
         if isinstance(self.base, MappedRows):
@@ -314,6 +320,21 @@ class JoinedRows(RowSource):
         """Raise a ValueError if a part's file is missing or has changed; see `RowSource`."""
         for part in self.parts:
             part.check_file()
+
+    def __sizeof__(self):
+        return object.__sizeof__(self) + sum(map(sys.getsizeof, self.parts))
+
+
+def _is_in_event_loop():
+    """Tell whether messages may be read here, as by Dask: an error would close the connection that they come by.
+
+    Then files are checked when they are read, in a task whose error the user sees.
+    """
+    try:
+        get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _refuse_copy_on_write(name, mapped):

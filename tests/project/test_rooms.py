@@ -11,7 +11,7 @@ import pytest
 import ave_sklearn
 
 PACKAGE = Path(ave_sklearn.__file__).parent
-BASE = {"_checks", "_device", "_files", "_plain_pickle", "_progress", "_random", "_sklearn", "_stratified"}
+BASE = {"_checks", "_dask", "_device", "_files", "_plain_pickle", "_progress", "_random", "_sklearn", "_stratified"}
 BASE |= {"_systems", "_typing", "_user_warnings", "_version"}
 DATA = {"_features", "_targets", *BASE}
 MAY_IMPORT = {
