@@ -50,11 +50,7 @@ def run(args):
     note_code(extractor, args)
     parts = read_parts(args, localizer, grid_of(extractor))
     X, y, _ = parts["training"]
-    if extractor.n_segments != X.n_segments:
-        raise ValueError(
-            f"{' and '.join(args.features)}: the arrays have {X.n_segments} segments, but extractor.json n_segments="
-            f"{extractor.n_segments}."
-        )
+    check_segments(extractor, X, " and ".join(args.features))
     chosen = parts.get("validation")
     validation = {} if chosen is None else {"X_val": chosen.X, "y_val": chosen.y}
     kept = part_videos(parts)  # before the fit, which nothing that fails afterwards may lose
@@ -64,3 +60,12 @@ def run(args):
     save_model(extractor, localizer, args.output)
     if not args.quiet:
         show(f"{args.output}: {type(localizer).__name__} of the classes {', '.join(map(str, localizer.classes_))}")
+
+
+def check_segments(extractor, X, features):
+    """Refuse features of which the extractor that comes with them would make others."""
+    if extractor.n_segments != X.n_segments:
+        raise ValueError(
+            f"{features}: the arrays have {X.n_segments} segments, but extractor.json n_segments="
+            f"{extractor.n_segments}."
+        )

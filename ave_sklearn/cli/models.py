@@ -13,13 +13,19 @@ def make_localizer(args):
     else:
         localizer = (WeakEventLocalizer if args.weak else EventLocalizer)(network=args.network)
     localizer.set_params(verbose=int(not args.quiet))
-    known, given = localizer.get_params(), dict(args.set)
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        raise ValueError(f"--set {unknown[0]}: {type(localizer).__name__} has the parameters {', '.join(known)}.")
+    given = dict(args.set)
+    check_names("--set", given, localizer)
     if args.random_state is not None:
         given = {"random_state": args.random_state, **given}
     return localizer.set_params(**given)
+
+
+def check_names(option, names, localizer):
+    """Refuse names that are no parameters of an estimator; `option` is where they come from."""
+    known = localizer.get_params()
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"{option} {unknown[0]}: {type(localizer).__name__} has the parameters {', '.join(known)}.")
 
 
 def save_model(extractor, localizer, file):

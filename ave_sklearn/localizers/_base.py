@@ -158,9 +158,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         self._validate_params()
         check_validation(self.early_stopping, X_val, y_val, sample_weight_val)
         device, supervision = resolve_device(self.device), self._make_supervision()
-        X = validate_features(self, X, self.n_audio_features, reset=True)
-        rule = ClassRule(self.classes, self.background, names=column_names(y))
-        targets = supervision.encode(validate_target(self, y, X), X.n_segments, rule)
+        X, targets = self._read(X, y, supervision)
         weight, seeds = check_weights(sample_weight, len(X)), self._draw_seeds()
         spec = self._make_spec(layout_of(X), targets, supervision.name, seeds["weights"])
         supervision.warn(targets, spec.n_segments, self.background)
@@ -175,6 +173,20 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         log = model.train(criterion, train, seeds, held_out, score)
         model.compare_copy(train.X)
         self._set_fitted(model, targets, log)
+
+    def _read(self, X, y, supervision):
+        """Return the features as AVFeatures, and the Targets of the training."""
+        X = validate_features(self, X, self.n_audio_features, reset=True)
+        rule = ClassRule(self.classes, self.background, names=column_names(y))
+        return X, supervision.encode(validate_target(self, y, X), X.n_segments, rule)
+
+    def _check_parameters(self, X, y):
+        """Raise what a fit of this estimator, a fresh twin, would raise before it trains: the network is built."""
+        self._validate_params()
+        resolve_device(self.device)
+        supervision = self._make_supervision()
+        X, targets = self._read(X, y, supervision)
+        self._make_spec(layout_of(X), targets, supervision.name, seed=0).build(draw=False)
 
     def _replace_fit(self, fitted):
         """Take over what `fitted` learned; forget an earlier fit."""
