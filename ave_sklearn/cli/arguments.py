@@ -10,6 +10,7 @@ UNLISTED_HELP = (
     "what to do about videos of the features that FILE does not name: take them as all background, with a warning, "
     "leave them out, or stop (default background)"
 )
+BRACKETS = {"(": ")", "[": "]", "{": "}"}
 MODEL_HELP = "model file of 'ave-sklearn fit'; loading it runs code that it may hold, so trust where it comes from"
 
 
@@ -64,6 +65,41 @@ def setting(text):
     if not equals or not name.isidentifier():
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
     return name, literal(value)
+
+
+def grid(text):
+    """Split NAME=V1,V2,...; each value is read as that of `setting`, and may itself have commas within brackets."""
+    name, equals, values = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE,VALUE")
+    values = [value.strip() for value in _split(values, text)]
+    if "" in values:
+        raise argparse.ArgumentTypeError(f"{text!r} has an empty value")
+    twice = next((value for number, value in enumerate(values) if value in values[:number]), None)
+    if twice is not None:
+        raise argparse.ArgumentTypeError(f"{text!r} has the value {twice} twice")
+    return name, [literal(value) for value in values]
+
+
+def _split(values, text):
+    """Split at the commas that are neither in brackets nor in quotes."""
+    parts, open_brackets, quote = [""], [], ""
+    for character in values:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character in BRACKETS:
+            open_brackets.append(BRACKETS[character])
+        elif character in BRACKETS.values() and (not open_brackets or open_brackets.pop() != character):
+            raise argparse.ArgumentTypeError(f"{text!r} has a {character!r} that closes nothing")
+        if character == "," and not (quote or open_brackets):
+            parts.append("")
+        else:
+            parts[-1] += character
+    if quote or open_brackets:
+        raise argparse.ArgumentTypeError(f"{text!r} lacks a {quote or open_brackets[-1]!r}")
+    return parts
 
 
 def literal(text):

@@ -10,7 +10,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from ave_sklearn._version import __version__
-from ave_sklearn.cli import extract, fit, merge, predict, score
+from ave_sklearn.cli import extract, fit, merge, predict, score, search
 from ave_sklearn.cli.terminal import message_of, printable, say, show_traceback, show_warning
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 DESCRIPTION = "Find out which seconds of a video hold an event that is both seen and heard, and which event it is."
-COMMANDS = (extract, merge, fit, predict, score)  # in the order of the help
+COMMANDS = (extract, merge, fit, search, predict, score)  # in the order of the help
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -683,6 +683,7 @@ def test_help_of_the_module_loads_nothing_slow():
         "models",
         "predict",
         "score",
+        "search",
         "terminal",
         "videos",
     ]
