@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -384,6 +385,14 @@ def test_grids_that_are_none(capsys, text, message):
     with pytest.raises(SystemExit, match="2"):
         build_parser().parse_args(arguments(Path("x"), "--grid", text))
     assert message in capsys.readouterr().err
+
+
+def test_the_guides_search_is_one():
+    guide = (Path(__file__).parents[2] / "docs" / "guide.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"```sh\n(ave-sklearn search .*?)```", guide, flags=re.S)
+    args = build_parser().parse_args(shlex.split(command.replace("\\\n", ""))[1:])
+    assert dict(args.grid) == {"tau": [None, 0, 0.095], "lam": [0, 10]}
+    assert (args.random_state, args.folds, args.work) == (0, 5, "search")
 
 
 def test_a_grid_is_wanted(capsys):

@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from ave_sklearn import AVFeatures, EventLocalizer, PSPLocalizer, WeakPSPLocalizer
 from ave_sklearn.datasets import make_av_events, to_segments
 from ave_sklearn.metrics import EventF1Scorer, event_report, paired_difference, segment_log_loss
-from ave_sklearn.model_selection import VideoStratifiedKFold, cross_val_predict_proba
+from ave_sklearn.model_selection import KeptScores, VideoStratifiedKFold, cross_val_predict_proba
 from ave_sklearn.nn import PSPNet, all_pair_similarity, class_probabilities, prune
 
 
@@ -26,7 +26,9 @@ def search_tau(X: AVFeatures, y: NDArray[Any]) -> dict[str, float]:
     search = GridSearchCV(PSPLocalizer(max_epochs=1), {"tau": [0.0, 0.1]}, cv=cv, scoring=EventF1Scorer(iou=0.3))
     proba = cross_val_predict_proba(EventLocalizer(network="avel", max_epochs=1), X, y, cv=cv)
     loss: float = segment_log_loss(y, proba, labels=np.unique(y))
-    return {**search.fit(X, y).best_params_, "loss": loss}
+    kept = KeptScores(PSPLocalizer(max_epochs=1, random_state=0), None).fit(X, y)
+    seconds: float = kept.record(X, y)["fit_seconds"]
+    return {**search.fit(X, y).best_params_, "loss": loss, "seconds": seconds}
 
 
 def count_connections(audio: torch.Tensor, visual: torch.Tensor) -> int:
