@@ -223,7 +223,8 @@ def _naming_fits(args):
         raise
     except (ValueError, RuntimeError) as error:
         places = "".join(f"{note}: " for note in getattr(error, "__notes__", ()))
-        raise ValueError(f"{places}{error} {kept}".strip()) from error
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{places}{reason} {kept}".strip()) from error
 
 
 def _table(grid, results, as_csv):
