@@ -115,4 +115,9 @@ def literal(text):
 def extraction_options(args):
     """Return what is about this run, not about its result, as parameters of the extractor."""
     options = {"n_jobs": args.n_jobs, "device": args.device, "on_error": args.on_error}
-    return {**options, "weights_dir": args.weights_dir, "verbose": int(not args.quiet)}
+    return {**options, "weights_dir": args.weights_dir, "verbose": shows_progress(args)}
+
+
+def shows_progress(args):
+    """Return `verbose` of the estimators: progress is shown, or goes to the log file."""
+    return int(not args.quiet or args.log_file is not None)

@@ -8,6 +8,7 @@ from ave_sklearn.cli.terminal import say, show
 from ave_sklearn.cli.videos import cut, find_shard, shard
 
 HELP = "turn videos into a folder of audio and visual features"
+EXAMPLE = "ave-sklearn extract videos/*.mp4 --weights-dir weights --n-jobs 2 -o features"
 VISUAL_HELP = (
     "network for pictures: vgg19, efficientnet-lite0, which needs no folder of weights and is faster, or MODULE:NAME, "
     "a callable that is imported (default vgg19)"

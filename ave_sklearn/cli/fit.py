@@ -7,6 +7,7 @@ from ave_sklearn.cli.models import grid_of, make_localizer, note_code, save_mode
 from ave_sklearn.cli.terminal import show
 
 HELP = "train a model on a folder of features and an event list"
+EXAMPLE = "ave-sklearn fit --features features --annotations events.csv --holdout 0.2 -o model.joblib"
 HOLDOUT_HELP = (
     "hold out this share of the videos, of each category, drawn by --random-state, for 'ave-sklearn score --heldout'"
 )

@@ -1,5 +1,6 @@
 """Models of the command line: pipelines of an extractor and a localizer, made, saved and loaded."""
 
+from ave_sklearn.cli.arguments import shows_progress
 from ave_sklearn.cli.terminal import say
 
 
@@ -12,12 +13,13 @@ def make_localizer(args):
         localizer = WeakPSPLocalizer() if args.weak else PSPLocalizer()
     else:
         localizer = (WeakEventLocalizer if args.weak else EventLocalizer)(network=args.network)
-    localizer.set_params(verbose=int(not args.quiet))
+    localizer.set_params(verbose=shows_progress(args))
     given = dict(args.set)
     check_names("--set", given, localizer)
     if args.random_state is not None:
         given = {"random_state": args.random_state, **given}
-    return localizer.set_params(**given)
+    say("detail", localizer.set_params(**given))
+    return localizer
 
 
 def check_names(option, names, localizer):
@@ -29,35 +31,62 @@ def check_names(option, names, localizer):
 
 
 def save_model(extractor, localizer, file):
-    """Save the extractor of features and the localizer that was fitted to them as one pipeline, whole or not at all."""
+    """Save the extractor of features and the localizer that was fitted to them as one pipeline, whole or not at all.
+
+    What cannot be written there at the end is saved elsewhere; see `rescued`.
+    """
     import joblib
     from sklearn.pipeline import Pipeline
 
-    from ave_sklearn._files import whole_file
+    from ave_sklearn.cli.rescue import rescued
 
-    with whole_file(file) as temporary:
-        joblib.dump(Pipeline([("extract", extractor), ("localize", localizer)]), temporary)
+    model = Pipeline([("extract", extractor), ("localize", localizer)])
+    rescued(file, lambda path: joblib.dump(model, path))
 
 
 def load_model(file):
-    """Load a pipeline of `save_model`; the message of each error names the file."""
+    """Load a pipeline of `save_model`; the message of each error names the file, and says what it is instead."""
     import joblib
-    from sklearn.pipeline import Pipeline
+    from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
 
     from ave_sklearn._files import reading
+    from ave_sklearn.cli.file_kinds import other_than_pickle
 
+    if kind := other_than_pickle(file):
+        raise _no_model(file, f"it is {kind}")
     try:
         with reading(file, "a model", parsing=True):  # an unpickler may raise anything about a file that is no pickle
             model = joblib.load(file)
-            steps = dict(model.steps) if isinstance(model, Pipeline) else {}
-    except ImportError as error:  # a damaged name of a class looks the same
-        raise ValueError(f"{file} cannot be read as a model: {error}") from error
-    if not (hasattr(steps.get("extract"), "transform") and hasattr(steps.get("localize"), "predict_events")):
-        raise ValueError(f"{file} holds a {type(model).__name__}, not a model of 'ave-sklearn fit'.")
+    except (ValueError, ImportError) as error:  # a damaged name of a class is an ImportError
+        cause = str(error).removeprefix(f"{file} cannot be read as a model: ")
+        raise _no_model(file, f"it is cut off, damaged or of another program ({cause})") from error
+    if other := _other_than_model(model):
+        raise _no_model(file, f"it holds {other}")
     with reading(file, "a fitted model"):
-        check_is_fitted(steps["localize"])
+        try:
+            check_is_fitted(model.named_steps["localize"])
+        except NotFittedError as error:
+            raise _no_model(file, "its localizer was never fitted") from error
+    say("detail", f"read {file}: {model.named_steps['localize']}")
     return model
+
+
+def _other_than_model(model):
+    """Say what a loaded object is if it is no pipeline of `save_model`; else return None."""
+    from sklearn.pipeline import Pipeline
+
+    if not isinstance(model, Pipeline):
+        without = " without the extractor of its features" if hasattr(model, "predict_events") else ""
+        return f"an object of the type {type(model).__name__}{without}"
+    steps = dict(model.steps)
+    if hasattr(steps.get("extract"), "transform") and hasattr(steps.get("localize"), "predict_events"):
+        return None
+    return f"a Pipeline of the steps {', '.join(map(repr, steps))}; wanted 'extract' and 'localize'"
+
+
+def _no_model(file, reason):
+    return ValueError(f"{file} is no model of 'ave-sklearn fit': {reason}.")
 
 
 def grid_of(extractor):
@@ -73,5 +102,5 @@ def note_code(extractor, args):
 
     for name in ("visual", "audio"):
         given = getattr(extractor, name, None)
-        if is_reference(given) and not args.quiet:
-            say("note", f"{name}={given!r}: 'ave-sklearn predict' imports and runs that code")
+        if is_reference(given):
+            say("note", f"--{name} {given}: 'ave-sklearn predict' imports and runs that code")

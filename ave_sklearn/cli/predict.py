@@ -8,6 +8,7 @@ from ave_sklearn.cli.videos import find_videos
 
 HELP = "list the events of videos"
 FORMATS = ("table", "csv", "json", "vtt", "srt", "audacity")
+EXAMPLE = "ave-sklearn predict model.joblib new/*.mp4 --weights-dir weights -o events.csv"
 
 
 def add_arguments(command):

@@ -8,6 +8,7 @@ from ave_sklearn.cli.models import load_model
 from ave_sklearn.cli.terminal import show
 
 HELP = "compare a model's events with an event list"
+EXAMPLE = "ave-sklearn score model.joblib --features features --annotations events.csv"
 
 
 def add_arguments(command):

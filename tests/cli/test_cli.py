@@ -124,10 +124,10 @@ def model(folder):
 
 
 def error_line(capsys):
-    """Return what one line of standard error says after the program's name."""
+    """Return what one line of standard error, and indented ones of a list, say after the program's name."""
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.count("\n") == 1, err
+    assert all(line.startswith("  ") for line in err.splitlines()[1:]), err
     assert err.startswith("ave-sklearn: error: ")
     return err.removeprefix("ave-sklearn: error: ").rstrip()
 
@@ -354,8 +354,8 @@ def test_what_fit_cannot_read_is_one_line(fit, folder, capsys, file, content, me
     [
         (["--set", "speed=1"], "--set speed: PSPLocalizer has the parameters background, batch_size, "),
         (["--weak", "--set", "lam=1"], "--set lam: WeakPSPLocalizer has the parameters "),
-        (["--set", "lr=-1"], "The 'lr' parameter of PSPLocalizer must be a float in the range (0.0, inf)"),
-        (["--set", "background=3"], "background=3 is numbers, but the labels are text"),
+        (["--set", "lr=-1"], "--set lr must be a float in the range (0.0, inf). Got -1 instead."),
+        (["--set", "background=3"], "--set background=3 is numbers, but the labels are text"),
     ],
 )
 def test_a_failed_fit_leaves_the_old_model(fit, folder, capsys, options, message):
@@ -495,9 +495,9 @@ def test_skipped_videos_are_not_listed(model, capsys):
 
 
 @pytest.mark.slow
-def test_the_error_of_videos_is_one_line(model, capsys):
+def test_the_error_of_videos_has_a_line_each(model, capsys):
     assert main(["predict", model, "bad.mp4"]) == 1
-    assert error_line(capsys) == "1 of 1 videos cannot be used: first; second"
+    assert error_line(capsys) == "1 of 1 videos cannot be used:\n  first\n  second"
 
 
 def test_tables_are_aligned():
@@ -522,8 +522,8 @@ def test_tables_are_aligned():
     ("argv", "message"),
     [
         (["none.joblib", "a.mp4"], "none.joblib: No such file or directory"),
-        (["events.csv", "a.mp4"], "events.csv cannot be read as a model: "),
-        (["list.joblib", "a.mp4"], "list.joblib holds a list, not a model of 'ave-sklearn fit'"),
+        (["events.csv", "a.mp4"], "events.csv is no model of 'ave-sklearn fit': it is a table (CSV)."),
+        (["list.joblib", "a.mp4"], "list.joblib is no model of 'ave-sklearn fit': it holds an object of the type list"),
         (["ready.joblib", "features"], "features is a folder; give the video files in it."),
         (["ready.joblib", "a.mp4", "./a.mp4"], "./a.mp4 is given twice."),
         (["ready.joblib", "a.mp4", "-o", "dir.csv"], "dir.csv is a folder; the name of a file is wanted."),
@@ -567,15 +567,15 @@ def test_score_of_features_of_another_shape_is_one_line(model, folder, capsys):
     [
         (["events.csv", "features"], "features is a folder; give the video files in it."),
         (["a.mp4", "b.mp4", "a.mp4"], "a.mp4 is given twice."),
-        (["none.mp4"], "1 of 1 videos cannot be used: none.mp4: "),
-        (["events.csv"], "1 of 1 videos cannot be used: events.csv: "),
+        (["none.mp4"], "1 of 1 videos cannot be used:\n  none.mp4: "),
+        (["events.csv"], "1 of 1 videos cannot be used:\n  events.csv: "),
         (["a.mp4", "-o", "none/new"], "the folder none is not there, so new cannot be made in it."),
         (["a.mp4", "-o", "features"], "features already holds audio.npy, visual.npy, videos.csv, extractor.json; --f"),
         (["\udcff.mp4"], "'\\udcff.mp4' is not a name in UTF-8; rename the file."),
         (["a.mp4", "-o", "events.csv"], "events.csv is a file; a folder for features is wanted."),
-        (["a.mp4", "--n-segments", "0"], "The 'n_segments' parameter of VideoFeatureExtractor must be"),
-        (["a.mp4", "--weights", "pretrained"], "weights_dir is None and the environment variable"),
-        (["a.mp4", "--pca-params", "none.npz"], "pca_params: there is no file "),
+        (["a.mp4", "--n-segments", "0"], "--n-segments must be an int in the range [1, inf). Got 0 instead."),
+        (["a.mp4", "--weights", "pretrained"], "--weights-dir is not given and the environment variable"),
+        (["a.mp4", "--pca-params", "none.npz"], "--pca-params: there is no file "),
     ],
 )
 def test_what_extract_cannot_do_is_one_line_and_leaves_no_folder(folder, capsys, monkeypatch, argv, message):
@@ -652,7 +652,7 @@ def test_ctrl_c_exits_with_130(monkeypatch, capsys):
 
     monkeypatch.setattr("ave_sklearn.cli.score.run", run)
     assert main(["score", "m", "--features", "f", "--annotations", "e"]) == 130
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr() == ("", "ave-sklearn: interrupted\n")
 
 
 def test_an_error_of_the_code_is_not_hidden(monkeypatch):
@@ -677,6 +677,7 @@ def test_help_of_the_module_loads_nothing_slow():
         "annotated",
         "arguments",
         "commands",
+        "completion",
         "extract",
         "fit",
         "merge",
@@ -686,6 +687,7 @@ def test_help_of_the_module_loads_nothing_slow():
         "search",
         "terminal",
         "videos",
+        "wording",
     ]
     assert loaded == ["_systems", "_version", "cli", *(f"cli.{name}" for name in modules)]
 
@@ -803,7 +805,7 @@ def test_a_signal_ends_the_work_and_leaves_nothing(tmp_path, number):
     attended = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # whoever runs the tests may ignore Ctrl-C
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, preexec_fn=attended, **pipes) as process:
-        while b"0/3" not in os.read(process.stderr.fileno(), 10_000):  # the progress bar: the networks are at work
+        while b"clip 0 of 3" not in os.read(process.stderr.fileno(), 10_000):  # the networks are at work
             assert process.poll() is None
         time.sleep(1)
         process.send_signal(number)

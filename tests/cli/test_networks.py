@@ -14,7 +14,7 @@ from ave_sklearn.extraction import VideoFeatureExtractor
 from ave_sklearn.extraction._folders import read_extractor, read_features
 
 FIT = ["--set", "max_epochs=1", "--set", "hidden_size=4", "--random-state", "0"]
-NOTE = "note: visual='own_colours:colours': 'ave-sklearn predict' imports and runs that code\n"
+NOTE = "note: --visual own_colours:colours: 'ave-sklearn predict' imports and runs that code\n"
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +76,11 @@ def test_code_of_the_users_is_imported_by_extract_and_predict_alone_and_named(vi
 def test_a_module_that_is_not_there_is_one_line(videos, tmp_path, capsys):
     assert extract(videos, tmp_path / "features", "--visual", "own_nowhere:net") == 1
     err = capsys.readouterr().err
-    assert err.startswith("ave-sklearn: error: visual='own_nowhere:net': the module 'own_nowhere' cannot be imported")
+    assert err.startswith("ave-sklearn: error: --visual own_nowhere:net: the module 'own_nowhere' cannot be imported")
     assert err.count("\n") == 1 and not (tmp_path / "features").exists()
 
 
 def test_a_window_that_is_too_short_for_vggish_is_one_line(videos, tmp_path, capsys):
     argv = ["extract", str(videos / "none.mp4"), "-o", str(tmp_path / "features"), "--segment-seconds", "0.5"]
     assert main(argv) == 1
-    assert "audio='vggish' takes windows of 0.96 s; segment_seconds=0.5 is shorter" in capsys.readouterr().err
+    assert "--audio vggish takes windows of 0.96 s; --segment-seconds 0.5 is shorter" in capsys.readouterr().err

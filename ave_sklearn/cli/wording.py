@@ -1,0 +1,98 @@
+"""Messages of the package in the words of the command line: options in place of Python's names.
+
+The options are those of the parser. File names, labels and what the user gave stay as they are.
+"""
+
+import inspect
+import re
+import sys
+
+OTHER_NAMES = {"memory": "cache", "X": "features", "y": "annotations"}  # in Python, and of the option
+STRING = r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?!\w)"""
+BEFORE, BEHIND = r"(?<![\w/\\.=-])", r"(?![\w/\\=(\[]|\.\w)"  # of a name that is no part of a path or of code
+
+
+def in_options(text, args):
+    """Return a message with options in place of the parameters of functions and estimators.
+
+    Parameters
+    ----------
+    text : str
+        Parameters in it are ``name=value``, "The 'name' parameter of CLASS", "name is ..." or "name must ..." at the
+        begin of a sentence, and anywhere if a name has an underscore.
+    args : Namespace
+        With ``option_names``, a dict of the commands' dicts from names to options, and ``command``.
+
+    Returns
+    -------
+    text : str
+    """
+    if text.startswith("--"):  # it speaks of options already
+        return text
+    names = _names(args)
+    given = sorted((value for value in _strings(vars(args)) if value in text), key=len, reverse=True)
+    every = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+    plain = "|".join(name for name in names if "_" in name or name in OTHER_NAMES and len(name) == 1)
+    parts = [
+        rf"(?P<given>(?<!\w)(?:{'|'.join(map(re.escape, given))})(?!\w))" if given else r"(?P<given>(?!))",
+        r"[Tt]he '(?P<quoted>\w+)' parameter of \w+",
+        rf"{BEFORE}(?P<pair>{every})=(?P<value>{STRING}|[-+]?[\w.]*\w(?![\w/\\])|)",
+        rf"{BEFORE}(?P<none>{every}) is None",
+        rf"(?:^|(?<=[.;:] ))(?P<subject>{every})(?= (?:is|must|needs|returned)\b)",
+        rf"(?P<string>{STRING})",
+        rf"{BEFORE}(?P<bare>{plain}){BEHIND}" if plain else r"(?!)",
+    ]
+    return re.sub("|".join(parts), lambda match: _replace(match, names), text)
+
+
+def _replace(match, names):
+    """Return what takes the place of one match."""
+    kind = match.lastgroup if match.lastgroup != "value" else "pair"
+    if kind == "given":
+        from ave_sklearn._checks import printable
+
+        return printable(match[0])
+    option, where = names.get(match[kind], (None, ""))
+    if kind == "string" or option is None:
+        return match[0]
+    if kind == "none":
+        return f"{option} is not given{where}"
+    return _pair(option, match["value"]) + where if kind == "pair" else option + where
+
+
+def _pair(option, value):
+    """Write an option with its value, as it is given to the command line."""
+    if option.startswith("--set "):
+        return f"{option}={value}"
+    if value in ("None", "False"):
+        return f"no {option}"
+    if value in ("True", ""):
+        return option
+    bare = value[1:-1] if re.fullmatch(r"(['\"])[\w./:-]+\1", value) else value
+    return f"{option} {bare}"
+
+
+def _names(args):
+    """Return the options by the names that messages have: pairs of an option and of what is said of it."""
+    own = args.option_names[args.command.__name__.rpartition(".")[-1]]
+    names = {}
+    if "set" in own:
+        names |= {name: (f"--set {name}", "") for name in _parameters()}
+    elif "videos" in own:  # of the extractor that a model has
+        names |= {name: (option, " of 'ave-sklearn extract'") for name, option in args.option_names["extract"].items()}
+    names |= {name: (option, "") for name, option in own.items()}
+    names |= {name: names[other] for name, other in OTHER_NAMES.items() if other in names}
+    return {name: pair for name, pair in names.items() if pair[0].startswith("--")}
+
+
+def _parameters():
+    """Return the parameters of the estimators; none if they are not imported, since no message is theirs then."""
+    module = sys.modules.get("ave_sklearn.localizers")
+    classes = [vars(module).get(name) for name in module.__all__] if module else []
+    return {name for thing in classes if thing for name in inspect.signature(thing).parameters}
+
+
+def _strings(values):
+    """Yield the texts among the values of arguments."""
+    for value in values.values():
+        yield from (text for text in (value if isinstance(value, list) else [value]) if text and isinstance(text, str))
