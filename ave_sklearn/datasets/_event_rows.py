@@ -8,7 +8,7 @@ import pandas as pd
 
 from ave_sklearn._checks import as_float
 from ave_sklearn._targets.times import TIME_TOLERANCE, as_decimal, decimal_column
-from ave_sklearn.datasets._text import by_column, read_utf8, split_rows
+from ave_sklearn.datasets._text import by_column, one_line_end, read_utf8, split_rows
 
 REQUIRED = ["filename", "onset", "offset", "event_label"]
 COLUMNS = [*REQUIRED, "score"]
@@ -38,7 +38,7 @@ def check_frame(events):
 
 def _separator(text):
     """Return what separates the names in the first line that is not blank."""
-    header = (text.lstrip("\r\n").splitlines() or [""])[0]
+    header = one_line_end(text).lstrip("\n").partition("\n")[0]
     return next((separator for separator in "\t;" if separator in header.strip()), ",")
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -32,12 +33,17 @@ def decode_utf8(data):
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"line {_line_at(data, error.start)}: {error}") from error
+        raise ValueError(f"line {_line_at(error.object, error.start)}: {error}") from error
 
 
 def _line_at(data, position):
-    """Return the number of the line that a byte lies in."""
-    return data.count(b"\n", 0, position) + 1
+    """Return the number of the line that a byte lies in; lines end as `one_line_end` has it."""
+    return len(re.findall(rb"\r\n|\r|\n", data[:position])) + 1
+
+
+def one_line_end(text):
+    r"""Return text whose lines end in \n; \r\n, \r and \n end a line, as in an editor, and nothing else does."""
+    return re.sub(r"\r\n?", "\n", text)
 
 
 def split_rows(text, file, separator=",", *, strip=False):
@@ -55,7 +61,7 @@ def split_rows(text, file, separator=",", *, strip=False):
     Returns
     -------
     rows : list of (int, list of str)
-        The number of the line that a row ends in, and its fields; blank lines are left out.
+        The number of the line that a row begins in, and its fields; blank lines are left out.
 
     Raises
     ------
@@ -64,13 +70,13 @@ def split_rows(text, file, separator=",", *, strip=False):
         the row begins.
     """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=strip, strict=True)
-    rows, line = [], 0
+    rows, begin = [], 1
     try:
         for row in reader:
-            line = reader.line_num
-            rows.append((line, [field.strip() for field in row] if strip else row))
+            rows.append((begin, [field.strip() for field in row] if strip else row))
+            begin = reader.line_num + 1
     except csv.Error as error:
-        raise ValueError(f"{file}, line {line + 1}: the fields cannot be told apart: {error}.") from error
+        raise ValueError(f"{file}, line {begin}: the fields cannot be told apart: {error}.") from error
     return [(line, row) for line, row in rows if len(row) > 1 or any(row)]
 
 

@@ -15,7 +15,7 @@ from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._features.pairs import one_run, refuse_unfinished
 from ave_sklearn._files import FileState, reading
 from ave_sklearn._targets.grid import WHOLE_SECONDS, check_grid
-from ave_sklearn.datasets._text import by_column, read_utf8, split_rows
+from ave_sklearn.datasets._text import by_column, one_line_end, read_utf8, split_rows
 from ave_sklearn.extraction._extractor import NOT_KEPT, VideoFeatureExtractor
 from ave_sklearn.extraction._media import MAX_DURATION
 from ave_sklearn.extraction._same_recipe import WHICH_CLIPS, differences, recipe_of, say_differences
@@ -375,7 +375,7 @@ def _read_params(folder):
         raise ValueError(f"{file} is larger than {MOST_BYTES} bytes, too large for the parameters of an extractor.")
     text = read_utf8(file, "JSON")
     with reading(file, EXTRACTOR_PARAMS, parsing=True):
-        params = json.loads(text)
+        params = json.loads(one_line_end(text))
         if not isinstance(params, dict):
             raise ValueError(f"it holds a {type(params).__name__}; wanted names and values")
     return file, params
