@@ -58,10 +58,11 @@ def load_model(file):
     try:
         with reading(file, "a model", parsing=True):  # an unpickler may raise anything about a file that is no pickle
             model = joblib.load(file)
+            other = _other_than_model(model)
     except (ValueError, ImportError) as error:  # a damaged name of a class is an ImportError
         cause = str(error).removeprefix(f"{file} cannot be read as a model: ")
         raise _no_model(file, f"it is cut off, damaged or of another program ({cause})") from error
-    if other := _other_than_model(model):
+    if other:
         raise _no_model(file, f"it holds {other}")
     with reading(file, "a fitted model"):
         try:

@@ -343,4 +343,4 @@ def test_a_device_that_is_not_here_is_one_line(folder, capsys, device):
     (folder / "a.mp4").write_text("no video, but the device is looked at first")
     argv = ["extract", str(folder / "a.mp4"), "-o", str(folder / "new"), "--weights", "random", "--device", device]
     assert main(argv) == 1
-    assert f"error: device is '{device}'" in capsys.readouterr().err
+    assert f"error: --device is '{device}'" in capsys.readouterr().err
