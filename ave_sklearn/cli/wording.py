@@ -9,7 +9,7 @@ import sys
 
 OTHER_NAMES = {"memory": "cache", "X": "features", "y": "annotations"}  # in Python, and of the option
 STRING = r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?!\w)"""
-BEFORE, BEHIND = r"(?<![\w/\\.=-])", r"(?![\w/\\=(\[]|\.\w)"  # of a name that is no part of a path or of code
+BEFORE, BEHIND = r"(?<![\w/\\.=*-])", r"(?![\w/\\=(\[]|\.\w)"  # of a name that is no part of a path or of code
 
 
 def in_options(text, args):
@@ -34,7 +34,7 @@ def in_options(text, args):
     every = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
     plain = "|".join(name for name in names if "_" in name or name in OTHER_NAMES and len(name) == 1)
     parts = [
-        rf"(?P<given>(?<!\w)(?:{'|'.join(map(re.escape, given))})(?!\w))" if given else r"(?P<given>(?!))",
+        rf"(?P<given>(?<!\w)(?:{'|'.join(map(re.escape, given))})(?![\w=]))" if given else r"(?P<given>(?!))",
         r"[Tt]he '(?P<quoted>\w+)' parameter of \w+",
         rf"{BEFORE}(?P<pair>{every})=(?P<value>{STRING}|[-+]?[\w.]*\w(?![\w/\\])|)",
         rf"{BEFORE}(?P<none>{every}) is None",

@@ -174,7 +174,7 @@ def test_predict_in_a_process_of_its_own_agrees_with_python_and_is_scored(real, 
     command = [sys.executable, "-m", "ave_sklearn", "predict", str(real / "model.joblib"), *videos]
     done = subprocess.run([*command, "-o", str(real / "out.csv")], capture_output=True, text=True, check=True)
     assert done.stdout == ""
-    assert done.stderr.count("ave-sklearn: warning: weights='random'") == 1
+    assert done.stderr.count("ave-sklearn: warning: --weights random of 'ave-sklearn extract': the features") == 1
     y = joblib.load(real / "model.joblib").predict(videos)
     events = read_events(real / "out.csv")
     np.testing.assert_array_equal(to_segments(events, videos, n_segments=2), y)
