@@ -43,7 +43,7 @@ class FullSupervision:
             warn_user(
                 f"The background label {background!r} is not among the classes "
                 f"{targets.classes.tolist()}: the loss L_avps is left out, and every segment counts as an event. "
-                "Give your background label (28 for the AVE dataset's integers) by background=, or leave the loss out by lam=0."
+                "Give your background label (28 for the AVE dataset's integers) by background=, or set lam=0."
             )
 
     def warn_of_undivided(self, X):

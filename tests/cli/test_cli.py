@@ -558,7 +558,7 @@ def test_score_prints_the_metrics(model, folder, capsys):
 def test_score_of_features_of_another_shape_is_one_line(model, folder, capsys):
     np.save(folder / "features" / "audio.npy", np.zeros((len(NAMES), N_SEGMENTS, 7), "f4"))
     assert main(["score", model, *sum(([flag, str(folder / name)] for flag, name in PATHS[:2]), [])]) == 1
-    assert error_line(capsys).startswith("X has 7 audio features, but PSPLocalizer is expecting 4")
+    assert error_line(capsys).startswith("--features has 7 audio features, but PSPLocalizer is expecting 4")
 
 
 # ----------------------------------------------------------------- extract

@@ -175,10 +175,8 @@ def test_a_pipe_is_no_model_and_is_not_waited_for(tmp_path, capsys):
     assert "it is no regular file." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"compress": 3}, {"compress": "gzip"}, {"compress": "bz2"}, {"compress": "xz"}]
-)
-def test_models_that_were_compressed_are_read(tmp_path, options):
+@pytest.mark.parametrize("compress", [0, 3, "gzip", "bz2", "xz"])
+def test_models_that_were_compressed_are_read(tmp_path, compress):
     localizer = PSPLocalizer(max_epochs=1, hidden_size=8, tau=None)
     localizer.fit(np.random.default_rng(0).normal(size=(6, 3)), ["a", "b", "background"] * 2)
     joblib.dump(Pipeline([("extract", VideoFeatureExtractor()), ("localize", localizer)]), tmp_path / "m", compress)
