@@ -56,8 +56,7 @@ def run(args):
     validation = {} if chosen is None else {"X_val": chosen.X, "y_val": chosen.y}
     kept = part_videos(parts)  # before the fit, which nothing that fails afterwards may lose
     localizer.fit(X, y, **validation).set_params(verbose=0)
-    for name, videos in kept.items():
-        setattr(localizer, name, videos)
+    vars(localizer).update(kept)
     save_model(extractor, localizer, args.output)
     if not args.quiet:
         show(f"{args.output}: {type(localizer).__name__} of the classes {', '.join(map(str, localizer.classes_))}")

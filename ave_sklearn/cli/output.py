@@ -7,7 +7,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from ave_sklearn._checks import printable
-from ave_sklearn._files import naming_file, whole_file
+from ave_sklearn._files import naming_file
+from ave_sklearn.cli.rescue import rescued
 from ave_sklearn.cli.terminal import show
 from ave_sklearn.datasets import write_events
 from ave_sklearn.datasets._event_files import check_target, refuse_several
@@ -46,18 +47,22 @@ def check_output(output, format, videos):
 
 
 def write_rows(rows, output, format):
-    """Write rows of events as `check_output` has them; those of a file or folder all or none."""
+    """Write rows of events as `check_output` has them; those of a file or folder all or none.
+
+    What cannot be written to a file at the end is saved elsewhere; see `rescued`.
+    """
     if output in STANDARD:
         _print_rows(rows, format)
+    elif os.path.isdir(output) or output.endswith(("/", os.sep)):
+        write_events(rows, output, format=format)
     else:
-        _write_file(rows, output, format)
+        rescued(output, lambda path: _write_file(rows, path, format))
 
 
 def _write_file(rows, file, format):
-    """Write rows into a file or folder, all or none."""
+    """Write rows into a file."""
     if format == "table":
-        with whole_file(file) as temporary:
-            temporary.write_text(format_rows(rows) + "\n", encoding="utf-8")
+        file.write_text(format_rows(rows) + "\n", encoding="utf-8")
     else:
         write_events(rows, file, format=format)
 

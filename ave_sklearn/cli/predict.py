@@ -82,9 +82,8 @@ def _rows_of_videos(videos, args, model):
 def _rows_of_features(X, clips, args, model):
     """Return the rows of the videos of features, predicted by a model."""
     from ave_sklearn.extraction._folders import check_recipe
-    from ave_sklearn.extraction._prediction import event_rows, segment_rows
+    from ave_sklearn.extraction._prediction import rows_of_clips
 
     extractor, localizer = model.named_steps["extract"], model.named_steps["localize"]
     check_recipe(args.features, extractor, args.model)
-    make_rows = segment_rows if args.probabilities else event_rows
-    return make_rows(localizer, X, clips, grid_of(extractor))
+    return rows_of_clips(localizer, X, clips, grid_of(extractor), probabilities=args.probabilities)

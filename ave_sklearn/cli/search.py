@@ -13,6 +13,10 @@ from ave_sklearn.cli.models import check_names, grid_of, make_localizer, note_co
 from ave_sklearn.cli.terminal import say, show
 
 HELP = "try settings of a model by cross-validation, and train the best"
+EXAMPLE = (
+    "ave-sklearn search --features features --annotations events.csv --grid tau=None,0,0.095 --grid lam=0,10 "
+    "--n-jobs 2 --work search -o best.joblib"
+)
 PARAMETER = "estimator__"  # how the parameters of what KeptScores holds begin
 PROGRESS = 5  # joblib's verbosity: it prints a line now and then
 PATIENCE = 10  # seconds to wait for a scheduler
@@ -20,10 +24,7 @@ PATIENCE = 10  # seconds to wait for a scheduler
 
 def add_arguments(command):
     """Add the arguments of the command."""
-    command.epilog = (
-        "Example: ave-sklearn search --features features --annotations events.csv --grid tau=None,0,0.095 --grid "
-        "lam=0,10 --n-jobs 2 --work search -o best.joblib. Stopped at any time, the same command goes on."
-    )
+    command.epilog = "With --work the same command goes on where it was stopped."
     add_annotated(command)
     text = "file for the best model, trained on all videos: best.joblib"
     command.add_argument("-o", "--output", metavar="MODEL", required=True, help=text)
@@ -51,10 +52,10 @@ def run(args):
     warnings.showwarning = _each_once(warnings.showwarning)  # not once a fit; `main` sets it back
     _check_options(args)
     check_output_file(args.output)
-    extractor, localizer = read_extractor(args.features), make_localizer(args).set_params(verbose=0)
+    extractor, localizer = read_extractor(*args.features), make_localizer(args).set_params(verbose=0)
     check_names("--grid", (name for name, _ in args.grid), localizer)
-    X, y, clips = read_annotated(args, localizer.background, grid_of(extractor))
-    check_segments(extractor, X, args.features)
+    X, y, clips = annotated = read_annotated(args, localizer.background, grid_of(extractor))
+    check_segments(extractor, X, " and ".join(args.features))
     _check_folds(args.folds, clips)
     _check_candidates(args.grid, localizer, X, y)
     note_code(extractor, args)
@@ -65,7 +66,7 @@ def run(args):
     show(*_table(args.grid, results, as_csv=not sys.stdout.isatty()))
     _tell(args, best, results)
     localizer.set_params(**{name.removeprefix(PARAMETER): value for name, value in best.items()})
-    _save_best(extractor, localizer, X, y, args, work)
+    _save_best(extractor, localizer, annotated, args, work)
 
 
 def _check_options(args):
@@ -195,12 +196,10 @@ def _workers(args, work):
 @contextmanager
 def _client(address, work):
     """Connect with a Dask scheduler, all of whose workers must see the work folder."""
+    from ave_sklearn.model_selection import dask_client
+
     try:
-        from dask.distributed import Client
-    except ImportError as error:
-        raise ImportError('--dask needs dask.distributed: pip install "ave_sklearn[dask]"') from error
-    try:
-        client = Client(address, timeout=PATIENCE)
+        client = dask_client(address, timeout=PATIENCE)
     except (OSError, ValueError) as error:
         raise ValueError(f"--dask {address}: {error}") from error
     with client:
@@ -252,15 +251,18 @@ def _tell(args, best, results):
     say("note", f"the best is {_named(best)}, {args.scoring} {results['mean_test_score'].max():.3f}")
 
 
-def _save_best(extractor, localizer, X, y, args, work):
+def _save_best(extractor, localizer, annotated, args, work):
     """Train the best on all videos, if that was not done before, and save it."""
     import numpy as np
 
     from ave_sklearn._kept_scores import digest, fit_key
+    from ave_sklearn.cli.known import part_videos
 
+    X, y, _ = annotated
     kept = work.model(digest([fit_key(localizer, X, y), digest(extractor.get_params())]))
     if kept is None or not kept.is_file():
-        localizer.fit(X, y)
+        videos = part_videos({"training": annotated})
+        vars(localizer.fit(X, y)).update(videos)
         save_model(extractor, localizer, kept or args.output)
     if kept is not None:
         work.copy_model(kept, args.output)
