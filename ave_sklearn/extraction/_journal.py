@@ -197,28 +197,26 @@ class Journal:
         """
         recipe = json.loads(json.dumps(recipe))  # as it is read again
         begun = self.read()
-        if begun is not None and begun != recipe:
-            raise ValueError(self._tell_difference(begun, recipe))
+        if begun is not None and (changes := self._differences(begun, recipe)):
+            raise ValueError(
+                f"{self.file}: the extraction that is unfinished was begun with {'; '.join(changes)}. Go on as it was "
+                f"begun, or begin anew ({self.wording.restart}), which drops what is done: {len(self._done)} clips."
+            )
         self.recall_videos()
         keys = set(map(_key, clips)) & set(self._done)
         self._done = {key: self._done[key] for key in keys if self._is_whole(key, self._done[key])}
         self._taken = {done.row for done in self._done.values()}
         self.recipe = recipe
 
-    def _tell_difference(self, begun, now):
-        """Say in what two recipes differ."""
+    def _differences(self, begun, now):
+        """Say in what two recipes differ; of networks by other names the names alone."""
         write, changes = self.wording.parameter, []
-        for name, value in now["parameters"].items():
-            if (was := begun["parameters"].get(name)) != value:
-                changes.append(f"with {write(name, was)}, and this one has {write(name, value)}")
-        if not changes:  # a network by another name has another digest too
-            for name, digest in now["networks"].items():
-                if (was := begun["networks"].get(name)) != digest:
-                    changes.append(f"with another {name} network, or other code or weights of it ({was}, now {digest})")
-        return (
-            f"{self.file}: the extraction that is unfinished was begun {'; '.join(changes)}. Go on as it was begun, or "
-            f"begin anew ({self.wording.restart}), which drops what is done: {len(self._done)} clips."
-        )
+        for name, was, value in _pairs(begun["parameters"], now["parameters"]):
+            changes.append(f"{write(name, was)}, and this one has {write(name, value)}")
+        if not changes:
+            for name, was, digest in _pairs(begun["networks"], now["networks"]):
+                changes.append(f"other weights or code of {name} (digest {was}, now {digest})")
+        return changes
 
     def _is_whole(self, key, done):
         """Tell whether the file of a clip is as it was, and the rows of the clip too."""
@@ -340,6 +338,13 @@ class Journal:
         for file in (self.file, *self.files):
             with suppress(FileNotFoundError):
                 os.unlink(file)
+
+
+def _pairs(first, second):
+    """Yield the names whose values differ, and both values, None where one has no such name."""
+    for name in {**first, **second}:
+        if first.get(name) != second.get(name):
+            yield name, first.get(name), second.get(name)
 
 
 def digest_clips(clips):

@@ -153,7 +153,7 @@ def test_other_code_is_refused(folder, networks, capsys):
     stop(networks)
     Path("stopping.py").write_text(CODE + "\n# another\n")
     assert extract("features", "--quiet") == 1
-    assert "begun with another visual network, or other code or weights of it (" in capsys.readouterr().err
+    assert "begun with other weights or code of visual (digest " in capsys.readouterr().err
 
 
 def test_force_keeps_the_old_features_until_the_new_are_whole(folder, networks, capsys):
