@@ -40,6 +40,14 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture
+def said(monkeypatch):
+    """The notes that are made."""
+    notes = []
+    monkeypatch.setattr("ave_sklearn.cli.videos.say", lambda kind, text: notes.append(f"{kind}: {text}"))
+    return notes
+
+
 FOUND = ["a.MKV", "b.mp4", "x/c.mov", "x/d.webm", "x/y/e.mp4", "z/f.ts"]
 
 
@@ -119,25 +127,25 @@ def test_all_missing_files_are_named_with_their_lines(place, capsys):
 
 
 # ---------------------------------------------------------------- folders
-def test_folders_are_searched_for_videos_in_order(place, capsys):
+def test_folders_are_searched_for_videos_in_order(place, said):
     assert find_videos(given(".", recursive=True)) == FOUND
-    assert capsys.readouterr().err == ""
+    assert said == []
     assert find_videos(given("z", "b.mp4", "x/", recursive=True, quiet=False)) == ["z/f.ts", "b.mp4", *FOUND[2:5]]
-    assert capsys.readouterr().err == "ave-sklearn: note: x/: 3 videos are taken, 2 other files are left out\n"
+    assert said == ["note: x/: 3 videos are taken, 2 other files are left out"]
     (place / "list.txt").write_text("z\na.MKV\n")
     assert find_videos(given(from_file=["list.txt"], recursive=True)) == ["z/f.ts", "a.MKV"]
     assert find_videos(given(".cache", recursive=True)) == [".cache/h.mp4"]
     assert find_videos(given(str(place), recursive=True)) == [str(place / name) for name in FOUND]
 
 
-def test_links_lead_round_in_no_circle_and_to_no_file_twice(place, capsys):
+def test_links_lead_round_in_no_circle_and_to_no_file_twice(place, said):
     (place / "x" / "up").symlink_to(place, target_is_directory=True)
     (place / "x" / "self").symlink_to("self")
     (place / "z" / "link.mp4").symlink_to(place / "b.mp4")
     (place / "z" / "y").symlink_to(place / "x" / "y", target_is_directory=True)
     found = find_videos(given(".", recursive=True, quiet=False))
     assert [os.path.realpath(name) for name in found] == [str(place / name) for name in FOUND]
-    assert "6 videos are taken, 6 other files are left out" in capsys.readouterr().err
+    assert said == ["note: .: 6 videos are taken, 6 other files are left out"]
     assert find_videos(given("z", recursive=True)) == ["z/f.ts", "z/link.mp4", "z/y/e.mp4"]
 
 
