@@ -181,6 +181,7 @@ def test_a_warning_of_many_fits_is_printed_once(search):
 
 # ------------------------------------------------------------ what goes wrong
 @pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs groups of processes and SIGKILL")
 def test_a_killed_search_fits_only_what_is_missing(folder, search):
     options = ["--grid", "tau=None,0,0.2", "--grid", "lam=0,10", "--set", "max_epochs=5"]
     work = folder / "work"

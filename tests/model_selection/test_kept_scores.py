@@ -47,6 +47,10 @@ class Counted(ClassifierMixin, BaseEstimator):
         return segment_accuracy_score(y, self.predict(X))
 
 
+class OtherClass(Counted):
+    """The same by another name."""
+
+
 @pytest.fixture
 def fits():
     N_FITS.clear()
@@ -91,6 +95,8 @@ def first_row_of(y, label):
         lambda X, y: {"estimator": Counted(label="event_0")},
         lambda X, y: {"estimator": Counted(random_state=1)},
         lambda X, y: {"estimator": make_pipeline(Counted())},
+        lambda X, y: {"estimator": OtherClass()},
+        lambda X, y: {"X": AVFeatures(X.audio + (np.arange(60) == 50)[:, None, None], X.visual)},  # a test video
         lambda X, y: {"train": np.arange(39)},
         lambda X, y: {"train": np.arange(40)[::-1]},
         lambda X, y: {"test": np.arange(41, 60)},
@@ -114,6 +120,14 @@ def test_scorers_with_other_parameters_are_other_scorers(score_of, fits):
     assert score_of(scoring=EventF1Scorer(iou=0.1)) >= score_of(scoring=EventF1Scorer(iou=0.9))
     score_of(scoring=EventF1Scorer(iou=0.9))
     assert len(fits) == 2
+
+
+def test_an_array_in_a_file_counts_as_one_in_memory(score_of, fits, pooled, tmp_path):
+    weight = np.linspace(1, 2, 40)
+    np.save(tmp_path / "weight.npy", weight)
+    score_of(sample_weight=weight)
+    score_of(sample_weight=np.load(tmp_path / "weight.npy", mmap_mode="r"))
+    assert len(fits) == 1
 
 
 @pytest.mark.parametrize("package", ["scikit-learn", "torch"])
