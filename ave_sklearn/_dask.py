@@ -62,13 +62,13 @@ def dask_client(address: Any = None, **options: Any) -> Client:
         """Client whose tasks hold their arguments."""
 
         def scatter(self, data, *args, **kwargs):
-            """Return, to be awaited, what is small enough as it is; that is how joblib asks."""
+            """Have joblib, which alone asks in this way, put what is small enough into the task itself."""
             if kwargs.get("asynchronous") and sizeof(data) <= MOST_SENT:
-                return _as_it_is(data)
+                return _nowhere()
             return super().scatter(data, *args, **kwargs)
 
     return SendingClient(address, **options)
 
 
-async def _as_it_is(data):
-    return data
+async def _nowhere():
+    """Give joblib no future, so that it takes the argument."""
