@@ -113,6 +113,14 @@ def progress(items, total, unit, *, initial=0, verbose=True):
 
 
 @contextmanager
+def telling_time(what):
+    """Tell the logger "ave_sklearn", with the level DEBUG, how long the block took, unless it ends in an error."""
+    begin = time.monotonic()
+    yield
+    LOGGER.debug("%s: %.2f s", what, time.monotonic() - begin)
+
+
+@contextmanager
 def without_bars():
     """Show no bars while the block runs: lines go to the logger, or to standard error."""
     token = _bars.set(False)

@@ -18,7 +18,7 @@ from ave_sklearn._device import resolve_device
 from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._features.npy import check_disk_space, check_output_files, npy_files
 from ave_sklearn._features.pairs import writing
-from ave_sklearn._progress import progress
+from ave_sklearn._progress import progress, telling_time
 from ave_sklearn._sklearn import HasMethods, Interval, StrOptions
 from ave_sklearn._targets.grid import check_grid
 from ave_sklearn._targets.times import as_decimal
@@ -500,9 +500,10 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
             stamp = None
             try:
                 stamp = file_stamp(path)
-                if report is not None and report.fatal and self.memory is None:  # features are of no use any more
-                    return row, stamp, None, read_clip(path, start, recipe)[-1]
-                return row, stamp, *cached(path, start, stamp, key, recipe, networks, self.batch_size)
+                with telling_time(f"{path}{f' from {start:g} s' if start else ''}"):
+                    if report is not None and report.fatal and self.memory is None:  # features are of no use any more
+                        return row, stamp, None, read_clip(path, start, recipe)[-1]
+                    return row, stamp, *cached(path, start, stamp, key, recipe, networks, self.batch_size)
             except ExtractionError as error:
                 return row, stamp, None, type(error)(error.reason)  # the error itself holds on to what was read
 
