@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 INTERRUPTED = 130
+MOST_SHOWN = 500  # characters of the begin and of the end of a command line
 DESCRIPTION = "Find out which seconds of a video hold an event that is both seen and heard, and which event it is."
 COMMANDS = (extract, merge, fit, search, predict, score)  # in the order of the help
 
@@ -57,7 +58,7 @@ def _status(args, open_log, argv):
     """Run a command and return its exit code; what goes wrong is said."""
     try:
         open_log()
-        say("run", f"ave-sklearn {__version__}: {shlex.join(argv)}")
+        say("run", f"ave-sklearn {__version__}: {_shortened(shlex.join(argv))}")
         if args.verbose:
             say("detail", f"in the folder {os.getcwd()}, with {_versions()}")
         args.command.run(args)
@@ -75,6 +76,11 @@ def _status(args, open_log, argv):
         say("error", in_options(message_of(error), args))
         return 1
     return 0
+
+
+def _shortened(line):
+    """Return a command line, of thousands of videos its begin and its end."""
+    return line if len(line) <= 2 * MOST_SHOWN else f"{line[:MOST_SHOWN]} ... {line[-MOST_SHOWN:]}"
 
 
 def _versions():

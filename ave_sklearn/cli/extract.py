@@ -74,15 +74,15 @@ def run(args):
     from ave_sklearn.extraction._folders import read_features
 
     extractor = _extractor(args)
-    extractor.fit(videos)
+    say("detail", extractor.fit(videos))
     recall_videos(args.output)
     clips = cut(videos, extractor)
     options = {"force": args.force, "restart": args.restart, "shard": part}
     try:
         write_features(args.output, extractor, clips, **options, note=None if args.quiet else partial(say, "note"))
     except BaseException as error:
-        for text in notes_of(error):  # with --quiet too: it says how to go on
-            say("note", text)
+        for text in notes_of(error):
+            say("hint", text)
         raise
     if not args.quiet:
         show(f"{args.output}: {read_features(args.output)[0]}")

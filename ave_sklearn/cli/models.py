@@ -69,7 +69,7 @@ def load_model(file):
             check_is_fitted(model.named_steps["localize"])
         except NotFittedError as error:
             raise _no_model(file, "its localizer was never fitted") from error
-    say("detail", f"read {file}: {model.named_steps['localize']}")
+    say("detail", f"read {file}: {model.named_steps['extract']}, {model.named_steps['localize']}")
     return model
 
 

@@ -118,6 +118,8 @@ def _lines(record):
     text, kind = record.getMessage().strip(), getattr(record, "kind", None)
     if record.name.partition(".")[0] != LOGGER.name:
         text, kind = f"{record.name}: {text}", record.levelname.lower()
+    if kind in ("detail", "run"):  # the parameters of an estimator have line ends
+        return [" ".join(text.split())]
     head, *items = text.split("\n") if ":\n" in text else [text]
     items = [item.rstrip() if kind == "traceback" else item.strip() for item in items if item.strip()]
     if len(items) > MOST_LINES and kind != "traceback" and not items[MOST_LINES].startswith("... and "):

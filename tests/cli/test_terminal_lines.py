@@ -31,6 +31,10 @@ def run(monkeypatch, tmp_path):
     return run
 
 
+def prefix(kind):
+    return "" if kind == "detail" else f"{kind}: "
+
+
 def speak():
     for kind in ("detail", "note", "warning", "error"):
         terminal.say(kind, f"a {kind}")
@@ -46,8 +50,8 @@ def speak():
 def test_the_terminal_gets_as_much_as_is_wanted(run, capsys, argv, kinds):
     assert run(speak, *argv)[0] == 0
     out, err = capsys.readouterr()
-    lines = [line for line in err.splitlines() if not re.match("ave-sklearn: (run|detail: in the)", line)]
-    said = [f"ave-sklearn: {kind}: a {kind}" for kind in kinds.split()]
+    lines = [line for line in err.splitlines() if not re.match("ave-sklearn: (ave-sklearn|exit code|in the)", line)]
+    said = [f"ave-sklearn: {prefix(kind)}a {kind}" for kind in kinds.split()]
     library = ["ave-sklearn: warning: of a library", "ave-sklearn: warning: library.part: said so"]
     assert (out, lines) == ("", said + library)
 
@@ -55,13 +59,11 @@ def test_the_terminal_gets_as_much_as_is_wanted(run, capsys, argv, kinds):
 @pytest.mark.parametrize(("argv", "kinds"), [([], "note"), (["-v"], "detail note"), (["--quiet"], "note")])
 def test_the_log_file_has_the_command_what_was_said_and_the_end(run, argv, kinds):
     _, (begin, *lines, end) = run(speak, *argv)
-    assert re.fullmatch(r"run: ave-sklearn \S+: score m --features f --annotations e --log-file \S+.*", begin)
-    assert re.fullmatch(r"run: exit code 0 after \d+\.\d s", end)
+    assert re.fullmatch(r"ave-sklearn \S+: score m --features f --annotations e --log-file \S+.*", begin)
+    assert re.fullmatch(r"exit code 0 after \d+\.\d s", end)
     if argv == ["-v"]:
-        assert re.match(
-            rf"detail: in the folder {os.getcwd()}, with Python 3.*, scikit-learn \d.*torch \d", lines.pop(0)
-        )
-    said = [f"{kind}: a {kind}" for kind in [*kinds.split(), "warning", "error"]]
+        assert re.match(rf"in the folder {os.getcwd()}, with Python 3.*, scikit-learn \d.*torch \d", lines.pop(0))
+    said = [f"{prefix(kind)}a {kind}" for kind in [*kinds.split(), "warning", "error"]]
     assert lines == [*said, "warning: of a library", "warning: library.part: said so"]
 
 
@@ -69,7 +71,7 @@ def test_the_log_file_is_added_to(run, tmp_path):
     (tmp_path / "log.txt").write_text("2026-01-01 00:00:00 before\n")
     run(lambda: None)
     _, lines = run(lambda: None)
-    assert lines[0] == "before" and [line.partition(":")[0] for line in lines[1:]] == ["run"] * 4
+    assert lines[0] == "before" and [line.split()[0] for line in lines[1:]] == ["ave-sklearn", "exit"] * 2
 
 
 @pytest.mark.parametrize("quiet", [[], ["--quiet"]])
@@ -145,7 +147,7 @@ def test_an_interruption_is_said(run, capsys):
 
     status, lines = run(work, "--quiet")
     assert (status, capsys.readouterr().err) == (130, "ave-sklearn: interrupted\n")
-    assert lines[1] == "interrupted" and lines[2].startswith("run: exit code 130 after ")
+    assert lines[1] == "interrupted" and lines[2].startswith("exit code 130 after ")
 
 
 @pytest.mark.parametrize(("name", "reason"), [("none/log.txt", "No such file or directory"), (".", "Is a directory")])
@@ -172,6 +174,12 @@ def test_a_full_disk_ends_the_log_and_not_the_work(capsys, monkeypatch):
     warning, note = capsys.readouterr().err.splitlines()
     assert warning.startswith("ave-sklearn: warning: --log-file ") and "No space left on device" in warning
     assert done and note == "ave-sklearn: note: at work"
+
+
+def test_a_long_command_line_is_cut_and_parameters_are_one_line(run):
+    _, lines = run(lambda: terminal.say("detail", "Net(a=1,\n    b=2)"), "-v", "--features", "x" * 5000)
+    assert len(lines[0]) < 1200 and lines[0].endswith("xxx") and lines[0].split()[3:5] == ["m", "--features"]
+    assert lines[2] == "Net(a=1, b=2)"
 
 
 def test_nothing_is_left_of_a_run(run):

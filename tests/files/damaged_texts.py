@@ -31,7 +31,7 @@ def command(*argv):
     errors = [line for line in lines if line.startswith("ave-sklearn: error: ")]
     if any(ord(char) < 32 or 126 < ord(char) < 160 for char in err.getvalue().replace("\t", "").replace("\n", "")):
         raise WrongResultError(f"control characters reach the terminal: {err.getvalue()!r}")
-    if not all(line.startswith("ave-sklearn: ") for line in lines):
+    if not all(line.startswith(("ave-sklearn: ", "  ")) for line in lines):  # the latter of a list
         raise WrongResultError(f"other text on standard error: {lines}")
     if status:
         raise ValueError(errors[-1])
