@@ -9,7 +9,7 @@ import sys
 
 OTHER_NAMES = {"memory": "cache", "X": "features", "y": "annotations"}  # in Python, and of the option
 STRING = r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?!\w)"""
-BEFORE, BEHIND = r"(?<![\w/\\.=*-])", r"(?![\w/\\=(\[]|\.\w)"  # of a name that is no part of a path or of code
+BEFORE, BEHIND = r"(?<![\w/\\.=*-])", r"(?![\w/\\=(\[,)]|\.\w)"  # a name, not in a path, a shape or code
 
 
 def in_options(text, args):
@@ -32,11 +32,11 @@ def in_options(text, args):
     names = _names(args)
     given = sorted((value for value in _strings(vars(args)) if value in text), key=len, reverse=True)
     every = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
-    plain = "|".join(name for name in names if "_" in name or name in OTHER_NAMES and len(name) == 1)
+    plain = "|".join(name for name, (_, where) in names.items() if not where and ("_" in name or len(name) == 1))
     parts = [
         rf"(?P<given>(?<!\w)(?:{'|'.join(map(re.escape, given))})(?![\w=]))" if given else r"(?P<given>(?!))",
         r"[Tt]he '(?P<quoted>\w+)' parameter of \w+",
-        rf"{BEFORE}(?P<pair>{every})=(?P<value>{STRING}|[-+]?[\w.]*\w(?![\w/\\])|)",
+        rf"{BEFORE}(?<!\.json )(?P<pair>{every})=(?P<value>{STRING}|[-+]?[\w.]*\w(?![\w/\\])|)",
         rf"{BEFORE}(?P<none>{every}) is None",
         rf"(?:^|(?<=[.;:] ))(?P<subject>{every})(?= (?:is|must|needs|returned)\b)",
         rf"(?P<string>{STRING})",
@@ -76,10 +76,10 @@ def _names(args):
     """Return the options by the names that messages have: pairs of an option and of what is said of it."""
     own = args.option_names[args.command.__name__.rpartition(".")[-1]]
     names = {}
+    if "extract" in args.option_names:  # of the extractor that a model, or a folder of features, has
+        names |= {name: (option, " of 'ave-sklearn extract'") for name, option in args.option_names["extract"].items()}
     if "set" in own:
         names |= {name: (f"--set {name}", "") for name in _parameters()}
-    elif "videos" in own:  # of the extractor that a model has
-        names |= {name: (option, " of 'ave-sklearn extract'") for name, option in args.option_names["extract"].items()}
     names |= {name: (option, "") for name, option in own.items()}
     names |= {name: names[other] for name, other in OTHER_NAMES.items() if other in names}
     return {name: pair for name, pair in names.items() if pair[0].startswith("--")}

@@ -58,6 +58,11 @@ PREDICT = ["predict", "m", "a.mp4"]
         (FIT, "random_state=-1 is bad", "--random-state -1 is bad"),
         (FIT, "min_overlap must be more; got 0", "--min-overlap must be more; got 0"),
         (FIT, "X has 3 videos, of which y has 2", "--features has 3 videos, of which --annotations has 2"),
+        (
+            FIT,
+            "must be a multiple of hop_seconds=0.5",
+            "must be a multiple of --hop-seconds 0.5 of 'ave-sklearn extract'",
+        ),
         (PREDICT, "wanted (n_segments=10)", "wanted (--n-segments 10 of 'ave-sklearn extract')"),
     ],
 )
@@ -83,6 +88,8 @@ def test_parameters_are_said_as_options(argv, text, said):
         (FIT, "max_epochs.csv, line 3: the label 'lr=1' is bad"),
         (FIT, "--set speed: PSPLocalizer has the parameters batch_size, early_stopping"),
         (FIT, "XY.mp4 and dX and my y.mp4, 'X' and 'y'"),
+        (FIT, "wanted labels (n_videos, n_segments) or (n_videos, n_audio_features)"),
+        (FIT, "but extractor.json n_segments=4."),
         (PREDICT, "learned with lr=0.1 and max_epochs=3"),
     ],
 )

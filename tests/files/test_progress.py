@@ -9,7 +9,7 @@ from contextlib import contextmanager, redirect_stderr
 import pytest
 
 from ave_sklearn import _progress
-from ave_sklearn._progress import Progress, progress, without_bars
+from ave_sklearn._progress import Progress, progress, telling_time, without_bars
 
 LINE = re.compile(r"clip (\d+) of (\d+): \d\d:\d\d elapsed(, \d\d:\d\d left)?")
 
@@ -133,3 +133,19 @@ def test_a_logger_that_takes_no_information_leaves_the_lines_to_standard_error(c
     monkeypatch.setattr(logging.getLogger("ave_sklearn"), "level", logging.WARNING)
     list(progress(range(1), 1, "clip"))
     assert log == [] and counts(capsys.readouterr().err) == [0, 1]
+
+
+def test_the_time_of_a_part_is_for_those_who_want_details(log, monkeypatch):
+    def work():
+        with telling_time("a.mp4 from 10 s"):
+            pass
+
+    work()
+    assert log == []
+    monkeypatch.setattr(logging.getLogger("ave_sklearn"), "level", logging.DEBUG)
+    logging.getLogger("ave_sklearn").manager._clear_cache()
+    work()
+    assert [record.getMessage() for record in log] == ["a.mp4 from 10 s: 0.00 s"]
+    with pytest.raises(OSError, match="bad"), telling_time("b.mp4"):
+        raise OSError("bad")
+    assert len(log) == 1
