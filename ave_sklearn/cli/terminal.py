@@ -70,7 +70,8 @@ def _open_log(args):
     for name, value in vars(args).items():
         paths = [path for path in (value if isinstance(value, list) else [value]) if isinstance(path, str)]
         if name != "log_file" and file in map(os.path.realpath, paths):
-            raise ValueError(f"--log-file {args.log_file}: that file is also {name.upper()}; name another one.")
+            other = args.option_names[args.command.__name__.rpartition(".")[-1]].get(name) or name.upper()
+            raise ValueError(f"--log-file {args.log_file}: that file is also {other}; name another one.")
     try:
         return _LogFile(args.log_file, encoding="utf-8", errors="backslashreplace")
     except OSError as error:

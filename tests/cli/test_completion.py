@@ -43,12 +43,10 @@ def completions(line, folder):
     [
         ("ave-sklearn pre", {"predict"}),
         ("ave-sklearn predict mo", {"model.joblib", "morning.mp4"}),
-        ("ave-sklearn predict model.joblib ev", {"evening.mp4", "events.csv"}),
         ("ave-sklearn score --fea", {"--features"}),
-        ("ave-sklearn fit --features f", {"features/", "feathers/"}),
-        ("ave-sklearn fit --features e", {""}),
-        ("ave-sklearn fit --annotations eve", {"evening.mp4", "events.csv"}),
         ("ave-sklearn fit --network avr", {"avrb"}),
+        ("ave-sklearn fit --features ", {"features/", "feathers/"}),
+        ("ave-sklearn fit --annotations eve", {"evening.mp4", "events.csv"}),
         ("ave-sklearn extract --on-error ", {"raise", "skip"}),
     ],
 )
