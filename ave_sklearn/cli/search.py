@@ -217,8 +217,8 @@ def _naming_fits(args):
     try:
         yield
     except KeyboardInterrupt:
-        if kept and not args.quiet:
-            say("note", kept)
+        if kept:
+            say("hint", kept)
         raise
     except (ValueError, RuntimeError) as error:
         places = "".join(f"{note}: " for note in getattr(error, "__notes__", ()))

@@ -11,6 +11,7 @@ LEVELS = {
     "detail": logging.DEBUG,  # with --verbose
     "run": logging.INFO,  # for the log file; on the terminal with --verbose
     "note": logging.INFO,
+    "hint": logging.WARNING,  # how to go on after an error, with --quiet too
     "warning": logging.WARNING,
     "error": logging.ERROR,
     "traceback": logging.CRITICAL,  # for the log file alone
@@ -24,7 +25,7 @@ def say(kind, message):
 
     Parameters
     ----------
-    kind : {"detail", "run", "note", "warning", "error"}
+    kind : {"detail", "run", "note", "hint", "warning", "error"}
     message : object
         Its text is one line. A text that lists something, a head that ends with ":" and lines, has a line for each;
         the first ten are said.
