@@ -103,7 +103,7 @@ class LocalizerNet(NeuralNet):
 def diverged(what):
     """Return the error for a training in which `what` came about."""
     return ValueError(
-        f"{what}. Try a smaller lr, standardize=True, features X of a smaller scale, or a smaller weight_decay."
+        f"{what}. Try a smaller lr, standardize=True, features of a smaller scale, or a smaller weight_decay."
     )
 
 

@@ -9,6 +9,7 @@ import sys
 
 OTHER_NAMES = {"memory": "cache", "X": "features", "y": "annotations"}  # in Python, and of the option
 STRING = r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?!\w)"""
+CODE = r"\b[A-Z]\w*\([^()]*\)"  # as an estimator is printed
 BEFORE, BEHIND = r"(?<![\w/\\.=*-])", r"(?![\w/\\=(\[,)]|\.\w)"  # a name, not in a path, a shape or code
 
 
@@ -39,7 +40,7 @@ def in_options(text, args):
         rf"{BEFORE}(?<!\.json )(?P<pair>{every})=(?P<value>{STRING}|[-+]?[\w.]*\w(?![\w/\\])|)",
         rf"{BEFORE}(?P<none>{every}) is None",
         rf"(?:^|(?<=[.;:] ))(?P<subject>{every})(?= (?:is|must|needs|returned)\b)",
-        rf"(?P<string>{STRING})",
+        rf"(?P<string>{STRING}|{CODE})",
         rf"{BEFORE}(?P<bare>{plain}){BEHIND}" if plain else r"(?!)",
     ]
     return re.sub("|".join(parts), lambda match: _replace(match, names), text)

@@ -384,7 +384,9 @@ def _read_params(folder):
 def _check_digests(digests):
     """Refuse what is no dict of the digests of networks."""
     is_dict = isinstance(digests, dict) and set(digests) <= {"visual", "audio"}
-    if not (is_dict and all(isinstance(value, str) and len(value) <= MOST_CHARACTERS for value in digests.values())):
+    if not (
+        is_dict and all(isinstance(value, str) and 0 < len(value) <= MOST_CHARACTERS for value in digests.values())
+    ):
         raise ValueError(f"{NETWORKS} is {digests!r:.100}; wanted the digests, text, of 'visual' and 'audio'")
 
 

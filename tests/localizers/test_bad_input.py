@@ -344,7 +344,7 @@ def test_a_training_that_diverges_is_no_fit(pooled, estimator, params, early_sto
     localizer = estimator(max_epochs=1, random_state=0, **small).fit(X, y)
     before = localizer.predict_proba(X)
     localizer.set_params(lr_schedule="constant", early_stopping=early_stopping, **params)
-    with pytest.raises(ValueError, match="Try a smaller lr, standardize=True, features X of a smaller scale, or"):
+    with pytest.raises(ValueError, match="Try a smaller lr, standardize=True, features of a smaller scale, or"):
         localizer.fit(X, y)
     assert_array_equal(localizer.predict_proba(X), before)
 
