@@ -262,7 +262,9 @@ def test_a_signal_is_answered_by_how_to_go_on(folder, networks, number):
     process.send_signal(number)
     err = process.communicate(timeout=60)[1]
     assert process.returncode == 130
-    assert err.rstrip().endswith("of 4 clips are done: the same command goes on, --restart begins anew.")
+    hint, last = err.splitlines()
+    assert hint.endswith(" of 4 clips are done: the same command goes on, --restart begins anew.")
+    assert last == "ave-sklearn: interrupted"
 
 
 # ------------------------------------------------------------------ videos
