@@ -208,11 +208,11 @@ def test_threads_share_the_networks_whatever_the_backend(folder):
         assert len(small(n_jobs=2).transform(paths_of(folder, "a.mp4 b.mp4"))) == 2
 
 
-def test_verbose_shows_a_progress_bar(folder, capsys):
+def test_verbose_shows_the_progress(folder, capsys):
     small().transform(paths_of(folder, "a.mp4"))
     assert capsys.readouterr().err == ""
     small(verbose=1).transform(paths_of(folder, "a.mp4 b.mp4"))
-    assert "2/2" in capsys.readouterr().err
+    assert "clip 2 of 2: " in capsys.readouterr().err
 
 
 # ------------------------------------------------------------------ to files
