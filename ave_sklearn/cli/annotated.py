@@ -97,7 +97,7 @@ def label(folder, events, source, args, background, grid, what="videos"):
     source : str
         The file of the events.
     args : Namespace
-        With ``min_overlap``, ``unlisted``, what to do about videos that are not among the events, and ``quiet``.
+        With ``min_overlap`` and ``unlisted``, what to do about videos that are not among the events.
     background : label
     grid : Grid
     what : str, default="videos"
@@ -130,7 +130,7 @@ def label(folder, events, source, args, background, grid, what="videos"):
         raise ValueError(f"{source}: {error}") from error
     if unlisted and args.unlisted == "background":
         warn_user(f"{said}: taken as all {background} (see --unlisted): {first_few(unlisted)}")
-    elif unlisted and not args.quiet:
+    elif unlisted:
         say("note", f"{said}: left out: {first_few(unlisted)}")
     return Annotated(folder.X, y, folder.clips)
 
@@ -140,7 +140,7 @@ def _note_part(args):
     from ave_sklearn.extraction._folders import read_shard
 
     shard = read_shard(args.features[0]) if len(args.features) == 1 else None
-    if shard is not None and not args.quiet:
+    if shard is not None:
         say("note", f"{args.features[0]} is {shard}: the other parts are left out")
 
 

@@ -79,7 +79,7 @@ def run(args):
     clips = cut(videos, extractor)
     options = {"force": args.force, "restart": args.restart, "shard": part}
     try:
-        write_features(args.output, extractor, clips, **options, note=None if args.quiet else partial(say, "note"))
+        write_features(args.output, extractor, clips, **options, note=partial(say, "note"))
     except BaseException as error:
         for text in notes_of(error):
             say("hint", text)

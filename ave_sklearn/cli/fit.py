@@ -48,7 +48,7 @@ def run(args):
     extractor, localizer = read_extractor(*args.features), make_localizer(args)
     if args.validation is not None and "early_stopping" not in dict(args.set):
         localizer.set_params(early_stopping="best")
-    note_code(extractor, args)
+    note_code(extractor)
     parts = read_parts(args, localizer, grid_of(extractor))
     X, y, _ = parts["training"]
     check_segments(extractor, X, " and ".join(args.features))

@@ -87,11 +87,10 @@ def find_known(videos, known, others=()):
     return found
 
 
-def warn_of_known(localizer, file, X, clips, quiet):
+def warn_of_known(localizer, file, X, clips):
     """Warn of videos that the fit of a model has seen; `file` is the model's."""
     if kept_videos(localizer, "training") is None:
-        if not quiet:
-            say("note", f"{file} does not say which videos it was trained on")
+        say("note", f"{file} does not say which videos it was trained on")
         return
     videos, held_out = video_digests(X, clips), kept_videos(localizer, "held_out") or {}
     advice = "; --heldout scores those that were held out" if held_out else ""

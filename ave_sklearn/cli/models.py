@@ -97,7 +97,7 @@ def grid_of(extractor):
     return check_grid(extractor.segment_seconds, extractor.hop_seconds)
 
 
-def note_code(extractor, args):
+def note_code(extractor):
     """Say which code an extractor imports when it is at work, beside the package's own."""
     from ave_sklearn.extraction._presets import is_reference
 

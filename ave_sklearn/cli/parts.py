@@ -45,8 +45,7 @@ def read_parts(args, localizer, grid):
         parts |= _hold_out(parts["training"], args.holdout, localizer)
     if args.validation is not None:
         _check_labels(parts, args.validation, localizer.classes)
-    if not args.quiet:
-        _tell_parts(parts)
+    _tell_parts(parts)
     return parts
 
 

@@ -74,7 +74,7 @@ def _rows_of_videos(videos, args, model):
     """Return the rows of videos, predicted by a model."""
     from ave_sklearn.extraction import predict_videos
 
-    note_code(model.named_steps["extract"], args)
+    note_code(model.named_steps["extract"])
     options = {"memory": args.cache, "short": args.short, "probabilities": args.probabilities}
     return predict_videos(model, videos, **extraction_options(args), **options)
 

@@ -35,7 +35,7 @@ def run(args):
     what = "held-out videos" if args.heldout else "videos"
     X, y, clips = label(folder, events, args.annotations, args, background, grid, what)
     y_pred = localizer.predict(X)
-    warn_of_known(localizer, args.model, X, clips, args.quiet)
+    warn_of_known(localizer, args.model, X, clips)
     scores = score_clips(y, y_pred, clips, grid, background)
     show(*(_text if args.format == "text" else _json)(scores).split("\n"))
 
@@ -122,12 +122,3 @@ def _json(scores):
         for name in ("segment_report", "event_report")
     }
     return json.dumps({**scores, **reports}, indent=2)
-
-
-def _check_grids(grid, wanted, features, model):
-    """Refuse features on another grid than that of a model's extractor."""
-    if grid != wanted:
-        raise ValueError(
-            f"{features}: the features are of segments of {grid.segment_seconds:g} s, {grid.hop_seconds:g} s apart, "
-            f"but those that {model} takes are of {wanted.segment_seconds:g} s, {wanted.hop_seconds:g} s apart."
-        )

@@ -58,7 +58,7 @@ def run(args):
     check_segments(extractor, X, " and ".join(args.features))
     _check_folds(args.folds, clips)
     _check_candidates(args.grid, localizer, X, y)
-    note_code(extractor, args)
+    note_code(extractor)
     work = WorkFolder(args.work)
     work.claim(_describe(args, localizer, X, y, clips))
     results = _search(args, localizer, X, y, clips, work)
@@ -139,7 +139,7 @@ def _search(args, localizer, X, y, clips, work):
     search = GridSearchCV(
         KeptScores(localizer, work.scores, scoring=scoring),
         grid,
-        scoring=KeptScores.record if args.quiet or _is_parallel(args) else _Told(list(grid), n_fits),
+        scoring=KeptScores.record if _is_parallel(args) else _Told(list(grid), n_fits),
         refit=False,
         cv=folds,
         n_jobs=args.n_jobs,
@@ -243,8 +243,6 @@ def _table(grid, results, as_csv):
 
 def _tell(args, best, results):
     """Say which settings are the best, and how many fits it took."""
-    if args.quiet:
-        return
     looked_up = [results[f"split{fold}_test_looked_up"].sum() for fold in range(args.folds)]
     n_fits, n_kept = len(results["params"]) * args.folds, int(sum(looked_up))
     say("note", f"{n_fits} fits: {n_kept} kept from before, {n_fits - n_kept} done now")
@@ -266,5 +264,4 @@ def _save_best(extractor, localizer, annotated, args, work):
         save_model(extractor, localizer, kept or args.output)
     if kept is not None:
         work.copy_model(kept, args.output)
-    if not args.quiet:
-        say("note", f"{args.output}: {type(localizer).__name__} of the classes {', '.join(map(str, np.unique(y)))}")
+    say("note", f"{args.output}: {type(localizer).__name__} of the classes {', '.join(map(str, np.unique(y)))}")

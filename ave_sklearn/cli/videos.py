@@ -50,7 +50,7 @@ def find_shard(args):
     Parameters
     ----------
     args : argparse.Namespace
-        With what `add_videos` adds, ``quiet``, and ``shard`` where the command has it.
+        With what `add_videos` adds, and ``shard`` where the command has it.
 
     Returns
     -------
@@ -109,7 +109,7 @@ def _expand(video, args):
     n_others = len(files) - len(names)
     if not names:
         raise ValueError(f"{video} holds no videos: none of its {n_others} files ends in .mp4 or as other videos do.")
-    if n_others and not args.quiet:
+    if n_others:
         say("note", f"{video}: {len(names)} videos are taken, {n_others} other files are left out")
     return [Video(name, f"in {video}") for name in names]
 

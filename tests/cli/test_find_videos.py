@@ -15,7 +15,7 @@ from ave_sklearn.extraction._shards import Shard
 
 def given(*videos, from_file=(), **options):
     """Arguments as the parser gives them."""
-    options = {"recursive": False, "quiet": True, "on_error": "raise", "shard": None, **options}
+    options = {"recursive": False, "on_error": "raise", "shard": None, **options}
     return Namespace(videos=list(videos), from_file=list(from_file), **options)
 
 
@@ -129,8 +129,9 @@ def test_all_missing_files_are_named_with_their_lines(place, capsys):
 # ---------------------------------------------------------------- folders
 def test_folders_are_searched_for_videos_in_order(place, said):
     assert find_videos(given(".", recursive=True)) == FOUND
-    assert said == []
-    assert find_videos(given("z", "b.mp4", "x/", recursive=True, quiet=False)) == ["z/f.ts", "b.mp4", *FOUND[2:5]]
+    assert said == ["note: .: 6 videos are taken, 4 other files are left out"]
+    said.clear()
+    assert find_videos(given("z", "b.mp4", "x/", recursive=True)) == ["z/f.ts", "b.mp4", *FOUND[2:5]]
     assert said == ["note: x/: 3 videos are taken, 2 other files are left out"]
     (place / "list.txt").write_text("z\na.MKV\n")
     assert find_videos(given(from_file=["list.txt"], recursive=True)) == ["z/f.ts", "a.MKV"]
@@ -143,7 +144,7 @@ def test_links_lead_round_in_no_circle_and_to_no_file_twice(place, said):
     (place / "x" / "self").symlink_to("self")
     (place / "z" / "link.mp4").symlink_to(place / "b.mp4")
     (place / "z" / "y").symlink_to(place / "x" / "y", target_is_directory=True)
-    found = find_videos(given(".", recursive=True, quiet=False))
+    found = find_videos(given(".", recursive=True))
     assert [os.path.realpath(name) for name in found] == [str(place / name) for name in FOUND]
     assert said == ["note: .: 6 videos are taken, 6 other files are left out"]
     assert find_videos(given("z", recursive=True)) == ["z/f.ts", "z/link.mp4", "z/y/e.mp4"]

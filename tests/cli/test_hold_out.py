@@ -104,6 +104,12 @@ def test_without_a_hold_out_all_videos_are_recorded_as_trained_on(folder, run):
     assert f"no videos were held out of {folder / 'model.joblib'}; 'ave-sklearn fit --holdout 0.2'" in err
 
 
+def test_quiet_leaves_the_notes_to_the_log_file(folder, run):
+    log = folder / "log.txt"
+    assert run("fit", "--holdout", "0.2", "--quiet", "--log-file", str(log)) == (0, "", "")
+    assert " note: 4 of 20 videos are held out\n" in log.read_text()
+
+
 @pytest.mark.slow
 def test_without_a_seed_the_draw_differs_but_is_recorded(folder, run):
     drawn = set()
@@ -286,7 +292,7 @@ def test_a_file_whose_name_differs_by_its_form_alone_is_another_file():
     assert taken.clips["filename"].tolist() == [forms[1]]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warn_of_known(localizer, "model", taken.X, taken.clips, quiet=True)
+        warn_of_known(localizer, "model", taken.X, taken.clips)
 
 
 def test_references_know_one_category_of_a_video_whose_clips_have_gaps():
