@@ -5,7 +5,7 @@ from functools import partial
 
 from ave_sklearn.cli.arguments import add_videos, extraction_options
 from ave_sklearn.cli.terminal import say, show
-from ave_sklearn.cli.videos import cut, find_shard, shard
+from ave_sklearn.cli.videos import find_shard, shard
 
 HELP = "turn videos into a folder of audio and visual features"
 EXAMPLE = "ave-sklearn extract videos/*.mp4 --weights-dir weights --n-jobs 2 -o features"
@@ -72,11 +72,12 @@ def run(args):
 
     check_output_folder(args.output, args.force, args.restart)
     from ave_sklearn.extraction._folders import read_features
+    from ave_sklearn.extraction._report import cut_for
 
     extractor = _extractor(args)
     say("detail", extractor.fit(videos))
     recall_videos(args.output)
-    clips = cut(videos, extractor)
+    clips = cut_for(extractor, videos)
     options = {"force": args.force, "restart": args.restart, "shard": part}
     try:
         write_features(args.output, extractor, clips, **options, note=partial(say, "note"))

@@ -1,4 +1,4 @@
-"""Videos of a command: which files they are, which part of them is wanted, and the clips that they are cut into."""
+"""Videos of a command: which files they are, and which part of them is wanted."""
 
 import argparse
 import io
@@ -208,11 +208,3 @@ def _take_part(videos, number, of):
     length, longer = divmod(len(videos), of)
     start, stop = (end * length + min(end, longer) for end in (number - 1, number))
     return videos[start:stop], Shard.of_list(number, of, [video.name for video in videos])._asdict()
-
-
-def cut(videos, extractor):
-    """Cut videos into clips on the grid of an extractor."""
-    from ave_sklearn.extraction import cut_clips
-
-    grid = {"segment_seconds": extractor.segment_seconds, "hop_seconds": extractor.hop_seconds}
-    return cut_clips(videos, extractor.n_segments, **grid)

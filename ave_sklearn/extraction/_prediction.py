@@ -13,7 +13,7 @@ from ave_sklearn._targets.events import code_events
 from ave_sklearn._targets.grid import WHOLE_SECONDS, check_grid
 from ave_sklearn.extraction._clips import join_clips, video_ends
 from ave_sklearn.extraction._file_objects import as_paths, in_their_names
-from ave_sklearn.extraction._report import cut_clips
+from ave_sklearn.extraction._report import cut_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,7 +110,7 @@ def predict_videos(
         if names and "memory" in own.get_params(deep=False):
             own.set_params(memory=None)  # nobody will ever ask for a copy by its path again
         with in_their_names(names):
-            X = own.transform(_cut(own, paths))
+            X = own.transform(cut_for(own, paths))
     clips = own.report_.query("error == ''")
     clips = clips.assign(filename=[names.get(path, path) for path in clips["filename"]])
     grid = check_grid(own.segment_seconds, own.hop_seconds)
@@ -142,12 +142,6 @@ def _parts(model):
 def _an(thing):
     """Write which type something is of."""
     return f"an object of type {type(thing).__name__}"
-
-
-def _cut(extractor, paths):
-    """Cut videos into clips on the grid of an extractor."""
-    grid = {"segment_seconds": extractor.segment_seconds, "hop_seconds": extractor.hop_seconds}
-    return cut_clips(paths, extractor.n_segments, **grid)
 
 
 def event_rows(localizer, X, clips, grid=WHOLE_SECONDS):

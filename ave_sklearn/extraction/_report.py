@@ -119,6 +119,12 @@ def cut_clips(
     return [(path, start) for path, _ in check_clips(videos) for start in _clip_starts(path, n_segments, grid)]
 
 
+def cut_for(extractor, videos):
+    """Cut videos into the clips that an extractor takes."""
+    grid = {"segment_seconds": extractor.segment_seconds, "hop_seconds": extractor.hop_seconds}
+    return cut_clips(videos, extractor.n_segments, **grid)
+
+
 def _clip_starts(path, n_segments, grid):
     """Return where the clips of a video begin, in seconds."""
     try:

@@ -190,7 +190,7 @@ class Localizer(BaseEstimator):
 @pytest.fixture
 def model(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "ave_sklearn.extraction._prediction.cut_clips",
+        "ave_sklearn.extraction._report.cut_clips",
         lambda videos, n_segments, **grid: [
             (video, start) for video in videos for start in {"a": [0.0, 0.64]}.get(video, [0.0])
         ],
