@@ -141,6 +141,14 @@ def require_regular(file, what):
         raise ValueError(f"{os.fsdecode(file)} is {kind}, not {what}.")
 
 
+def check_parent(file):
+    """Return a path as a Path; refuse it if the folder that it is in is not there."""
+    file = Path(file)
+    if not file.parent.is_dir():
+        raise FileNotFoundError(f"the folder {file.parent} is not there, so {file.name} cannot be made in it.")
+    return file
+
+
 def _is_of_the_machine(error):
     """Tell faults of the machine from those of a file; libraries raise OSError without a number for the latter."""
     if isinstance(error, MACHINE_FAULTS):

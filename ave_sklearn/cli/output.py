@@ -7,12 +7,11 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from ave_sklearn._checks import printable
-from ave_sklearn._files import naming_file
+from ave_sklearn._files import check_parent, naming_file
 from ave_sklearn.cli.rescue import rescued
 from ave_sklearn.cli.terminal import show
 from ave_sklearn.datasets import write_events
 from ave_sklearn.datasets._event_files import check_target, refuse_several
-from ave_sklearn.extraction._folder_writing import check_parent
 
 STANDARD = (None, "-")  # what stands for standard output
 

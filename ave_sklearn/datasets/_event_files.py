@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from ave_sklearn._files import flush, naming_file, require_regular, whole_file
+from ave_sklearn._files import check_parent, flush, naming_file, require_regular, whole_file
 from ave_sklearn.datasets._event_rows import COLUMNS, check_frame
 from ave_sklearn.datasets._subtitles import format_audacity, format_srt, format_vtt
 
@@ -150,9 +150,7 @@ def check_target(file, format, videos):
         targets = [name]
     for target in filter(os.path.exists, targets):
         require_regular(target, "a file for events")
-    parent = Path(name).parent
-    if not parent.is_dir():
-        raise FileNotFoundError(f"the folder {parent} is not there, so {Path(name).name} cannot be made in it.")
+    check_parent(name)
     return is_folder
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ave_sklearn._checks import first_few
 from ave_sklearn._features.npy import check_output_files
 from ave_sklearn._features.pairs import publish, refuse_unfinished, writing
-from ave_sklearn._files import whole_file
+from ave_sklearn._files import check_parent, whole_file
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.extraction._extractor import NOT_KEPT
 from ave_sklearn.extraction._folders import (
@@ -183,14 +183,6 @@ def _refuse(folder):
     except ValueError as error:
         raise FileExistsError(f"{error} --force writes features again.") from error
     raise FileExistsError(f"{folder} already holds {', '.join(_held(folder))}; --force replaces features.")
-
-
-def check_parent(file):
-    """Return a path as a Path; refuse it if the folder that it is in is not there."""
-    file = Path(file)
-    if not file.parent.is_dir():
-        raise FileNotFoundError(f"the folder {file.parent} is not there, so {file.name} cannot be made in it.")
-    return file
 
 
 def _describe(folder, extractor, journal, shard):
