@@ -10,7 +10,7 @@ from ave_sklearn._targets.labels import labels_outside
 from ave_sklearn.cli.annotated import label, match_names, read_folder, read_matched
 from ave_sklearn.cli.terminal import say
 from ave_sklearn.datasets import read_events
-from ave_sklearn.datasets._text import read_utf8
+from ave_sklearn.datasets._text import numbered_lines, read_utf8
 from ave_sklearn.model_selection import split_videos
 
 
@@ -70,7 +70,7 @@ def read_validation(file, folder):
     ValueError
         If the file names no video of the folder, or cannot be read.
     """
-    lines = [line.strip() for line in re.split("\r\n?|\n", read_utf8(file, "a list of videos")) if line.strip()]
+    lines = [line.strip() for _, line in numbered_lines(read_utf8(file, "a list of videos"))]
     header = [name.strip("\"' ") for name in re.split("[,;\t]", lines[0])] if lines else []
     has_title = "filename" in header or "video" in header
     is_table = has_title and len(header) > 1

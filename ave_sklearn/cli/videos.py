@@ -1,7 +1,6 @@
 """Videos of a command: which files they are, and which part of them is wanted."""
 
 import argparse
-import io
 import os
 import sys
 from typing import NamedTuple
@@ -82,7 +81,7 @@ def find_shard(args):
 def _listed(file):
     """Return the videos of a list, a path a line."""
     from ave_sklearn._files import reading
-    from ave_sklearn.datasets._text import decode_utf8, read_utf8
+    from ave_sklearn.datasets._text import decode_utf8, numbered_lines, read_utf8
 
     if file == STANDARD_INPUT:
         file = "standard input"
@@ -90,8 +89,7 @@ def _listed(file):
             text = decode_utf8(sys.stdin.buffer.read())
     else:
         text = read_utf8(file, "a list of videos")
-    lines = enumerate(io.StringIO(text, newline=None), start=1)  # which knows the line ends of all systems
-    videos = [Video(line.rstrip("\n"), f"{file}, line {number}") for number, line in lines if line.strip()]
+    videos = [Video(line, f"{file}, line {number}") for number, line in numbered_lines(text)]
     if not videos:
         raise ValueError(f"{file} names no videos; wanted a path a line.")
     return videos

@@ -46,6 +46,12 @@ def one_line_end(text):
     return re.sub(r"\r\n?", "\n", text)
 
 
+def numbered_lines(text):
+    """Return the lines of text that are not blank, with their numbers from 1 on; they end as `one_line_end` has it."""
+    lines = enumerate(one_line_end(text).split("\n"), start=1)
+    return [(number, line) for number, line in lines if line.strip()]
+
+
 def split_rows(text, file, separator=",", *, strip=False):
     """Split text into rows of fields.
 
