@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ave_sklearn._features.npy import check_output_files
-from ave_sklearn._features.pairs import publish, writing
-from ave_sklearn.extraction._folder_writing import check_output_folder
+from ave_sklearn.extraction._folder_writing import being_written, check_output_folder, publish_files
 from ave_sklearn.extraction._folders import (
     AUDIO,
     EXTRACTOR,
@@ -127,21 +126,11 @@ def _joined(folders, name, needed, optional):
 @contextmanager
 def _in_the_making(output, force):
     """Yield a hidden folder, whose files get their places in `output`, as one thing, where no error ends the block."""
-    is_new = not output.exists()
-    output.mkdir(exist_ok=True)
-    try:
-        with writing((output / AUDIO, output / VISUAL)):
-            check_output_folder(output, force)  # another process may have finished in the meantime
-            check_output_files([output / name for name in FILES])
-            for left in output.glob(f"{SCRATCH}*"):  # a copy, of a merge that was killed
-                shutil.rmtree(left, ignore_errors=True)
-            with TemporaryDirectory(dir=output, prefix=SCRATCH) as scratch:
-                yield Path(scratch)
-                finished = {name: Path(scratch, name) for name in FILES if Path(scratch, name).exists()}
-                names = sorted(FILES, key=VIDEOS.__eq__)  # which says that the folder is complete, last
-                publish({output / name: finished.get(name) for name in names}, [output / AUDIO, output / VISUAL])
-    except BaseException:
-        if is_new:
-            with suppress(OSError):  # it may hold something by now
-                output.rmdir()
-        raise
+    with being_written(output):
+        check_output_folder(output, force)  # another process may have finished in the meantime
+        check_output_files([output / name for name in FILES])
+        for left in output.glob(f"{SCRATCH}*"):  # a copy, of a merge that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        with TemporaryDirectory(dir=output, prefix=SCRATCH) as scratch:
+            yield Path(scratch)
+            publish_files(Path(scratch), output)

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ave_sklearn._checks import first_few
@@ -73,17 +73,27 @@ def write_features(folder, extractor, clips, *, force=False, restart=False, shar
         exception after which there is something to go on with has a note that says so.
     """
     folder = check_output_folder(folder, force, restart)
+    with being_written(folder):
+        _write(folder, extractor, clips, force, restart, shard, note)
+    tell(extractor.report_, kept=folder / SKIPPED)  # now, since the files are to be there where warnings are errors
+
+
+@contextmanager
+def being_written(folder):
+    """Make a folder, if it is not there, and hold the locks of its arrays while the block runs.
+
+    A new one that an exception leaves empty is removed.
+    """
     is_new = not folder.exists()
     folder.mkdir(exist_ok=True)
     try:
         with writing((folder / AUDIO, folder / VISUAL)):
-            _write(folder, extractor, clips, force, restart, shard, note)
+            yield
     except BaseException:
         if is_new:
             with suppress(OSError):  # it may hold something by now
                 folder.rmdir()
         raise
-    tell(extractor.report_, kept=folder / SKIPPED)  # now, since the files are to be there where warnings are errors
 
 
 def _write(folder, extractor, clips, force, restart, shard, note):
@@ -106,7 +116,7 @@ def _write(folder, extractor, clips, force, restart, shard, note):
             _extract(work, extractor, clips, journal, shard)
             if journal.recipe is not None:
                 journal.mark(clips, replaces)
-            _publish(work, folder)
+            publish_files(work, folder)
     except BaseException:
         if not any((work / name).exists() for name in (JOURNAL, ERRORS)):
             shutil.rmtree(work, ignore_errors=True)
@@ -215,7 +225,7 @@ def _name_remains(folder):
         warn_user(f"what extractions that were killed had done is left as it is: {first_few(remains)}")
 
 
-def _publish(work, folder):
+def publish_files(work, folder):
     """Give finished files their places in the folder, as one thing; an older file without a successor goes."""
     new = {name: work / name for name in FILES if (work / name).exists()}
     names = sorted(FILES, key=VIDEOS.__eq__)  # which says that the folder is complete, last
