@@ -8,9 +8,14 @@ import re
 import sys
 
 OTHER_NAMES = {"memory": "cache", "X": "features", "y": "annotations"}  # in Python, and of the option
-STRING = r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?!\w)"""
+STRING = r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?!\w)"""  # in quotes of either kind, \' within
 CODE = r"\b[A-Z]\w*\([^()]*\)"  # as an estimator is printed
-BEFORE, BEHIND = r"(?<![\w/\\.=*-])", r"(?![\w/\\=(\[,)]|\.\w)"  # a name, not in a path, a shape or code
+VALUE = rf"{STRING}|[-+]?[\w.]*\w(?![\w/\\])|"  # text, a number or a word; none where something else follows the "="
+NO_NAME_BEFORE = r"(?<![\w/\\.=*-])"  # not the end of a longer name, of a path or an option, nor in **name
+NO_CODE_BEHIND = r"(?![\w/\\=(\[,)]|\.\w)"  # not the begin of a longer name, of a path or a call, nor in a shape
+NOT_OF_A_FILE = r"(?<!\.json )"  # "extractor.json n_segments=4" is what the file says
+SENTENCE = r"(?:^|(?<=[.;:] ))"  # where one begins
+NOTHING = r"(?!)"  # matches nowhere
 
 
 def in_options(text, args):
@@ -31,19 +36,40 @@ def in_options(text, args):
     if text.startswith("--"):  # it speaks of options already
         return text
     names = _names(args)
-    given = sorted((value for value in _strings(vars(args)) if value in text), key=len, reverse=True)
-    every = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
-    plain = "|".join(name for name, (_, where) in names.items() if not where and ("_" in name or len(name) == 1))
-    parts = [
-        rf"(?P<given>(?<!\w)(?:{'|'.join(map(re.escape, given))})(?![\w=]))" if given else r"(?P<given>(?!))",
+    given = [value for value in _strings(vars(args)) if value in text]
+    return re.sub("|".join(_patterns(names, given)), lambda match: _replace(match, names), text)
+
+
+def _patterns(names, given):
+    """Return the patterns of what is replaced or kept, the first of which that fits counts.
+
+    So what comes first hides the names within it: a file called ``lr=1`` is not taken for a parameter. The group of a
+    pattern tells `_replace` what it found.
+
+    Parameters
+    ----------
+    names : dict
+        Of `_names`.
+    given : list of str
+        What the user gave, as it stands in the message.
+    """
+    name = _any_of(names)
+    # "short" and "device" are everyday words too: where such a name stands bare, it is left as it is.
+    sure = _any_of(name for name, (_, where) in names.items() if not where and ("_" in name or len(name) == 1))
+    return [
+        rf"(?P<given>(?<!\w){_any_of(given)}(?![\w=]))",
         r"[Tt]he '(?P<quoted>\w+)' parameter of \w+",
-        rf"{BEFORE}(?<!\.json )(?P<pair>{every})=(?P<value>{STRING}|[-+]?[\w.]*\w(?![\w/\\])|)",
-        rf"{BEFORE}(?P<none>{every}) is None",
-        rf"(?:^|(?<=[.;:] ))(?P<subject>{every})(?= (?:is|must|needs|returned)\b)",
+        rf"{NO_NAME_BEFORE}{NOT_OF_A_FILE}(?P<pair>{name})=(?P<value>{VALUE})",
+        rf"{NO_NAME_BEFORE}(?P<none>{name}) is None",
+        rf"{SENTENCE}(?P<subject>{name})(?= (?:is|must|needs|returned)\b)",
         rf"(?P<string>{STRING}|{CODE})",
-        rf"{BEFORE}(?P<bare>{plain}){BEHIND}" if plain else r"(?!)",
+        rf"{NO_NAME_BEFORE}(?P<bare>{sure}){NO_CODE_BEHIND}",
     ]
-    return re.sub("|".join(parts), lambda match: _replace(match, names), text)
+
+
+def _any_of(texts):
+    """Return a pattern of any of several texts, of the longest that fits."""
+    return f"(?:{'|'.join(sorted(map(re.escape, texts), key=len, reverse=True)) or NOTHING})"
 
 
 def _replace(match, names):
