@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import posixpath
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from ave_sklearn._files import FileState, reading
 from ave_sklearn._targets.grid import WHOLE_SECONDS, check_grid
 from ave_sklearn.datasets._text import by_column, one_line_end, read_utf8, split_rows
 from ave_sklearn.extraction._extractor import NOT_KEPT, VideoFeatureExtractor
+from ave_sklearn.extraction._joining import check_clips_once, check_folders_once, check_shapes
 from ave_sklearn.extraction._media import MAX_DURATION
 from ave_sklearn.extraction._same_recipe import WHICH_CLIPS, differences, recipe_of, say_differences
 from ave_sklearn.extraction._shards import Shard, in_order
@@ -81,8 +81,8 @@ def read_features(*folders: PathLike) -> tuple[AVFeatures, pd.DataFrame]:
     parts, clips = zip(*map(_read_features, folders), strict=True)
     if len(folders) == 1:
         return parts[0], clips[0]
-    _check_shapes(folders, parts)
-    _check_clips_once(folders, clips)
+    check_shapes(folders, parts)
+    check_clips_once(folders, clips)
     joined = pd.concat(clips, ignore_index=True)
     if "padding" in joined:
         joined["padding"] = joined["padding"].fillna(0.0)
@@ -104,13 +104,7 @@ def as_one(folders, *, all_parts=False):
     """Return folders in the order of their rows, once it is certain that they may be joined, but for the clips."""
     if not folders:
         raise ValueError("no folder of features is given; wanted at least one.")
-    seen = {}
-    for folder in folders:
-        place = os.path.realpath(folder)
-        if place in seen:
-            other = "" if os.fspath(seen[place]) == os.fspath(folder) else f" It is the folder {seen[place]}."
-            raise ValueError(f"{folder} is given twice.{other}")
-        seen[place] = folder
+    check_folders_once(folders)
     if len(folders) > 1:  # or an unfinished part would be called missing
         for folder in folders:
             _check_complete(folder)
@@ -159,32 +153,6 @@ def _read_recipe(folder):
 
 def _recipe_of(extractor):
     return recipe_of(extractor, set(VideoFeatureExtractor().get_params()) - NOT_KEPT)
-
-
-def _check_shapes(folders, parts):
-    """Refuse arrays whose rows differ in shape."""
-    for folder, part in zip(folders[1:], parts[1:], strict=True):
-        for name in ("audio", "visual"):
-            wanted, found = (getattr(X, name).shape[1:] for X in (parts[0], part))
-            if found != wanted:
-                raise ValueError(
-                    f"{folders[0]} and {folder} cannot be joined: the {name} features of a clip are of shape {wanted} "
-                    f"in {folders[0]} and {found} in {folder}."
-                )
-
-
-def _check_clips_once(folders, tables):
-    """Refuse a clip that is in two folders."""
-    seen = {}
-    for folder, clips in zip(folders, tables, strict=True):
-        keys = list(zip(clips["filename"].map(posixpath.normpath), clips["start"], strict=True))
-        again = [key for key in keys if key in seen]
-        if again:
-            (name, start), other = again[0], seen[again[0]]
-            raise ValueError(
-                f"{other} and {folder} have {len(again)} clips in common, first that of {name!r} from {start:g} s."
-            )
-        seen.update(dict.fromkeys(keys, folder))
 
 
 # ------------------------------------------------------------------- tables
