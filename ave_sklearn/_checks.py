@@ -1,9 +1,12 @@
 """Checks of numbers and masks, and text and names written into messages."""
 
 import numbers
+import os
 from fractions import Fraction
 
 import numpy as np
+
+MOST_LINES = 10  # of a message that lists something; the command line shows no more
 
 
 def check_positive(value, name):
@@ -55,6 +58,13 @@ def first_few(names, limit=3):
     """Write the first names of many."""
     names = list(names)
     return ", ".join(map(repr, names[:limit])) + (", ..." if len(names) > limit else "") or "none"
+
+
+def first_lines(lines, kept=None):
+    """Return the first `MOST_LINES` of many, and a line that counts the others; `kept` is the file that has all."""
+    n_more = len(lines) - MOST_LINES
+    where = f", all of them in {os.fspath(kept)}" if kept else ""
+    return lines if n_more <= 0 else [*lines[:MOST_LINES], f"... and {n_more} more{where}"]
 
 
 def printable(text):

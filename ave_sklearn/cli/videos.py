@@ -8,7 +8,6 @@ from typing import NamedTuple
 from ave_sklearn.cli.terminal import say
 
 STANDARD_INPUT = "-"
-MOST_LINES = 10  # of an error
 
 
 class Video(NamedTuple):
@@ -190,8 +189,9 @@ def _check_there(videos):
 
 def _lines(what, lines):
     """Write a message that lists the first lines, and how many more there are."""
-    more = [f"... and {len(lines) - MOST_LINES} more"] * (len(lines) > MOST_LINES)
-    return "\n".join([f"{what}:", *lines[:MOST_LINES], *more])
+    from ave_sklearn._checks import first_lines
+
+    return "\n".join([f"{what}:", *first_lines(lines)])
 
 
 # ------------------------------------------------------------------ parts

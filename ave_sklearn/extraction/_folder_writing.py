@@ -6,7 +6,7 @@ import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ave_sklearn._checks import first_few
+from ave_sklearn._checks import MOST_LINES, first_few, first_lines
 from ave_sklearn._features.npy import check_output_files
 from ave_sklearn._features.pairs import publish, refuse_unfinished, writing
 from ave_sklearn._files import check_parent, whole_file
@@ -24,7 +24,7 @@ from ave_sklearn.extraction._folders import (
 )
 from ave_sklearn.extraction._journal import DONE, Journal, Wording, digest_clips
 from ave_sklearn.extraction._opening import ExtractionError
-from ave_sklearn.extraction._report import MOST_LINES, first_lines, tell
+from ave_sklearn.extraction._report import tell
 
 REMAINS = ".extract-"  # how the hidden folder of an earlier version's extraction begins
 JOURNAL, ROWS, ERRORS = "journal.jsonl", ("audio.rows", "visual.rows"), "errors.csv"

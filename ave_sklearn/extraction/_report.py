@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ave_sklearn._checks import check_positive_integer, printable
+from ave_sklearn._checks import check_positive_integer, first_lines, printable
 from ave_sklearn._targets.grid import check_grid
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.extraction._log_mel import SAMPLE_RATE
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from ave_sklearn._typing import PathLike
 
-MOST_LINES = 10  # of a warning, and of what the command line shows of an error
 HEADER_TOLERANCE = 0.05  # seconds that a file may end before its header says so
 DECIMALS = 9  # of the starts of clips, so that three hops of 0.1 s are 0.3 s
 PATH = str | os.PathLike
@@ -253,13 +252,6 @@ def tell(table, kept=None):
         if len(said):
             lines = first_lines(_lines(said, column), kept if column == "error" else None)
             warn_user("\n".join([f"{_count(said, table)} {what}:", *lines]))
-
-
-def first_lines(lines, kept=None):
-    """Return the first `MOST_LINES` of many, and a line that counts the others; `kept` is the file that has all."""
-    n_more = len(lines) - MOST_LINES
-    where = f", all of them in {os.fspath(kept)}" if kept else ""
-    return lines if n_more <= 0 else [*lines[:MOST_LINES], f"... and {n_more} more{where}"]
 
 
 def _count(part, table):
