@@ -61,17 +61,13 @@ def add_estimator(command):
 
 def setting(text):
     """Split NAME=VALUE; the value is a Python literal, infinity or else text."""
-    name, equals, value = text.partition("=")
-    if not equals or not name.isidentifier():
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    name, value = _split_name(text, "NAME=VALUE")
     return name, literal(value)
 
 
 def grid(text):
     """Split NAME=V1,V2,...; each value is read as that of `setting`, and may itself have commas within brackets."""
-    name, equals, values = text.partition("=")
-    if not equals or not name.isidentifier():
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE,VALUE")
+    name, values = _split_name(text, "NAME=VALUE,VALUE")
     values = [value.strip() for value in _split(values, text)]
     if "" in values:
         raise argparse.ArgumentTypeError(f"{text!r} has an empty value")
@@ -79,6 +75,14 @@ def grid(text):
     if twice is not None:
         raise argparse.ArgumentTypeError(f"{text!r} has the value {twice} twice")
     return name, [literal(value) for value in values]
+
+
+def _split_name(text, form):
+    """Split a name from what stands behind the "="; `form` is what is wanted."""
+    name, equals, rest = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form {form}")
+    return name, rest
 
 
 def _split(values, text):
