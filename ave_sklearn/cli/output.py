@@ -11,7 +11,7 @@ from ave_sklearn._files import check_parent, naming_file
 from ave_sklearn.cli.rescue import rescued
 from ave_sklearn.cli.terminal import show
 from ave_sklearn.datasets import write_events
-from ave_sklearn.datasets._event_files import check_target, refuse_several
+from ave_sklearn.datasets._event_files import check_target, means_folder, refuse_several
 
 STANDARD = (None, "-")  # what stands for standard output
 
@@ -52,7 +52,7 @@ def write_rows(rows, output, format):
     """
     if output in STANDARD:
         _print_rows(rows, format)
-    elif os.path.isdir(output) or output.endswith(("/", os.sep)):
+    elif means_folder(output):
         write_events(rows, output, format=format)
     else:
         rescued(output, lambda path: _write_file(rows, path, format))

@@ -123,6 +123,11 @@ def check_format(format, file):
     return format
 
 
+def means_folder(name):
+    """Tell whether a path is that of a folder, which is there or to be made."""
+    return os.path.isdir(name) or name.endswith(("/", os.sep))
+
+
 def check_target(file, format, videos):
     """Refuse a path that events cannot be written to, and tell whether it is that of a folder.
 
@@ -140,7 +145,7 @@ def check_target(file, format, videos):
         As `write_events`.
     """
     name = os.fspath(file)
-    is_folder = os.path.isdir(name) or name.endswith(("/", os.sep))
+    is_folder = means_folder(name)
     if is_folder and format not in OF_ONE_VIDEO:
         raise IsADirectoryError(f"{name} is a folder; the name of a file is wanted.")
     if is_folder:
