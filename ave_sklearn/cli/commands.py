@@ -111,6 +111,7 @@ class _Parser(argparse.ArgumentParser):
     """Parser whose errors may quote any argument."""
 
     def error(self, message):
+        """Say what is wrong with the arguments, and exit."""
         super().error(printable(message))
 
 

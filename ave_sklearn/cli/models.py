@@ -60,7 +60,7 @@ def load_model(file):
             model = joblib.load(file)
             other = _other_than_model(model)
     except (ValueError, ImportError) as error:  # a damaged name of a class is an ImportError
-        cause = str(error).removeprefix(f"{file} cannot be read as a model: ")
+        cause = str(error).removeprefix(f"{file} cannot be read as a model: ")  # of `reading`
         raise _no_model(file, f"it is cut off, damaged or of another program ({cause})") from error
     if other:
         raise _no_model(file, f"it holds {other}")

@@ -30,7 +30,7 @@ def rescued(file, write):
     except OSError as error:
         saved = _save_elsewhere(Path(file).suffix, write)
         where = f"the result is saved as {saved}" if saved else "and there is no other place to save the result"
-        reason = (error.strerror or str(error)).removesuffix(", while writing")
+        reason = (error.strerror or str(error)).removesuffix(", while writing")  # of `whole_file`
         raise OSError(error.errno, f"{reason}, while writing; {where}", os.fspath(file)) from error
 
 

@@ -87,6 +87,7 @@ class _Terminal(logging.Handler):
         self.verbose = verbose
 
     def emit(self, record):
+        """Show a record, unless it is for the log file alone."""
         kind = getattr(record, "kind", None)
         if kind == "traceback" or (kind == "run" and not self.verbose) or getattr(record, "behind_bar", False):
             return
