@@ -62,7 +62,6 @@ def _status(args, open_log, argv):
         if args.verbose:
             say("detail", f"in the folder {os.getcwd()}, with {_versions()}")
         args.command.run(args)
-        sys.stdout.flush()
     except KeyboardInterrupt:
         LOGGER.error("interrupted")
         return INTERRUPTED
@@ -99,6 +98,9 @@ def run() -> NoReturn:
     threads that are still at work on a video would let the interpreter abort.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed, and is to be nobody else's
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
     sys.excepthook = show_traceback
     status = main()
     if status == INTERRUPTED:

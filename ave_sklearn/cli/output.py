@@ -8,7 +8,7 @@ from tempfile import NamedTemporaryFile
 
 from ave_sklearn._checks import printable
 from ave_sklearn._files import check_parent, naming_file
-from ave_sklearn.cli.rescue import rescued
+from ave_sklearn.cli.rescue import rescued, rescuing
 from ave_sklearn.cli.terminal import show
 from ave_sklearn.datasets import write_events
 from ave_sklearn.datasets._event_files import check_target, means_folder, refuse_several
@@ -48,12 +48,14 @@ def check_output(output, format, videos):
 def write_rows(rows, output, format):
     """Write rows of events as `check_output` has them; those of a file or folder all or none.
 
-    What cannot be written to a file at the end is saved elsewhere; see `rescued`.
+    What cannot be written at the end is saved elsewhere, as CSV if it is no single file; see `rescuing`.
     """
     if output in STANDARD:
-        _print_rows(rows, format)
+        with rescuing("standard output", ".csv", lambda path: _write_file(rows, path, "csv")):
+            _print_rows(rows, format)
     elif means_folder(output):
-        write_events(rows, output, format=format)
+        with rescuing(output, ".csv", lambda path: _write_file(rows, path, "csv")):
+            write_events(rows, output, format=format)
     else:
         rescued(output, lambda path: _write_file(rows, path, format))
 
@@ -74,6 +76,7 @@ def _print_rows(rows, format):
     elif hasattr(sys.stdout, "buffer"):
         sys.stdout.flush()
         sys.stdout.buffer.write(_as_text(rows, format).encode())
+        sys.stdout.buffer.flush()
     else:  # one that Python code put there
         sys.stdout.write(_as_text(rows, format))
 

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ave_sklearn._files import flush, whole_file
@@ -24,14 +24,22 @@ def rescued(file, write):
         If the file cannot be written, on a full disk for example: it says why, and where the result lies instead, in
         the folder for temporary files, the user's home or the current folder.
     """
+    with rescuing(file, Path(file).suffix, write), whole_file(file) as temporary:
+        write(temporary)
+
+
+@contextmanager
+def rescuing(place, suffix, write):
+    """Save a result elsewhere, by `write`, if the block cannot write it; an error says where, as that of `rescued`."""
     try:
-        with whole_file(file) as temporary:
-            write(temporary)
+        yield
+    except BrokenPipeError:  # who read it has seen enough
+        raise
     except OSError as error:
-        saved = _save_elsewhere(Path(file).suffix, write)
+        saved = _save_elsewhere(suffix, write)
         where = f"the result is saved as {saved}" if saved else "and there is no other place to save the result"
         reason = (error.strerror or str(error)).removesuffix(", while writing")  # of `whole_file`
-        raise OSError(error.errno, f"{reason}, while writing; {where}", os.fspath(file)) from error
+        raise OSError(error.errno, f"{reason}, while writing; {where}", os.fspath(place)) from error
 
 
 def _save_elsewhere(suffix, write):

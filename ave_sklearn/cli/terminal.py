@@ -7,6 +7,8 @@ import time
 import traceback
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 
+from ave_sklearn._files import naming_file
+
 LEVELS = {
     "detail": logging.DEBUG,  # with --verbose
     "run": logging.INFO,  # for the log file; on the terminal with --verbose
@@ -79,6 +81,17 @@ def _open_log(args):
         raise OSError(error.errno, error.strerror, f"--log-file {args.log_file}") from error
 
 
+@contextmanager
+def going_on():
+    """Let the work go on where standard error lies on a full disk; who closed a pipe has seen enough."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError:
+        pass
+
+
 class _Terminal(logging.Handler):
     """Standard error; a bar that is there is taken away for a moment."""
 
@@ -93,7 +106,7 @@ class _Terminal(logging.Handler):
             return
         lines = [line if line.startswith(" ") else f"ave-sklearn: {line}" for line in _lines(record)]
         tqdm = sys.modules.get("tqdm")
-        with tqdm.tqdm.external_write_mode(sys.stderr) if tqdm else nullcontext():
+        with tqdm.tqdm.external_write_mode(sys.stderr) if tqdm else nullcontext(), going_on():
             show(*lines, file=sys.stderr)
 
 
@@ -138,9 +151,11 @@ def show_traceback(kind, error, trace):
 def show(*lines, file=None):
     """Print lines: names and labels may hold what a terminal would act upon, or characters that it lacks."""
     file = sys.stdout if file is None else file
-    for line in lines:
-        encoding = getattr(file, "encoding", None) or "utf-8"
-        print(printable(line).encode(encoding, "backslashreplace").decode(encoding), file=file)
+    encoding = getattr(file, "encoding", None) or "utf-8"
+    with naming_file("standard error" if file is sys.stderr else "standard output"):
+        for line in lines:
+            print(printable(line).encode(encoding, "backslashreplace").decode(encoding), file=file)
+        file.flush()
 
 
 def printable(text):
