@@ -81,9 +81,9 @@ def read_folder(args):
 
 def read_matched(file, folder):
     """Return the events of a list whose videos are in a folder, called as they are there; see `match_names`."""
-    from ave_sklearn.datasets import read_events
+    from ave_sklearn.datasets._event_rows import read_table
 
-    return match_names(read_events(file), folder.videos, file, folder.skipped)
+    return match_names(read_table(file), folder.videos, file, folder.skipped)
 
 
 def label(folder, events, source, args, background, grid, what="videos"):
@@ -127,7 +127,7 @@ def label(folder, events, source, args, background, grid, what="videos"):
     try:
         y = clip_labels(events, folder.clips, folder.X.n_segments, skipped, **options)
     except ValueError as error:
-        raise ValueError(f"{source}: {error}") from error
+        raise ValueError(str(error) if str(error).startswith(f"{source}, line") else f"{source}: {error}") from error
     if unlisted and args.unlisted == "background":
         warn_user(f"{said}: taken as all {background} (see --unlisted): {first_few(unlisted)}")
     elif unlisted:

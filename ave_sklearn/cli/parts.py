@@ -9,7 +9,7 @@ from ave_sklearn._checks import first_few
 from ave_sklearn._targets.labels import labels_outside
 from ave_sklearn.cli.annotated import label, match_names, read_folder, read_matched
 from ave_sklearn.cli.terminal import say
-from ave_sklearn.datasets import read_events
+from ave_sklearn.datasets._event_rows import read_table
 from ave_sklearn.datasets._text import numbered_lines, read_utf8
 from ave_sklearn.model_selection import split_videos
 
@@ -75,7 +75,7 @@ def read_validation(file, folder):
     has_title = "filename" in header or "video" in header
     is_table = has_title and len(header) > 1
     names = lines[1:] if has_title else lines
-    listed = read_events(file) if is_table else pd.DataFrame({"filename": names}, dtype="str")
+    listed = read_table(file) if is_table else pd.DataFrame({"filename": names}, dtype="str")
     if listed.empty:
         raise ValueError(f"{file} names no video; wanted a name a line, or an event list.")
     events = match_names(listed, folder.videos, file, folder.skipped, limit=len(listed))

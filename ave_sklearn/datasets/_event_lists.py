@@ -15,7 +15,7 @@ from ave_sklearn._targets.grid import check_grid
 from ave_sklearn._targets.labels import as_array, is_background, read_labels
 from ave_sklearn._targets.times import TIME_TOLERANCE, as_decimal
 from ave_sklearn._user_warnings import warn_user
-from ave_sklearn.datasets._event_rows import check_frame, read_table
+from ave_sklearn.datasets._event_rows import check_frame, name_row, name_rows, read_table
 from ave_sklearn.datasets._names import equal_names, nearest, refuse_near
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def read_events(file: PathLike) -> pd.DataFrame:
       filename  onset  offset event_label
     0  001.mp4    1.0     3.5         dog
     """
-    return read_table(file)
+    return read_table(file).reset_index(drop=True)
 
 
 def to_segments(
@@ -268,7 +268,7 @@ def _check_ends(events, n_segments, grid):
         row = late.iloc[0]
         apart = f", {grid.hop_seconds:g} s apart" if grid.hop_seconds != grid.segment_seconds else ""
         raise ValueError(
-            f"events, row {late.index[0]!r}: the event ends at {row['offset']:g} s, but the video {row['filename']!r} "
+            f"{name_row(late.index, 0)}: the event ends at {row['offset']:g} s, but the video {row['filename']!r} "
             f"has {n_segments} segments of {grid.segment_seconds:g} s{apart}, {grid.span(n_segments):g} s together."
         )
 
@@ -278,7 +278,7 @@ def encode_labels(events, background):
     labels = read_labels(events["event_label"].to_numpy(), "event_label")
     named = np.flatnonzero(is_background(labels, background))
     if background is None or len(named):
-        row = "" if background is None else f"events, row {events.index[named[0]]!r}: "
+        row = "" if background is None else f"{name_row(events.index, named[0])}: "
         raise ValueError(f"{row}background={background!r} must be the label of segments without an event.")
     classes, codes = np.unique(labels, return_inverse=True)
     first = np.array([background])
@@ -365,7 +365,7 @@ def _check_one_label(marks, events, hop):
         rows = events.iloc[np.sort(clash.loc[(clash["video"] == video) & (clash["segment"] == segment), "event"])]
         labels = " and ".join(map(repr, rows["event_label"].unique().tolist()))
         raise ValueError(
-            f"events, rows {rows.index.tolist()}: the segment from {segment * hop:g} to "
+            f"{name_rows(rows.index)}: the segment from {segment * hop:g} to "
             f"{(segment + 1) * hop:g} s of {rows['filename'].iloc[0]!r} has the labels {labels}, but may have "
             "one. Mend the events, or raise min_overlap."
         )
@@ -377,6 +377,6 @@ def warn_unmarked(short, min_overlap, hop):
         row = short.iloc[0]
         warn_user(
             f"{len(short)} of the events cover less than {min_overlap:g} of each segment of {hop:g} s, or lie "
-            f"behind the last, and are lost: first row {short.index[0]!r}, {row['event_label']!r} in "
+            f"behind the last, and are lost: first {name_row(short.index, 0, 'row')}, {row['event_label']!r} in "
             f"{row['filename']!r} from {row['onset']:g} to {row['offset']:g} s.",
         )

@@ -12,11 +12,15 @@ from ave_sklearn.datasets._text import by_column, one_line_end, read_utf8, split
 
 REQUIRED = ["filename", "onset", "offset", "event_label"]
 COLUMNS = [*REQUIRED, "score"]
+LINE = ", line"  # with which the name of an index of lines ends
 OLD_NAMES = {"video": "filename", "probability": "score"}
 
 
 def read_table(file):
-    """Return the checked events of a file as a DataFrame; see `read_events`."""
+    """Return the checked events of a file as a DataFrame; see `read_events`.
+
+    Its index has the lines of the file, and the file's name, for `name_row`.
+    """
     text = read_utf8(file, "an event list")
     rows = split_rows(text, file, _separator(text), strip=True)
     if not rows:
@@ -25,7 +29,8 @@ def read_table(file):
     names = _check_columns(header, f"{file}, line {header_line}")
     fields = by_column(names, rows, file)
     events = pd.DataFrame({name: _parse(name, fields[name]) for name in COLUMNS if name in fields})
-    return _check_events(events, lambda position: f"{file}, line {rows[position][0]}")
+    events.index = pd.Index([line for line, _ in rows], dtype=int, name=f"{file}{LINE}")
+    return _check_events(events, lambda position: name_row(events.index, position))
 
 
 def check_frame(events):
@@ -33,7 +38,21 @@ def check_frame(events):
     if not isinstance(events, pd.DataFrame):
         raise ValueError(f"events must be a DataFrame with the columns {REQUIRED}; got {type(events).__name__}.")
     names = _check_columns(events.columns.tolist(), "events")
-    return _check_events(events.set_axis(names, axis=1), lambda position: f"events, row {events.index[position]!r}")
+    return _check_events(events.set_axis(names, axis=1), lambda position: name_row(events.index, position))
+
+
+def name_row(index, position, head="events, row"):
+    """Say which row of events is meant: by its line in the file where `read_table` read them, else by the index."""
+    return f"{_head(index, head)} {index[[position]].tolist()[0]!r}"
+
+
+def name_rows(index):
+    """Say which rows of events are meant, as `name_row`."""
+    return f"{_head(index, 'events, row')}s {index.tolist()}"
+
+
+def _head(index, head):
+    return index.name if isinstance(index.name, str) and index.name.endswith(LINE) else head
 
 
 def _separator(text):

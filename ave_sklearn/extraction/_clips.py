@@ -14,6 +14,7 @@ from ave_sklearn.datasets._event_lists import (
     repeat_ranges,
     warn_unmarked,
 )
+from ave_sklearn.datasets._event_rows import name_row
 
 LACKING = 0.6  # share of a segment that an event may take although the features lack it; a label needs half
 SLACK = 0.1  # seconds at the end of a video, beside half a window; clips leave out up to 0.05
@@ -176,7 +177,7 @@ def _tell_absent(events, skipped):
     if len(behind):
         first = behind.iloc[0]
         raise ValueError(
-            f"events, row {first.name!r}: the event ends at {first['offset']:g} s, but the features of "
+            f"{name_row(behind.index, 0)}: the event ends at {first['offset']:g} s, but the features of "
             f"{first['filename']!r} end before."
         )
     if len(events):

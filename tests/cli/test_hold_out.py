@@ -376,7 +376,7 @@ def test_weak_models_and_other_systems_have_the_same_parts(folder, run, network)
         ("\n".join(NAMES), "names all 20 videos of the features; none is left to train on"),
         (HEADER + f"{NAMES[0]},0,1\n", "list.txt, line 2: a row must have 4 fields"),
         ("filename,start\n" + f"{NAMES[0]},0\n", "list.txt, line 1: the columns must be"),
-        (HEADER + f"{NAMES[0]},0,9,dog\n", "list.txt: events, row 0: the event ends at 9 s"),
+        (HEADER + f"{NAMES[0]},0,9,dog\n", "list.txt, line 2: the event ends at 9 s"),
         (HEADER + f"{NAMES[0]},0,1,bird\n", "list.txt: the validation videos have labels that no training video has"),
         ("a\0b", "list.txt cannot be read as a list of videos, UTF-8 text: line 1 holds a zero byte"),
     ],
