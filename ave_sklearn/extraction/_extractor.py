@@ -456,7 +456,8 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         import_av()
         own = type(self)(**{name: plain(as_decimal(value)) for name, value in self.get_params(deep=False).items()})
         recipe, device = own._recipe(), resolve_device(own.device)
-        return own, recipe, tuple(own._network(name, device) for name in ("visual", "audio"))
+        share = getattr(self, "_share_network", lambda network: network)
+        return own, recipe, tuple(share(own._network(name, device)) for name in ("visual", "audio"))
 
     def _probed(self, clips, own, recipe):
         """Return the report on what the files of clips tell; raise its error if that is enough for one."""

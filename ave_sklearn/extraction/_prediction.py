@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,9 @@ import pandas as pd
 from ave_sklearn._targets.events import code_events
 from ave_sklearn._targets.grid import WHOLE_SECONDS, check_grid
 from ave_sklearn.extraction._clips import join_clips, video_ends
+from ave_sklearn.extraction._extractor import VideoFeatureExtractor
 from ave_sklearn.extraction._file_objects import as_paths, in_their_names
+from ave_sklearn.extraction._recipe import KeptNetworks
 from ave_sklearn.extraction._report import cut_for
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
     from ave_sklearn._typing import PathLike
 
+_kept_networks = WeakKeyDictionary()  # of each extractor, as long as it lives
 WANTED = "model must be a fitted pipeline of an extractor and a localizer, or a pair (extractor, localizer)"
 EXTRACTOR = ("transform", "set_params", "n_segments", "segment_seconds", "hop_seconds")  # what its like must have
 LOCALIZER = ("predict_proba", "classes_", "background_")
@@ -46,6 +50,8 @@ def predict_videos(
 
     Videos are cut into clips, whose features are extracted; the model predicts each segment, and the segments of
     clips that follow each other are joined before events are made of them. Where clips overlap the earlier one decides.
+    Named networks stay loaded for further calls with the same extractor, as long as it lives and their files do not
+    change.
 
     Parameters
     ----------
@@ -106,6 +112,8 @@ def predict_videos(
     given |= {"on_error": on_error, "short": short}
     given = {name: value for name, value in given.items() if value is not None}
     own = copy.copy(extractor).set_params(**given, verbose=verbose)
+    if isinstance(extractor, VideoFeatureExtractor):
+        own._share_network = _kept_networks.setdefault(extractor, KeptNetworks()).share
     with as_paths(videos) as (paths, names):
         if names and "memory" in own.get_params(deep=False):
             own.set_params(memory=None)  # nobody will ever ask for a copy by its path again

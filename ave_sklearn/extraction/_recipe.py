@@ -143,6 +143,27 @@ class Network:
         return output
 
 
+class KeptNetworks:
+    """Named networks, with their weights, that extractions in any thread share one after the other.
+
+    One is kept for each argument, as long as its name, the state of its file, device and precision are the same.
+    Networks of the user's are not kept: their weights may change at any time.
+    """
+
+    def __init__(self):
+        self._kept, self._lock = {}, threading.Lock()
+
+    def share(self, network):
+        """Return the network that is kept in place of one like it; from now on that is this one if there is none."""
+        if not isinstance(network.given, str):
+            return network
+        key = network.key, network.device
+        with self._lock:
+            if network.argument not in self._kept or self._kept[network.argument][0] != key:
+                self._kept[network.argument] = key, network
+            return self._kept[network.argument][1]
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How pictures and sound become features; everything that the features depend on, but the networks.
