@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 import time
 import traceback
@@ -30,7 +31,7 @@ def say(kind, message):
     kind : {"detail", "run", "note", "hint", "warning", "error"}
     message : object
         Its text is one line. A text that lists something, a head that ends with ":" and lines, has a line for each;
-        the first ten are said.
+        the first ten are said, and all are in the log file.
     """
     LOGGER.log(LEVELS[kind], "%s", message, extra={"kind": kind})
 
@@ -68,7 +69,7 @@ def _attach(handler, stack):
 
 
 def _open_log(args):
-    """Return the handler that writes into the log file; refuse a file that the command reads or writes."""
+    """Return the handler that writes into the log file; refuse a file that the command reads or writes, or no log."""
     file = os.path.realpath(args.log_file)
     for name, value in vars(args).items():
         paths = [path for path in (value if isinstance(value, list) else [value]) if isinstance(path, str)]
@@ -76,6 +77,8 @@ def _open_log(args):
             other = args.option_names[args.command.__name__.rpartition(".")[-1]].get(name) or name.upper()
             raise ValueError(f"--log-file {args.log_file}: that file is also {other}; name another one.")
     try:
+        if os.path.isfile(file) and not _is_log(file):
+            raise ValueError(f"--log-file {args.log_file}: that file is there and is no log; name another one.")
         return _LogFile(args.log_file, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise OSError(error.errno, error.strerror, f"--log-file {args.log_file}") from error
@@ -90,6 +93,12 @@ def going_on():
         raise
     except OSError:
         pass
+
+
+def _is_log(file):
+    """Tell whether a file is empty or begins with a time, as log files do; nothing is added to others."""
+    with open(file, "rb") as stream:
+        return re.match(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d |\Z", stream.read(20)) is not None
 
 
 class _Terminal(logging.Handler):
@@ -116,7 +125,7 @@ class _LogFile(logging.FileHandler):
     def format(self, record):
         """Return the lines of a record."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
-        return "\n".join(printable(f"{stamp} {line}") for line in _lines(record))
+        return "\n".join(printable(f"{stamp} {line}") for line in _lines(record, most=None))
 
     def handleError(self, record):  # noqa: N802
         """Give the file up, on a full disk for example: the work goes on."""
@@ -129,8 +138,8 @@ class _LogFile(logging.FileHandler):
             super().close()
 
 
-def _lines(record):
-    """Return the lines of a record; those of a list are indented."""
+def _lines(record, most=MOST_LINES):
+    """Return the lines of a record; those of a list are indented, and at most so many."""
     text, kind = record.getMessage().strip(), getattr(record, "kind", None)
     if record.name.partition(".")[0] != LOGGER.name:
         text, kind = f"{record.name}: {text}", record.levelname.lower()
@@ -138,8 +147,8 @@ def _lines(record):
         return [" ".join(text.split())]
     head, *items = text.split("\n") if ":\n" in text else [text]
     items = [item.rstrip() if kind == "traceback" else item.strip() for item in items if item.strip()]
-    if len(items) > MOST_LINES and kind != "traceback" and not items[MOST_LINES].startswith("... and "):
-        items[MOST_LINES:] = [f"... and {len(items) - MOST_LINES} more"]
+    if most is not None and len(items) > most and kind != "traceback" and not items[most].startswith("... and "):
+        items[most:] = [f"... and {len(items) - most} more"]
     return [f"{kind}: {head}" if kind else head, *(f"  {item}" for item in items)]
 
 

@@ -103,7 +103,7 @@ def test_quiet_shows_no_bar_where_the_log_file_has_progress(run, capsys, monkeyp
     assert [line for line in lines if line.startswith("clip 3 of 3: ")] and capsys.readouterr().err == ""
 
 
-def test_lists_have_ten_lines_and_tell_how_many_more(run, capsys):
+def test_lists_have_ten_lines_and_are_whole_in_the_log_file(run, capsys):
     def work():
         raise ValueError("\n".join(["30 of 40 videos cannot be used:", *(f"{n}.mp4: \x1b[2J" for n in range(30))]))
 
@@ -111,7 +111,8 @@ def test_lists_have_ten_lines_and_tell_how_many_more(run, capsys):
     shown = capsys.readouterr().err.splitlines()
     wanted = ["  0.mp4: \\x1b[2J", *(f"  {n}.mp4: \\x1b[2J" for n in range(1, 10)), "  ... and 20 more"]
     assert (status, shown) == (1, ["ave-sklearn: error: 30 of 40 videos cannot be used:", *wanted])
-    assert lines[1:-1] == ["error: 30 of 40 videos cannot be used:", *wanted]
+    everything = [f"  {n}.mp4: \\x1b[2J" for n in range(30)]
+    assert lines[1:-1] == ["error: 30 of 40 videos cannot be used:", *everything]
 
 
 @pytest.mark.parametrize("items", [10, 11])
@@ -163,6 +164,15 @@ def test_a_log_file_is_no_file_that_the_command_reads(capsys, monkeypatch, tmp_p
     assert main([*argv, "--log-file", "./events.csv"]) == 1
     assert "--log-file ./events.csv: that file is also --annotations; name another one." in capsys.readouterr().err
     assert (tmp_path / "events.csv").read_text() == "events"
+
+
+@pytest.mark.parametrize("text", ["filename,start\na.mp4,0\n", "\n", "2026-01-01,dog"])
+def test_nothing_is_added_to_a_file_that_is_no_log(capsys, monkeypatch, tmp_path, text):
+    monkeypatch.setattr("ave_sklearn.cli.score.run", lambda args: pytest.fail("the work began"))
+    (tmp_path / "videos.csv").write_text(text)
+    assert main([*ARGV, "--log-file", str(tmp_path / "videos.csv")]) == 1
+    assert "videos.csv: that file is there and is no log; name another one." in capsys.readouterr().err
+    assert (tmp_path / "videos.csv").read_text() == text
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full is wanted")
