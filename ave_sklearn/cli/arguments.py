@@ -71,10 +71,16 @@ def grid(text):
     values = [value.strip() for value in _split(values, text)]
     if "" in values:
         raise argparse.ArgumentTypeError(f"{text!r} has an empty value")
-    twice = next((value for number, value in enumerate(values) if value in values[:number]), None)
-    if twice is not None:
-        raise argparse.ArgumentTypeError(f"{text!r} has the value {twice} twice")
-    return name, [literal(value) for value in values]
+    found = [literal(value) for value in values]
+    for number, value in enumerate(found):
+        if any(_is_same(value, other) for other in found[:number]):
+            raise argparse.ArgumentTypeError(f"{text!r} has the value {values[number]} twice")
+    return name, found
+
+
+def _is_same(value, other):
+    """Whether two values are one to an estimator: 1 and 1.0 are, 1 and True are not."""
+    return value == other and isinstance(value, bool) == isinstance(other, bool)
 
 
 def _split_name(text, form):

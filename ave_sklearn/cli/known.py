@@ -87,13 +87,13 @@ def find_known(videos, known, others=()):
     return found
 
 
-def warn_of_known(localizer, file, X, clips):
-    """Warn of videos that the fit of a model has seen; `file` is the model's."""
+def warn_of_known(localizer, file, X, clips, args):
+    """Warn of videos that the fit of a model has seen; `file` is the model's, `args` are those of ``score``."""
     if kept_videos(localizer, "training") is None:
         say("note", f"{file} does not say which videos it was trained on")
         return
     videos, held_out = video_digests(X, clips), kept_videos(localizer, "held_out") or {}
-    advice = "; --heldout scores those that were held out" if held_out else ""
+    advice = "; --heldout scores those that were held out" if held_out and not args.heldout else ""
     for kind in ("training", "validation"):
         found = find_known(videos, kept_videos(localizer, kind) or {}, held_out)
         if found:

@@ -35,7 +35,7 @@ def run(args):
     what = "held-out videos" if args.heldout else "videos"
     X, y, clips = label(folder, events, args.annotations, args, background, grid, what)
     y_pred = localizer.predict(X)
-    warn_of_known(localizer, args.model, X, clips)
+    warn_of_known(localizer, args.model, X, clips, args)
     scores = score_clips(y, y_pred, clips, grid, background)
     show(*(_text if args.format == "text" else _json)(scores).split("\n"))
 

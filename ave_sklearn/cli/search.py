@@ -11,6 +11,7 @@ from ave_sklearn.cli.arguments import add_annotated, add_estimator, grid
 from ave_sklearn.cli.fit import check_segments
 from ave_sklearn.cli.models import check_names, grid_of, make_localizer, note_code, save_model
 from ave_sklearn.cli.terminal import say, show
+from ave_sklearn.cli.wording import in_options
 
 HELP = "try settings of a model by cross-validation, and train the best"
 EXAMPLE = (
@@ -18,6 +19,10 @@ EXAMPLE = (
     "--n-jobs 2 --work search -o best.joblib"
 )
 PARAMETER = "estimator__"  # how the parameters of what KeptScores holds begin
+NO_SETTINGS = {  # parameters that tell nothing by the scores
+    "background": "the labels are made with one background for all fits; give it by --set background=LABEL.",
+    "verbose": "it changes nothing about a fit.",
+}
 PROGRESS = 5  # joblib's verbosity: it prints a line now and then
 PATIENCE = 10  # seconds to wait for a scheduler
 
@@ -32,7 +37,7 @@ def add_arguments(command):
     command.add_argument("--grid", metavar="NAME=VALUE,VALUE", type=grid, action="append", required=True, help=text)
     text = "parts that the videos are divided into, each of which is tested once (default 5)"
     command.add_argument("--folds", type=int, default=5, metavar="K", help=text)
-    text = "accuracy: of segments; event_f1: of events, IoU 0.5 (default accuracy)"
+    text = "accuracy: of segments; event_f1: of events, IoU 0.5; each clip by itself (default accuracy)"
     command.add_argument("--scoring", choices=["accuracy", "event_f1"], default="accuracy", help=text)
     text = "keep what is finished in that folder: the same command then fits what is missing alone"
     command.add_argument("--work", metavar="DIR", help=text)
@@ -57,7 +62,7 @@ def run(args):
     X, y, clips = annotated = read_annotated(args, localizer.background, grid_of(extractor))
     check_segments(extractor, X, " and ".join(args.features))
     _check_folds(args.folds, clips)
-    _check_candidates(args.grid, localizer, X, y)
+    _check_candidates(args, localizer, X, y)
     note_code(extractor)
     work = WorkFolder(args.work)
     work.claim(_describe(args, localizer, X, y, clips))
@@ -75,6 +80,8 @@ def _check_options(args):
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"--grid {name} is given twice; give all its values at once: --grid {name}=VALUE,VALUE.")
+        if name in NO_SETTINGS:
+            raise ValueError(f"--grid {name}: {NO_SETTINGS[name]}")
         if name in dict(args.set):
             raise ValueError(f"--grid {name}: --set {name} is given too; give it once.")
     if args.folds < 2:
@@ -92,16 +99,22 @@ def _check_folds(folds, clips):
         raise ValueError(f"--folds {folds}: there are only {n_videos} videos, and each is tested in one fold.")
 
 
-def _check_candidates(grid, localizer, X, y):
-    """Refuse values with which no fit could begin, before any does."""
+def _check_candidates(args, localizer, X, y):
+    """Refuse values with which no fit could begin, or none is the same twice, before any does."""
     from sklearn.base import clone
     from sklearn.model_selection import ParameterGrid
 
-    for values in ParameterGrid(dict(grid)):
+    for values in ParameterGrid(dict(args.grid)):
+        candidate = clone(localizer).set_params(**values)
         try:
-            clone(localizer).set_params(**values)._check_parameters(X, y)
+            candidate._check_parameters(X, y)
+            if candidate.random_state is None:
+                raise ValueError("random_state is None, so that each fit is another one; wanted a number.")
         except (ValueError, TypeError) as error:
-            raise ValueError(f"--grid {_named(values)}: {error}") from error
+            reason = in_options(str(error), args)
+            raise ValueError(
+                reason if reason.startswith("--grid ") else f"--grid {_named(values)}: {reason}"
+            ) from error
 
 
 def _named(values):

@@ -7,7 +7,7 @@ import inspect
 import re
 import sys
 
-OTHER_NAMES = {"memory": "cache", "X": "features", "y": "annotations"}  # in Python, and of the option
+OTHER_NAMES = {"memory": "cache", "X": "features", "y": "annotations", "n_splits": "folds"}  # Python's: the option's
 STRING = r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?!\w)"""  # in quotes of either kind, \' within
 CODE = r"\b[A-Z]\w*\([^()]*\)"  # as an estimator is printed
 VALUE = rf"{STRING}|[-+]?[\w.]*\w(?![\w/\\])|"  # text, a number or a word; none where something else follows the "="
@@ -25,7 +25,7 @@ def in_options(text, args):
     ----------
     text : str
         Parameters in it are ``name=value``, "The 'name' parameter of CLASS", "name is ..." or "name must ..." at the
-        begin of a sentence, and anywhere if a name has an underscore.
+        begin of a sentence, and anywhere if a name has an underscore; those of another command need one there too.
     args : Namespace
         With ``option_names``, a dict of the commands' dicts from names to options, and ``command``.
 
@@ -54,6 +54,7 @@ def _patterns(names, given):
         What the user gave, as it stands in the message.
     """
     name = _any_of(names)
+    subject = _any_of(name for name, (_, where) in names.items() if not where or "_" in name)
     # "short" and "device" are everyday words too: where such a name stands bare, it is left as it is.
     sure = _any_of(name for name, (_, where) in names.items() if not where and ("_" in name or len(name) == 1))
     return [
@@ -61,7 +62,8 @@ def _patterns(names, given):
         r"[Tt]he '(?P<quoted>\w+)' parameter of \w+",
         rf"{NO_NAME_BEFORE}{NOT_OF_A_FILE}(?P<pair>{name})=(?P<value>{VALUE})",
         rf"{NO_NAME_BEFORE}(?P<none>{name}) is None",
-        rf"{SENTENCE}(?P<subject>{name})(?= (?:is|must|needs|returned)\b)",
+        rf"{SENTENCE}(?P<subject>{subject})(?= (?:is|must|needs|returned)\b)",
+        rf"(?<=\ba smaller )(?P<wanted>{subject})(?!\w)",
         rf"(?P<string>{STRING}|{CODE})",
         rf"{NO_NAME_BEFORE}(?P<bare>{sure}){NO_CODE_BEHIND}",
     ]
@@ -83,13 +85,13 @@ def _replace(match, names):
     if kind == "string" or option is None:
         return match[0]
     if kind == "none":
-        return f"{option} is not given{where}"
+        return f"{option} is None" if option.startswith("--grid ") else f"{option} is not given{where}"
     return _pair(option, match["value"]) + where if kind == "pair" else option + where
 
 
 def _pair(option, value):
     """Write an option with its value, as it is given to the command line."""
-    if option.startswith("--set "):
+    if option.startswith(("--set ", "--grid ")):
         return f"{option}={value}"
     if value in ("None", "False"):
         return f"no {option}"
@@ -108,6 +110,7 @@ def _names(args):
     if "set" in own:
         names |= {name: (f"--set {name}", "") for name in _parameters()}
     names |= {name: (option, "") for name, option in own.items()}
+    names |= {name: (f"--grid {name}", "") for name, _ in getattr(args, "grid", ())}
     names |= {name: names[other] for name, other in OTHER_NAMES.items() if other in names}
     return {name: pair for name, pair in names.items() if pair[0].startswith("--")}
 

@@ -183,6 +183,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
     def _check_parameters(self, X, y):
         """Raise what a fit of this estimator, a fresh twin, would raise before it trains: the network is built."""
         self._validate_params()
+        check_validation(self.early_stopping, None, None, None)
         resolve_device(self.device)
         supervision = self._make_supervision()
         X, targets = self._read(X, y, supervision)

@@ -28,6 +28,7 @@ from ave_sklearn.extraction import VideoFeatureExtractor
 EXTRACT = ["extract", "my weights_dir film.mp4", "lr=0.1/n_jobs=2 b.mp4", "-o", "hop_seconds", "--weights-dir", "short"]
 FIT = ["fit", "--features", "features", "--annotations", "max_epochs.csv", "-o", "m", "--set", "tau=0.3"]
 PREDICT = ["predict", "m", "a.mp4"]
+SEARCH = ["search", *FIT[1:], "--grid", "lr=0.1,1", "--grid", "random_state=1,2"]
 
 
 # ----------------------------------------------------------------- options
@@ -63,6 +64,15 @@ PREDICT = ["predict", "m", "a.mp4"]
             "must be a multiple of hop_seconds=0.5",
             "must be a multiple of --hop-seconds 0.5 of 'ave-sklearn extract'",
         ),
+        (
+            FIT,
+            "Try a smaller lr, tau=0, or a smaller lam.",
+            "Try a smaller --set lr, --set tau=0, or a smaller --set lam.",
+        ),
+        (SEARCH, "The 'lr' parameter of P must be a float.", "--grid lr must be a float."),
+        (SEARCH, "lr=1.0 is much, and tau=0.3 little", "--grid lr=1.0 is much, and --set tau=0.3 little"),
+        (SEARCH, "random_state is None; wanted a number", "--grid random_state is None; wanted a number"),
+        (SEARCH, "y has 1 members, less than n_splits=5.", "--annotations has 1 members, less than --folds 5."),
         (PREDICT, "wanted (n_segments=10)", "wanted (--n-segments 10 of 'ave-sklearn extract')"),
     ],
 )
@@ -90,6 +100,7 @@ def test_parameters_are_said_as_options(argv, text, said):
         (FIT, "XY.mp4 and dX and my y.mp4, 'X' and 'y'"),
         (FIT, "wanted labels (n_videos, n_segments) or (n_videos, n_audio_features)"),
         (FIT, "but extractor.json n_segments=4."),
+        (FIT, "visual.npy: visual must be of shape (2, 3), got 4. audio is memory-mapped"),
         (PREDICT, "learned with lr=0.1 and max_epochs=3"),
     ],
 )

@@ -178,7 +178,7 @@ def test_a_terminal_gets_an_aligned_table_and_quiet_leaves_it(folder, capsys, mo
 
 def test_a_warning_of_many_fits_is_printed_once(search):
     messages = search("--grid", "tau=0.9", "--grid", "lam=0,10")[2]
-    assert len([line for line in messages if "warning: --set tau=0.9 prunes nearly all" in line]) == 1
+    assert len([line for line in messages if "warning: --grid tau=0.9 prunes nearly all" in line]) == 1
 
 
 # ------------------------------------------------------------ what goes wrong
@@ -259,9 +259,15 @@ def test_a_model_that_cannot_be_put_in_its_place_is_kept(search, folder, monkeyp
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--grid", "tau=0,2"], "--grid tau=2: The 'tau' parameter of PSPLocalizer must be None, a float in the range"),
-        (["--grid", "tau=0", "--grid", "lr=-1"], "--grid lr=-1 tau=0: The 'lr' parameter of PSPLocalizer must be"),
-        (["--grid", "tau=0,high"], "--grid tau=high: The 'tau' parameter of PSPLocalizer must be"),
+        (["--grid", "tau=0,2"], "--grid tau must be None, a float in the range"),
+        (["--grid", "tau=0", "--grid", "lr=-1"], "--grid lr must be a float in the range (0.0, inf). Got -1 instead."),
+        (["--grid", "tau=0,high"], "--grid tau must be None, a float in the range"),
+        (["--grid", "early_stopping=False,True"], "--grid early_stopping is True; wanted False, 'best' or a patience"),
+        (["--grid", "random_state=1,None"], "--grid random_state is None, so that each fit is another one; wanted a"),
+        (["--grid", "background=dog,cat"], "--grid background: the labels are made with one background for all fits"),
+        (["--grid", "verbose=0,1"], "--grid verbose: it changes nothing about a fit."),
+        (["--grid", "classes=['a']"], "--grid classes=['a']: --annotations holds labels that are not in classes"),
+        ([*TWO, "--set", "random_state=None"], "--grid tau=None: --random-state is not given, so that each fit is"),
         (["--grid", "dropout=0", "--weak", "--grid", "lam=0"], "--grid lam: WeakPSPLocalizer has the parameters back"),
         (["--grid", "speed=1"], "--grid speed: PSPLocalizer has the parameters background, "),
         (
@@ -269,8 +275,8 @@ def test_a_model_that_cannot_be_put_in_its_place_is_kept(search, folder, monkeyp
             "--grid tau is given twice; give all its values at once: --grid tau=V",
         ),
         (["--grid", "max_epochs=1,2"], "--grid max_epochs: --set max_epochs is given too; give it once."),
-        (["--grid", "device=nowhere"], "--grid device=nowhere: "),
-        ([*TWO, "--set", "hidden_size=7"], "--grid tau=None: hidden_size is 7; wanted a positive even number"),
+        (["--grid", "device=nowhere"], "--grid device is 'nowhere'; wanted "),
+        ([*TWO, "--set", "hidden_size=7"], "--grid tau=None: --set hidden_size is 7; wanted a positive even number"),
         ([*TWO, "--set", "speed=1"], "--set speed: PSPLocalizer has the parameters background, "),
         (
             [*TWO, "--set", "random_state=None", "--work", "work"],
@@ -356,6 +362,7 @@ def test_a_scheduler_that_does_not_answer_is_named(search, monkeypatch):
     ("text", "values"),
     [
         ("x=None,0,0.095", [None, 0, 0.095]),
+        ("x=1,True,'1'", [1, True, "1"]),
         ("x=-inf, constant ,True", [-np.inf, "constant", True]),
         ("x=(0.9,0.99),(0.8,0.9)", [(0.9, 0.99), (0.8, 0.9)]),
         ("x={'a': [1,2], 'b': ','},{}", [{"a": [1, 2], "b": ","}, {}]),
@@ -379,6 +386,8 @@ def test_values_are_separated_by_commas_outside_brackets(text, values):
         ("tau=0,,1", "'tau=0,,1' has an empty value"),
         ("tau=0,", "'tau=0,' has an empty value"),
         ("tau=0,1,0", "'tau=0,1,0' has the value 0 twice"),
+        ("tau=0,0.0", "'tau=0,0.0' has the value 0.0 twice"),
+        ("lr=0.01,1e-2", "'lr=0.01,1e-2' has the value 1e-2 twice"),
         ("tau=(0,1", "lacks a ')'"),
         ("tau=0),1", "has a ')' that closes nothing"),
         ("tau=(0],1", "has a ']' that closes nothing"),
