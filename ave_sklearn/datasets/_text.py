@@ -86,6 +86,17 @@ def split_rows(text, file, separator=",", *, strip=False):
     return [(line, row) for line, row in rows if len(row) > 1 or any(row)]
 
 
+def write_table(table, file):
+    """Write a DataFrame as CSV, without its index, so that `split_rows` reads the same texts.
+
+    Fields are quoted where they must be; all are where one holds a carriage return, which csv leaves bare before
+    Python 3.13, and which ends a row then.
+    """
+    texts = table.select_dtypes(exclude="number").astype(str)
+    has_returns = texts.map(lambda text: "\r" in text).any(axis=None)
+    table.to_csv(file, index=False, quoting=csv.QUOTE_ALL if has_returns else csv.QUOTE_MINIMAL)
+
+
 def by_column(names, rows, file):
     """Return the fields of rows by the names of their columns, as a dict of tuples.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ave_sklearn._features.npy import check_output_files
+from ave_sklearn.datasets._text import write_table
 from ave_sklearn.extraction._folder_writing import being_written, check_output_folder, publish_files
 from ave_sklearn.extraction._folders import (
     AUDIO,
@@ -93,7 +94,7 @@ def merge_features(folders: Iterable[PathLike], output: PathLike, *, force: bool
         features.to_npy(folder / AUDIO, folder / VISUAL)
         for name, table in tables.items():
             if table is not None:
-                table.to_csv(folder / name, index=False)
+                write_table(table, folder / name)
         if Path(parts[0], EXTRACTOR).is_file():
             shutil.copyfile(Path(parts[0], EXTRACTOR), folder / EXTRACTOR)
     return read_features(output)[0]

@@ -11,6 +11,7 @@ from ave_sklearn._features.npy import check_output_files
 from ave_sklearn._features.pairs import publish, refuse_unfinished, writing
 from ave_sklearn._files import check_parent, whole_file
 from ave_sklearn._user_warnings import warn_user
+from ave_sklearn.datasets._text import write_table
 from ave_sklearn.extraction._extractor import NOT_KEPT
 from ave_sklearn.extraction._folders import (
     AUDIO,
@@ -135,7 +136,7 @@ def _extract(work, extractor, clips, journal, shard):
             raise
         report = _with_slashes(extractor.report_)
         with whole_file(work / ERRORS) as temporary:
-            report.loc[report["error"] != "", DESCRIBED].to_csv(temporary, index=False)
+            write_table(report.loc[report["error"] != "", DESCRIBED], temporary)
         raise ExtractionError("\n".join([first, *first_lines(lines, work / ERRORS)])) from error
     _describe(work, extractor, journal, shard)
 
@@ -160,7 +161,8 @@ def notes_of(error):
 
 
 def _as_option(name, value):
-    return f"--{name.replace('_', '-')} {value}"
+    option = f"--{name.replace('_', '-')}"
+    return f"no {option}" if value is None else f"{option} {value}"
 
 
 AS_COMMAND = Wording("the same command goes on", "--restart", _as_option)
@@ -201,10 +203,10 @@ def _describe(folder, extractor, journal, shard):
     skipped = report["error"] != ""
     used = report[~skipped]
     padding = ["padding"] if "padding" in used and (used["padding"] > 0).any() else []
-    used[["filename", "start", *padding]].to_csv(folder / VIDEOS, index=False)
+    write_table(used[["filename", "start", *padding]], folder / VIDEOS)
     (folder / SKIPPED).unlink(missing_ok=True)
     if skipped.any():
-        report.loc[skipped, DESCRIBED].to_csv(folder / SKIPPED, index=False)
+        write_table(report.loc[skipped, DESCRIBED], folder / SKIPPED)
     params = {name: value for name, value in extractor.get_params(deep=False).items() if name not in NOT_KEPT}
     if journal.recipe is not None:
         params["networks"] = {name: journal.recipe["networks"][name] for name in ("visual", "audio")}

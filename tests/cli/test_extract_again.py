@@ -146,6 +146,8 @@ def test_other_options_are_refused_as_options(folder, networks, capsys):
     assert extract("features", "--frames-per-segment", "3", "--quiet") == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "begun with --frames-per-segment 2, and this one has --frames-per-segment 3" in line
+    assert extract("features", "--pool", "mean") == 1
+    assert "begun with no --pool, and this one has --pool mean" in capsys.readouterr().err
     assert "begin anew (--restart), which drops what is done: 2 clips" in line
     assert {file: file.read_bytes() for file in Path("features/.unfinished").iterdir()} == before
     assert extract("features", "--quiet", "--n-jobs", "2", "--on-error", "skip", "--cache", "cache") == 0
