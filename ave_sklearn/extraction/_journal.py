@@ -9,6 +9,8 @@ Beside the rows, an ``.npy`` file in the making for each of the two arrays, lies
   when it was read, and a checksum of all that and of the rows; or one that cannot be used, and why;
 * ``publishes``: all is done, and the files are about to get their names.
 
+Each line has a digest of its own, ``check``: one that was changed counts as one that is not there.
+
 The system gets the bytes of a clip's rows before it gets the line. A process that is killed loses the clips that it
 was at, no more: half a line is cut off, and rows without a line are written over. Nothing waits for the disk, which may
 take longer than a clip. After a loss of power some lines may be there without their rows: so the checksum of every row
@@ -45,7 +47,7 @@ class Wording:
     go_on, restart : str
         What goes on with the work, and what begins anew.
     parameter : callable (name, value) -> str
-        Writes a parameter.
+        Writes a parameter and its value, after "with" or "has".
     """
 
     go_on: str
@@ -110,7 +112,7 @@ class Journal:
     def read(self):
         """Take over what the journal says; nothing is changed, and no row is looked at.
 
-        A line that cannot be read counts as one that is not there: its clip is done again.
+        A line that cannot be read, or was changed, counts as one that is not there: its clip is done again.
 
         Returns
         -------
@@ -120,7 +122,7 @@ class Journal:
         Raises
         ------
         ValueError
-            If the first line is damaged or of another version; the error names the file and the way out.
+            If the first line is damaged, changed or of another version; the error names the file and the way out.
         """
         self._forget()
         with suppress(FileNotFoundError), open(self.file, "rb") as stream:
@@ -129,7 +131,7 @@ class Journal:
                 recipe = self._read_head(lines[0])
                 for line in lines[1:]:
                     with suppress(ValueError), reading(self.file, WHAT, parsing=True):
-                        self._take(_parse(line))
+                        self._take(_unchanged(_parse(line)))
                 self._end, self._n_found = sum(len(line) + 1 for line in lines), len(self._done)
                 return recipe
         return None
@@ -142,6 +144,7 @@ class Journal:
                     raise ValueError(f"its format is {head['format']!r:.100}, and that of this version {FORMAT!r}")
                 if not all(isinstance(head[name], dict) for name in ("parameters", "networks")):
                     raise ValueError("its parameters and networks must be names and values")
+                _unchanged(head)
                 return {name: head[name] for name in ("parameters", "networks")}
         except ValueError as error:
             raise ValueError(f"{error}. {self.wording.restart} begins anew.") from error
@@ -276,8 +279,8 @@ class Journal:
                 self._stream.truncate(self._end)
                 self._stream.seek(self._end)
                 if not self._end:
-                    self._stream.write(_line({"format": FORMAT, **self.recipe}))
-            self._stream.write(_line(content))
+                    self._stream.write(line_of({"format": FORMAT, **self.recipe}))
+            self._stream.write(line_of(content))
             self._stream.flush()
             self._end = self._stream.tell()
 
@@ -349,7 +352,7 @@ def _pairs(first, second):
 
 def digest_clips(clips):
     """Return a digest of a list of clips."""
-    return hashlib.blake2b(json.dumps([_key(clip) for clip in clips]).encode(), digest_size=16).hexdigest()
+    return _digest([_key(clip) for clip in clips])
 
 
 def _key(clip):
@@ -392,8 +395,22 @@ def _parse(line):
     return content
 
 
-def _line(content):
-    return json.dumps(content).encode() + b"\n"
+def line_of(content):
+    """Write names and values as a line, with the digest by which `_unchanged` knows it."""
+    return json.dumps(content | {"check": _digest(content)}).encode() + b"\n"
+
+
+def _unchanged(content):
+    """Return what a line says; a ValueError if it is not as `line_of` wrote it."""
+    said = {name: value for name, value in content.items() if name != "check"}
+    if content.get("check") != _digest(said):
+        raise ValueError("a line was changed")
+    return said
+
+
+def _digest(content):
+    """Return a digest of a value of JSON."""
+    return hashlib.blake2b(json.dumps(content).encode(), digest_size=16).hexdigest()
 
 
 def _link(rows, n_rows, file):

@@ -19,6 +19,7 @@ from ave_sklearn import AVFeatures
 from ave_sklearn._files import locked
 from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor, _media
 from ave_sklearn.extraction._hash import digest_network
+from ave_sklearn.extraction._journal import line_of
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 N = 5
@@ -333,6 +334,19 @@ def another_second(folder):
     return 1
 
 
+def other_text(old, new, n_lost):
+    """Return a function that replaces text in the journal, as an editor does; so many clips are lost."""
+
+    def replace(folder):
+        file = folder / ".audio.npy.journal"
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new))
+        return n_lost
+
+    return replace
+
+
 def no_rows(folder):
     (folder / ".audio.npy.rows").unlink()
     return 3
@@ -345,6 +359,8 @@ def no_whole_line(folder):
 
 DAMAGE = [half_a_row, half_a_line, a_line_without_its_end, rows_without_a_line, zeros_in_place_of_a_row]
 DAMAGE += [zeros_in_place_of_a_line, another_second, no_rows, no_whole_line]
+DAMAGE += [other_text('"<f4"', type_, 3) for type_ in ('"<f8"', '"<i4"', '"|O"')]
+DAMAGE += [other_text('"info": [2.0', '"info": [0.5', 0)]
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -361,6 +377,7 @@ def test_what_is_damaged_is_done_again(folder, videos, whole, damage):
     [
         ('{"format": "0.1"}', "its format is '0.1', and that of this version"),
         ("[1]", "a line holds a list"),
+        ('{"format": "%s", "parameters": {}, "networks": {}}', "a line was changed"),
         ("[" * 100_000, "recursion"),
         ('{"format": "%s", "parameters": 1, "networks": {}}', "must be names and values"),
     ],
@@ -380,9 +397,10 @@ def test_a_journal_of_another_kind_is_an_error_that_says_how_to_begin_anew(folde
 def test_lines_of_strangers_end_in_no_odd_error(folder, videos, whole):
     stop(folder, videos)
     with open(folder / ".audio.npy.journal", "a") as file:
-        for line in ("{}", "3", '{"clip": 3, "row": 1}', '{"rows": [[[1e99], "f4"]]}', '{"video": [1], "info": []}'):
-            file.write(line + "\n")
-        file.write(json.dumps({"clip": [videos[0], 0.0], "row": 10**15, "size": 1, "modified": 2}) + "\n")
+        file.write("{}\n3\n")
+        for content in ({"clip": 3, "row": 1}, {"rows": [[[1e99], "f4"]]}, {"video": [1], "info": []}):
+            file.write(line_of(content).decode())
+        file.write(line_of({"clip": [videos[0], 0.0], "row": 10**15, "size": 1, "modified": 2}).decode())
     run(folder, videos)
     assert bytes_in(folder) == whole
 
@@ -532,11 +550,14 @@ def test_another_recipe_is_refused_and_changes_nothing(folder, videos, whole, pa
 def test_a_parameter_that_the_journal_does_not_know_is_none_there(folder, videos, whole):
     stop(folder, videos)
     file = folder / ".audio.npy.journal"
-    text = file.read_text()
-    file.write_text(text.replace('"networks": {', '"networks": {"pca_params": "0123", ', 1))
+    head, *lines = file.read_bytes().splitlines(keepends=True)
+    begun = {name: value for name, value in json.loads(head).items() if name != "check"}
+    networks = begun["networks"] | {"pca_params": "0123"}
+    file.write_bytes(b"".join([line_of(begun | {"networks": networks}), *lines]))
     with pytest.raises(ValueError, match="with other weights or code of pca_params .digest 0123, now None"):
         run(folder, videos)
-    file.write_text(text.replace('"pool": null, ', "", 1))
+    del begun["parameters"]["pool"]
+    file.write_bytes(b"".join([line_of(begun), *lines]))
     with pytest.raises(ValueError, match="with pool=None, and this one has pool='mean'"):
         run(folder, videos, pool="mean")
     run(folder, videos)
