@@ -22,6 +22,7 @@ from ave_sklearn._progress import progress, telling_time
 from ave_sklearn._sklearn import HasMethods, Interval, StrOptions
 from ave_sklearn._targets.grid import check_grid
 from ave_sklearn._targets.times import as_decimal
+from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.extraction._hash import digest_file, digest_network
 from ave_sklearn.extraction._journal import Journal
 from ave_sklearn.extraction._opening import ExtractionError, file_stamp, import_av
@@ -457,7 +458,35 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         own = type(self)(**{name: plain(as_decimal(value)) for name, value in self.get_params(deep=False).items()})
         recipe, device = own._recipe(), resolve_device(own.device)
         share = getattr(self, "_share_network", lambda network: network)
-        return own, recipe, tuple(share(own._network(name, device)) for name in ("visual", "audio"))
+        networks = tuple(share(own._network(name, device)) for name in ("visual", "audio"))
+        self._warn_of_other_networks(networks)
+        return own, recipe, networks
+
+    def _keep_digests(self, digests):
+        """Keep the digests of networks as ``networks_``, and whose they are: parameters may be set to others later."""
+        self.networks_ = digests
+        self._digested = {name: self._named(name) for name in digests}
+
+    def _named(self, argument):
+        """Return what names the network of an argument, or the file of its PCA."""
+        given = getattr(self, argument)
+        return given, self.weights if takes_users_weights(given) else None
+
+    def _warn_of_other_networks(self, networks):
+        """Warn of networks that are others by the same names than those of which the digests are kept."""
+        kept, named = getattr(self, "networks_", {}), getattr(self, "_digested", {})
+        known = {name for name in kept if named.get(name) == self._named(name)}
+        others = [
+            f"{name}={getattr(self, name)!r} (digest {kept[name]}, now {digest})"
+            for name, digest in self._digests(networks, known).items()
+            if digest != kept[name]
+        ]
+        if others:
+            warn_user(
+                f"the features will not be such as the model was fitted to, and its predictions may be wrong: other "
+                f"weights or code of {'; '.join(others)}. Put the old ones back, or extract its features again and fit "
+                "it to them."
+            )
 
     def _probed(self, clips, own, recipe):
         """Return the report on what the files of clips tell; raise its error if that is enough for one."""
@@ -474,12 +503,18 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         params |= {"preprocessing": recipe.preprocessing}
         kept = {name: value for name, value in params.items() if name not in {*NOT_KEPT, "pca_params"}}
         words = {name: type(value).__name__ if callable(value) else value for name, value in kept.items()}
-        digests = {own.argument: digest_network(getattr(self, own.argument), own.given, own.file) for own in networks}
-        if self.pca_params is not None:
-            digests["pca_params"] = digest_file(self.pca_params)
+        digests = self._digests(networks, {"visual", "audio", "pca_params"})
         if callable(recipe.preprocessing):
             digests["preprocessing"] = digest_network(recipe.preprocessing, recipe.preprocessing, None)
         return {"parameters": words, "networks": digests}
+
+    def _digests(self, networks, names):
+        """Return the digests of those networks, and of the file of the PCA, that are among the names."""
+        used = [own for own in networks if own.argument in names]
+        digests = {own.argument: digest_network(getattr(self, own.argument), own.given, own.file) for own in used}
+        if self.pca_params is not None and "pca_params" in names:
+            digests["pca_params"] = digest_file(self.pca_params)
+        return digests
 
     def _results(self, one_clip, clips, rows, report=None, n_done=0):
         """Yield what `one_clip` returns of clips: with a report in their order, else as they are finished."""

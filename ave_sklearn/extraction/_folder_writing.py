@@ -15,8 +15,10 @@ from ave_sklearn.datasets._text import write_table
 from ave_sklearn.extraction._extractor import NOT_KEPT
 from ave_sklearn.extraction._folders import (
     AUDIO,
+    DIGESTED,
     EXTRACTOR,
     FILES,
+    NETWORKS,
     SHARD,
     SKIPPED,
     UNFINISHED,
@@ -209,7 +211,8 @@ def _describe(folder, extractor, journal, shard):
         write_table(report.loc[skipped, DESCRIBED], folder / SKIPPED)
     params = {name: value for name, value in extractor.get_params(deep=False).items() if name not in NOT_KEPT}
     if journal.recipe is not None:
-        params["networks"] = {name: journal.recipe["networks"][name] for name in ("visual", "audio")}
+        digests = journal.recipe["networks"]
+        params[NETWORKS] = {name: digests[name] for name in DIGESTED if name in digests}
     (folder / EXTRACTOR).write_text(json.dumps(params, indent=2) + "\n", encoding="utf-8")
     (folder / SHARD).unlink(missing_ok=True)
     if shard is not None:

@@ -32,6 +32,7 @@ UNFINISHED = ".unfinished"  # hidden folder of an extraction that is at work or 
 EXTRACTOR_PARAMS = "the parameters of a VideoFeatureExtractor"
 SHARD_SAYS = "what 'extract --shard' says of a part"
 NETWORKS = "networks"  # what extractor.json calls their digests
+DIGESTED = ("visual", "audio", "pca_params")  # of what
 MOST_CHARACTERS = 1000  # of a digest
 SECONDS = {"segment_seconds", "hop_seconds", "max_damage"}  # the parameters that may be fractions
 LEAST_HOP = 0.001  # seconds, so that segments of 30 days can be numbered, and told apart by times in float64
@@ -271,7 +272,7 @@ def _read_extractor(folder):
         if max(grid.span(extractor.n_segments), extractor.n_segments * grid.segment_seconds) > MOST_SECONDS:
             raise ValueError(f"the sound of one clip would last more than {MOST_SECONDS} s")
     if digests:
-        extractor.networks_ = digests
+        extractor._keep_digests(digests)
     return extractor
 
 
@@ -351,11 +352,11 @@ def _read_params(folder):
 
 def _check_digests(digests):
     """Refuse what is no dict of the digests of networks."""
-    is_dict = isinstance(digests, dict) and set(digests) <= {"visual", "audio"}
+    is_dict = isinstance(digests, dict) and set(digests) <= set(DIGESTED)
     if not (
         is_dict and all(isinstance(value, str) and 0 < len(value) <= MOST_CHARACTERS for value in digests.values())
     ):
-        raise ValueError(f"{NETWORKS} is {digests!r:.100}; wanted the digests, text, of 'visual' and 'audio'")
+        raise ValueError(f"{NETWORKS} is {digests!r:.100}; wanted the digests, text, of {', '.join(DIGESTED)}")
 
 
 def _check_params(params, kept):

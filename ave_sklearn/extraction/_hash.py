@@ -2,13 +2,17 @@
 
 import hashlib
 import inspect
+import os
 import pickle
 import sys
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import joblib
 import torch
+
+from ave_sklearn._files import FileState
 
 N_DIGITS = 32  # of a digest
 
@@ -36,7 +40,13 @@ def hash_callable(function):
 
 
 def digest_file(file):
-    """Return a digest of a file's content, text of `N_DIGITS` hexadecimal digits."""
+    """Return a digest of a file's content, text of `N_DIGITS` hexadecimal digits; each state is read once."""
+    return _digest_state(os.path.abspath(file), FileState.of(file))
+
+
+@lru_cache(maxsize=64)
+def _digest_state(file, state):
+    """Return the digest of one state of a file; weights of half a gigabyte take half a second."""
     with open(file, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:N_DIGITS]
 
