@@ -71,7 +71,7 @@ def run(args):
     from ave_sklearn.extraction._folder_writing import check_output_folder, notes_of, recall_videos, write_features
 
     check_output_folder(args.output, args.force, args.restart)
-    from ave_sklearn.extraction._folders import read_features
+    from ave_sklearn.extraction._folders import is_without_features, read_features
     from ave_sklearn.extraction._report import cut_for
 
     extractor = _extractor(args)
@@ -85,7 +85,7 @@ def run(args):
         for text in notes_of(error):
             say("hint", text)
         raise
-    if not args.quiet:
+    if not args.quiet and not is_without_features(args.output):
         show(f"{args.output}: {read_features(args.output)[0]}")
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ave_sklearn._checks import MOST_LINES, first_few, first_lines
 from ave_sklearn._features.npy import check_output_files
-from ave_sklearn._features.pairs import publish, refuse_unfinished, writing
-from ave_sklearn._files import check_parent, whole_file
+from ave_sklearn._features.pairs import PAIR, publish, refuse_unfinished, writing
+from ave_sklearn._files import check_parent, hidden_beside, whole_file
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.datasets._text import write_table
 from ave_sklearn.extraction._extractor import NOT_KEPT
@@ -27,7 +27,7 @@ from ave_sklearn.extraction._folders import (
 )
 from ave_sklearn.extraction._journal import DONE, Journal, Wording, digest_clips
 from ave_sklearn.extraction._opening import ExtractionError
-from ave_sklearn.extraction._report import tell
+from ave_sklearn.extraction._report import NothingUsableError, tell
 
 REMAINS = ".extract-"  # how the hidden folder of an earlier version's extraction begins
 JOURNAL, ROWS, ERRORS = "journal.jsonl", ("audio.rows", "visual.rows"), "errors.csv"
@@ -59,7 +59,8 @@ def write_features(folder, extractor, clips, *, force=False, restart=False, shar
     restart : bool, default=False
         Whether to drop what an earlier call has done but did not finish.
     shard : dict or None, default=None
-        Which part of all videos these are, for ``shard.json``.
+        Which part of all videos these are, for ``shard.json``. A part may have no usable video, where videos may be
+        skipped: its folder has no arrays then.
     note : callable (str), default=None
         Is told how many clips are taken over.
 
@@ -129,10 +130,16 @@ def _write(folder, extractor, clips, force, restart, shard, note):
 
 
 def _extract(work, extractor, clips, journal, shard):
-    """Make all files of a folder in the hidden folder; an error that lists many clips names the file that has all."""
+    """Make all files of a folder in the hidden folder; an error that lists many clips names the file that has all.
+
+    A part of a list of which each video is skipped has no arrays: its rows would be of unknown shapes.
+    """
     try:
         extractor._transform_to(clips, work / AUDIO, work / VISUAL, journal)
     except ExtractionError as error:
+        if shard is not None and isinstance(error, NothingUsableError):
+            _describe(work, extractor, journal, shard)
+            return
         first, *lines = str(error).split("\n")
         if len(lines) <= MOST_LINES:
             raise
@@ -234,4 +241,9 @@ def publish_files(work, folder):
     """Give finished files their places in the folder, as one thing; an older file without a successor goes."""
     new = {name: work / name for name in FILES if (work / name).exists()}
     names = sorted(FILES, key=VIDEOS.__eq__)  # which says that the folder is complete, last
-    publish({folder / name: new.get(name) for name in names}, [folder / AUDIO, folder / VISUAL])
+    arrays = [folder / AUDIO, folder / VISUAL]
+    moves = {folder / name: new.get(name) for name in names}
+    if AUDIO in new:
+        publish(moves, arrays)
+    else:
+        publish({hidden_beside(file, PAIR): None for file in arrays} | moves, [])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ave_sklearn._checks import first_few
 from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._features.pairs import one_run, refuse_unfinished
 from ave_sklearn._files import FileState, reading
@@ -49,7 +50,7 @@ def read_features(*folders: PathLike) -> tuple[AVFeatures, pd.DataFrame]:
     *folders : path
         Several are joined: folders of one recipe, extracted with the same parameters and networks, without a clip in
         common. Of those that are parts of one list of videos (``extract --shard``) all are wanted; they are put in the
-        order of the list. One part may be opened alone.
+        order of the list; one of which each video was skipped adds nothing. One part may be opened alone.
 
     Returns
     -------
@@ -66,7 +67,7 @@ def read_features(*folders: PathLike) -> tuple[AVFeatures, pd.DataFrame]:
     ValueError
         If a file is damaged, or the files of a folder do not belong together or are being written; if folders are of
         different recipes, naming the parameter, or features of different shapes; if they share a clip, or a part of
-        the list is there twice or missing.
+        the list is there twice or missing; if each video was skipped.
 
     See Also
     --------
@@ -78,7 +79,7 @@ def read_features(*folders: PathLike) -> tuple[AVFeatures, pd.DataFrame]:
     >>> X, clips = read_features("features1", "features2")  # doctest: +SKIP
     >>> groups = clips["filename"]  # of a cross-validation: clips of one video stay together  # doctest: +SKIP
     """
-    folders = as_one(folders)
+    folders = with_features(as_one(folders))
     parts, clips = zip(*map(_read_features, folders), strict=True)
     if len(folders) == 1:
         return parts[0], clips[0]
@@ -118,8 +119,22 @@ def as_one(folders, *, all_parts=False):
 def _check_complete(folder):
     """Refuse a folder that is not there, or is being written."""
     refuse_unfinished((Path(folder, AUDIO), Path(folder, VISUAL)))
-    for name in (AUDIO, VISUAL, VIDEOS):
+    for name in (VIDEOS,) if is_without_features(folder) else (AUDIO, VISUAL, VIDEOS):
         _existing(folder, name)
+
+
+def is_without_features(folder):
+    """Whether a folder is a finished part of a list of videos of which each was skipped."""
+    there = {name for name in (AUDIO, VISUAL, VIDEOS, SHARD, SKIPPED) if Path(folder, name).is_file()}
+    return there == {VIDEOS, SHARD, SKIPPED} and not read_columns(Path(folder, VIDEOS), ["filename"])[0]
+
+
+def with_features(folders):
+    """Return the folders that have features; a ValueError if there are none."""
+    found = [folder for folder in folders if not is_without_features(folder)]
+    if not found:
+        raise ValueError(f"{first_few(map(str, folders))}: there are no features, since each video was skipped.")
+    return found
 
 
 def read_shard(folder):

@@ -134,6 +134,10 @@ def _clip_starts(path, n_segments, grid):
     return [round(hop * grid.hop_seconds, DECIMALS) for hop in [*range(0, last, n_segments), last]]
 
 
+class NothingUsableError(ExtractionError):
+    """Each video may be skipped, and none can be used."""
+
+
 @dataclass
 class Report:
     """What is said of the clips of an extraction: which cannot be used, and what is to be known of the others.
@@ -187,7 +191,8 @@ class Report:
         if rows:
             listed = self.table.loc[rows]
             lines = "\n".join(_lines(listed, "error"))
-            raise ExtractionError(f"{_count(listed, self.table)} cannot be used:\n{lines}")
+            kind = ExtractionError if self.fatal else NothingUsableError
+            raise kind(f"{_count(listed, self.table)} cannot be used:\n{lines}")
 
 
 def probe_all(clips, n_segments, grid, on_error, short):
