@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from itertools import chain
 from numbers import Integral, Real
 from typing import TYPE_CHECKING
@@ -520,7 +521,7 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         """Yield what `one_clip` returns of clips: with a report in their order, else as they are finished."""
         return_as = "generator" if report is not None else "generator_unordered"
         parallel = joblib.Parallel(n_jobs=self.n_jobs, require="sharedmem", return_as=return_as)
-        results = parallel(joblib.delayed(one_clip)(row, *clips[row], report) for row in rows)
+        results = _closing(parallel(joblib.delayed(one_clip)(row, *clips[row], report) for row in rows))
         return progress(results, n_done + len(rows), "clip", initial=n_done, verbose=self.verbose)
 
     def _one_clip(self, recipe, networks):
@@ -578,3 +579,14 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
             pad=self.short == "pad",
             max_damage=self.max_damage,
         )
+
+
+def _closing(results):
+    """Yield the results of joblib, which are closed where they end early without its advice to whoever wrote the loop."""
+    try:
+        for result in results:  # not "yield from", which would close them itself
+            yield result
+    finally:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"\d+ tasks (have been successfully|which were still)", UserWarning)
+            results.close()

@@ -1,5 +1,6 @@
 """Extraction that goes on where it was stopped, to the bytes of a run without a break."""
 
+import gc
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ from helpers import grey, write_video
 
 from ave_sklearn import AVFeatures
 from ave_sklearn._files import locked
-from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor, _media
+from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor, _journal, _media
 from ave_sklearn.extraction._hash import digest_network
 from ave_sklearn.extraction._journal import line_of
 
@@ -163,6 +164,17 @@ def test_two_clips_at_once_are_kept_as_they_are_finished(folder, videos, whole):
     run(folder, videos, n_jobs=2)
     assert len(calls) < N  # a thread may have been at a clip that was given up
     assert bytes_in(folder) == whole and listed(folder) == WHOLE
+
+
+def test_a_run_that_ends_early_has_no_advice_of_joblibs(folder, videos, monkeypatch, recwarn):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_journal.Journal, "add", full)
+    with pytest.raises(OSError, match="No space"):
+        run(folder, videos, n_jobs=2)
+    gc.collect()
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 def test_without_resume_nothing_outlives_an_error(folder, videos):
