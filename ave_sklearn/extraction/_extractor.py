@@ -119,8 +119,8 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         its threads is the number of cores.
     memory : path, joblib.Memory or None, default=None
         Cache on disk of each video's features. A video is done again when its file, the parameters or the networks
-        changed. A function that stands in for a network is told from another by its source and what it encloses, not
-        by the globals that it uses.
+        changed. A function that stands in for a network is told from another by its source and what it encloses, an
+        object by what it holds and the source of its class; not by the globals that they use.
     short : {"error", "skip", "pad"}, default="error"
         What happens to videos that lack half of their last segment or more. "error": as `on_error` says. "skip":
         they are left out with a warning, whatever `on_error` is. "pad": behind the end of the video its last picture
@@ -582,9 +582,9 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
 
 
 def _closing(results):
-    """Yield the results of joblib, which are closed where they end early without its advice to whoever wrote the loop."""
+    """Yield the results of joblib; where they end early it gives no advice to whoever wrote the loop."""
     try:
-        for result in results:  # not "yield from", which would close them itself
+        for result in results:  # noqa: UP028  ("yield from" would close them itself)
             yield result
     finally:
         with warnings.catch_warnings():

@@ -6,7 +6,7 @@ import os
 import pickle
 import sys
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import joblib
@@ -24,6 +24,8 @@ def owner_of(function):
 
 def hash_callable(function):
     """Hash a network: of a module its weights, settings and source, of a function its source and what it encloses.
+
+    Of any other object what it holds, and the source of its class.
 
     Raises
     ------
@@ -99,12 +101,20 @@ def _parts(function):
         weights = {name: tensor.detach().cpu().numpy() for name, tensor in owner.state_dict().items()}
         settings = [(name, _settings(module), _source(type(module))) for name, module in owner.named_modules()]
         return getattr(function, "__name__", ""), str(owner), weights, settings
+    if isinstance(function, partial):
+        keywords = {name: _part(value) for name, value in function.keywords.items()}
+        return [_part(value) for value in (function.func, *function.args)], keywords
     if not inspect.isfunction(function):
-        return function
+        return function, [_source(kind) for kind in type(owner).__mro__[:-1]]
     enclosed = [cell.cell_contents for cell in function.__closure__ or ()]
     defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
-    inner = [_parts(value) if callable(value) else value for value in enclosed + defaults]
+    inner = [_part(value) for value in enclosed + defaults]
     return function.__module__, function.__qualname__, _source(function), inner
+
+
+def _part(value):
+    """Return what makes a value what it is, in values that can be pickled."""
+    return _parts(value) if callable(value) else value
 
 
 def _settings(module):

@@ -1,10 +1,13 @@
 """Extraction that goes on where it was stopped, to the bytes of a run without a break."""
 
 import gc
+import importlib
 import json
+import linecache
 import os
 import shutil
 import signal
+import sys
 import threading
 from functools import partial
 from pathlib import Path
@@ -601,6 +604,44 @@ def test_a_network_is_told_by_its_weights_and_its_code(tmp_path, monkeypatch):
     assert digest_network("vgg19", "vgg19", None) != digest_network("vggish", "vggish", None)
     with pytest.raises(ValueError, match=r"as resume does.*resume=False"):
         digest_network(locking := partial(colours, threading.Lock()), locking, None)
+
+
+OBJECT = """
+from functools import partial
+
+class Network:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, pictures):
+        return pictures.mean((2, 3)) * self.factor
+
+    def method(self, pictures):
+        return self(pictures)
+
+def scaled(pictures, factor):
+    return pictures.mean((2, 3)) * factor
+
+whole, bound, part = Network(2), Network(2).method, partial(scaled, factor=2)
+"""
+
+
+@pytest.mark.parametrize("name", ["whole", "bound", "part"])
+def test_objects_are_told_by_their_code_and_what_they_hold(tmp_path, monkeypatch, name):
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def digest(number, code):
+        (tmp_path / "holding.py").write_text(code + f"# {number}\n")
+        sys.modules.pop("holding", None)
+        importlib.invalidate_caches()
+        linecache.checkcache()
+        network = getattr(importlib.import_module("holding"), name)
+        return digest_network(network, network, None)
+
+    codes = [OBJECT, OBJECT, OBJECT.replace("mean((2, 3))", "amax((2, 3))"), OBJECT.replace("(2)", "(3)")]
+    codes[3] = codes[3].replace("=2", "=3")
+    first, again, *others = (digest(number, code) for number, code in enumerate(codes))
+    assert first == again and len({first, *others}) == 3
 
 
 def test_two_at_once_are_refused(folder, videos):
