@@ -15,6 +15,7 @@ from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._features.pairs import one_run, refuse_unfinished
 from ave_sklearn._files import FileState, reading
 from ave_sklearn._targets.grid import WHOLE_SECONDS, check_grid
+from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.datasets._text import by_column, one_line_end, read_utf8, split_rows
 from ave_sklearn.extraction._extractor import NOT_KEPT, VideoFeatureExtractor
 from ave_sklearn.extraction._joining import check_clips_once, check_folders_once, check_shapes
@@ -320,7 +321,7 @@ def check_recipe(folders, extractor, model):
     """Refuse features that were not extracted as those that a model was fitted to.
 
     What tells which clips are used, not how (``short``, ``max_damage``), may differ. Of folders that do not say how
-    they were extracted the grid is taken to be whole seconds, and nothing else is compared.
+    they were extracted the grid is taken to be whole seconds, and nothing else is compared, with a warning.
 
     Parameters
     ----------
@@ -343,6 +344,8 @@ def check_recipe(folders, extractor, model):
             f"but those that {model} takes are of {wanted.segment_seconds:g} s, {wanted.hop_seconds:g} s apart."
         )
     recipe = _read_recipe(folder)
+    if recipe is None:
+        warn_user(f"{folder} has no {EXTRACTOR}: whether its features are such as {model} takes cannot be told.")
     found = [] if recipe is None else differences(recipe, _recipe_of(extractor), leave_out=WHICH_CLIPS)
     if found:
         raise ValueError(

@@ -221,7 +221,8 @@ def test_folders_without_a_recipe_are_joined_with_each_other_alone(tmp_path):
         read_features(a, c)
     with pytest.raises(ValueError, match="b has no extractor.json to compare with that of .*c"):
         read_features(c, b)
-    check_recipe([a, b], VideoFeatureExtractor(visual="vgg19"), "model")
+    with pytest.warns(UserWarning, match="a has no extractor.json: whether its features are such as model takes"):
+        check_recipe([a, b], VideoFeatureExtractor(visual="vgg19"), "model")
 
 
 @pytest.mark.parametrize(("name", "widths"), [("audio", (3, 5)), ("visual", (4, 6))])
