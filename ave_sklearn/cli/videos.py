@@ -180,11 +180,15 @@ def _identity(path):
 
 
 def _check_there(videos):
-    """Refuse videos that are not there, all of them; where no list names one, the extractor says so."""
+    """Refuse videos that are not there, naming all; where no list names one, the extractor says so."""
+    from ave_sklearn._checks import MOST_LINES
+
     gone = [video for video in videos if not os.path.exists(video.name)]
-    missing = [f"{video}: no such file" for video in gone]
     if any(video.source for video in gone):
-        raise FileNotFoundError(_lines(f"{len(missing)} of {len(videos)} videos cannot be used", missing))
+        lines = [f"{video}: no such file" for video in gone[:MOST_LINES]]
+        if rest := gone[MOST_LINES:]:
+            lines.append(f"... and {len(rest)} more: {', '.join(map(str, rest))}")
+        raise FileNotFoundError("\n".join([f"{len(gone)} of {len(videos)} videos cannot be used:", *lines]))
 
 
 def _lines(what, lines):
