@@ -162,6 +162,7 @@ class KeptScores(MetaEstimatorMixin, BaseEstimator):
         if self.folder is None:
             return None
         key = fit_key(self.estimator, X, y, fit_params)
+        digest(self.scoring, "scoring")  # refused now, and not when the fit is done
         with naming_file(self.folder):
             os.makedirs(self.folder, exist_ok=True)
         return key

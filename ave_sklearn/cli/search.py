@@ -88,6 +88,8 @@ def _check_options(args):
         raise ValueError(f"--folds must be 2 or more; got {args.folds}.")
     if args.n_jobs == 0:
         raise ValueError("--n-jobs must not be 0; -1 is a process for each processor.")
+    if args.dask == "":
+        raise ValueError("--dask is empty; wanted the address of a scheduler, such as tcp://host:8786.")
     if args.dask and args.n_jobs is not None:
         raise ValueError("--n-jobs is of this machine, but with --dask the workers fit; give one of them.")
 
@@ -201,42 +203,55 @@ def _workers(args, work):
 
     verbose = _is_parallel(args) and not args.quiet  # in one process joblib 1.6 hides the error of a fit behind another
     options = {"verbose": PROGRESS if verbose else 0}
-    with _client(args.dask, work) if args.dask else nullcontext():
+    with _client(args, work) if args.dask else nullcontext():
         with joblib.parallel_config(**options, **({"backend": "dask"} if args.dask else {})):
             yield
 
 
 @contextmanager
-def _client(address, work):
+def _client(args, work):
     """Connect with a Dask scheduler, all of whose workers must see the work folder."""
     from ave_sklearn.model_selection import dask_client
 
     try:
-        client = dask_client(address, timeout=PATIENCE)
+        client = dask_client(args.dask, timeout=PATIENCE)
     except (OSError, ValueError) as error:
-        raise ValueError(f"--dask {address}: {error}") from error
+        raise ValueError(f"--dask {args.dask}: {error}") from error
     with client:
-        if work.folder is not None:
-            without = [worker for worker, is_there in client.run(os.path.isfile, work.file).items() if not is_there]
-            if without:
-                raise ValueError(f"--work {work.folder} is not to be seen by the workers {', '.join(without)}.")
+        _check_workers(client, args, work)
         yield
+
+
+def _check_workers(client, args, work):
+    """Refuse a scheduler without workers, or with some that do not see the work folder."""
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except TimeoutError as error:
+        start = f"'dask worker {args.dask}' starts one"
+        raise ValueError(f"--dask {args.dask}: no worker came to the scheduler in {PATIENCE} s; {start}.") from error
+    if sum(client.nthreads().values()) == 1 and not args.quiet:
+        say("note", f"--dask {args.dask}: one worker of one thread is no cluster, so the fits are done here")
+    if work.folder is not None:
+        without = [worker for worker, is_there in client.run(os.path.isfile, work.file).items() if not is_there]
+        if without:
+            raise ValueError(f"--work {work.folder} is not to be seen by the workers {', '.join(without)}.")
 
 
 @contextmanager
 def _naming_fits(args):
     """Let an error say which fit failed, and how to go on."""
-    kept = f"What is finished is kept in {args.work}; the same command goes on." if args.work else ""
+    kept = f"What is finished is kept in {args.work}" if args.work else ""
     try:
         yield
     except KeyboardInterrupt:
         if kept:
-            say("hint", kept)
+            say("hint", f"{kept}; the same command goes on.")
         raise
     except (ValueError, RuntimeError) as error:
         places = "".join(f"{note}: " for note in getattr(error, "__notes__", ()))
         reason = " ".join(str(error).split())
-        raise ValueError(f"{places}{reason} {kept}".strip()) from error
+        hint = f" {kept}; the same command, or one with another --grid, goes on." if kept else ""
+        raise ValueError(f"{places}{reason}{hint}") from error
 
 
 def _table(grid, results, as_csv):

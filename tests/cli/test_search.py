@@ -212,7 +212,8 @@ def test_a_fit_that_fails_is_named_and_what_was_done_is_kept(search, folder, n_j
     assert message.startswith(
         "in the fit of PSPLocalizer(hidden_size=8, lr=1e+30, max_epochs=3, random_state=0): The tr"
     )
-    assert message.endswith(f" What is finished is kept in {folder / 'work'}; the same command goes on.")
+    hint = f" What is finished is kept in {folder / 'work'}; the same command, or one with another --grid, goes on."
+    assert message.endswith(hint)
     n_kept = len(list((folder / "work").glob("scores/*.json")))
     assert counts_of(search("--grid", "lr=0.01", "--set", "max_epochs=3", *work)[2]) == [3, n_kept, 3 - n_kept]
     assert n_kept == 3 or n_jobs
@@ -289,6 +290,7 @@ def test_a_model_that_cannot_be_put_in_its_place_is_kept(search, folder, monkeyp
             [*TWO, "--n-jobs", "2", "--dask", "tcp://a:1"],
             "--n-jobs is of this machine, but with --dask the workers fit",
         ),
+        ([*TWO, "--dask", ""], "--dask is empty; wanted the address of a scheduler"),
         ([*TWO, "--dask", "nonsense://a"], "--dask nonsense://a: "),
         ([*TWO, "--features", "none"], "none is no folder of features"),
         ([*TWO, "-o", "none/best.joblib"], "the folder none is not there, so best.joblib cannot be made in it."),
@@ -333,6 +335,27 @@ def test_the_folder_of_another_search_is_refused(search, folder, monkeypatch, op
     assert {file: file.stat().st_mtime_ns for file in before if file != folder} == {
         file: time for file, time in before.items() if file != folder
     }
+
+
+@pytest.mark.slow
+def test_workers_are_wanted_that_see_the_work_folder(search, folder, monkeypatch):
+    """The workers are threads of this process here; for one that is elsewhere the folder is not there."""
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("ave_sklearn.cli.search.PATIENCE", 2)
+    options = {"processes": False, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(n_workers=0, **options) as cluster:
+        asked = [*TWO, "--work", str(folder / "work"), "--dask", cluster.scheduler_address]
+        message = error_of(search(*asked))
+        assert message.startswith(f"--dask {cluster.scheduler_address}: no worker came to the scheduler in 2 s; ")
+        cluster.scale(1)
+        with monkeypatch.context() as patch:
+            patch.setattr(os.path, "isfile", lambda file: os.path.basename(file) != "search.json")
+            message = error_of(search(*asked))
+        assert message.startswith(f"--work {folder / 'work'} is not to be seen by the workers inproc://")
+        assert not (folder / "work" / "scores").exists()
+        _, table, messages = search(*asked)
+        assert any("one worker of one thread is no cluster, so the fits are done here" in line for line in messages)
+        pd.testing.assert_frame_equal(table.iloc[:, :-1], search(*TWO)[1].iloc[:, :-1])
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "3", "[" * 100_000])

@@ -196,6 +196,7 @@ def test_what_cannot_be_told_from_others_is_named(score_of, fits):
         score_of(Counted(label=lambda: 3))
     with pytest.raises(ValueError, match="scoring is <function .*<lambda>"):
         score_of(scoring=lambda *args: 1.0)
+    assert not fits
 
 
 def test_a_failed_fit_keeps_nothing_and_says_which_it_was(score_of, fits, tmp_path):
