@@ -40,10 +40,11 @@ def _share(text):
 def run(args):
     """Train a model and save it with the extractor of its features, as one pipeline."""
     from ave_sklearn.cli.known import part_videos
-    from ave_sklearn.cli.output import check_output_file
+    from ave_sklearn.cli.output import check_no_input, check_output_file
     from ave_sklearn.cli.parts import read_parts
     from ave_sklearn.extraction._folders import read_extractor
 
+    check_no_input(args)
     check_output_file(args.output)
     extractor, localizer = read_extractor(*args.features), make_localizer(args)
     if args.validation is not None and "early_stopping" not in dict(args.set):
@@ -53,6 +54,8 @@ def run(args):
     X, y, _ = parts["training"]
     check_segments(extractor, X, " and ".join(args.features))
     chosen = parts.get("validation")
+    if chosen is None:
+        warn_of_shared_videos(parts["training"].clips, [localizer.early_stopping])
     validation = {} if chosen is None else {"X_val": chosen.X, "y_val": chosen.y}
     kept = part_videos(parts)  # before the fit, which nothing that fails afterwards may lose
     localizer.fit(X, y, **validation).set_params(verbose=0)
@@ -60,6 +63,18 @@ def run(args):
     save_model(extractor, localizer, args.output)
     if not args.quiet:
         show(f"{args.output}: {type(localizer).__name__} of the classes {', '.join(map(str, localizer.classes_))}")
+
+
+def warn_of_shared_videos(clips, early_stopping):
+    """Warn of a stop by clips whose videos are trained on; `early_stopping` are the values of the fits."""
+    from ave_sklearn._user_warnings import warn_user
+
+    n_cut = clips.groupby("filename").size().gt(1).sum()
+    if n_cut and any(value is not False for value in early_stopping):
+        warn_user(
+            f"early_stopping chooses the epoch by single clips: of {n_cut} videos with several, some may be trained on "
+            "and others choose; 'ave-sklearn fit --validation LIST' takes whole videos"
+        )
 
 
 def check_segments(extractor, X, features):

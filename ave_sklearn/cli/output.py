@@ -10,9 +10,12 @@ from ave_sklearn._checks import printable
 from ave_sklearn._files import check_parent, naming_file
 from ave_sklearn.cli.rescue import rescued, rescuing
 from ave_sklearn.cli.terminal import show
+from ave_sklearn.cli.work_folder import SEARCH
 from ave_sklearn.datasets import write_events
 from ave_sklearn.datasets._event_files import check_target, means_folder, refuse_several
+from ave_sklearn.extraction._folders import FILES
 
+INPUTS = ("annotations", "validation", "model", "from_file", "videos")  # arguments that are files
 STANDARD = (None, "-")  # what stands for standard output
 
 
@@ -22,6 +25,27 @@ def check_output_file(file):
         raise IsADirectoryError(f"{file} is a folder; the name of a file is wanted.")
     with naming_file(file), NamedTemporaryFile(dir=Path(file).parent, prefix=f".{Path(file).name}."):
         pass
+
+
+def check_no_input(args):
+    """Refuse an output file that the command reads, or that belongs to a folder of its own: it would be lost."""
+    if args.output in STANDARD or not os.path.isfile(args.output):
+        return
+    names = args.option_names[args.command.__name__.rpartition(".")[-1]]
+    for name, path in _read_files(args):
+        if os.path.isfile(path) and os.path.samefile(path, args.output):
+            raise ValueError(f"-o {args.output}: {names[name] or name.upper()} has that file; name another one.")
+
+
+def _read_files(args):
+    """Yield the files that a command reads, and the names of their arguments."""
+    for name in INPUTS:
+        value = getattr(args, name, None) or []
+        yield from ((name, path) for path in ([value] if isinstance(value, str) else value))
+    for folder in getattr(args, "features", None) or []:
+        yield from (("features", os.path.join(folder, file)) for file in FILES)
+    if getattr(args, "work", None):
+        yield "work", os.path.join(args.work, SEARCH)
 
 
 def check_output(output, format, videos):

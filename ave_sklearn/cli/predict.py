@@ -39,9 +39,10 @@ def run(args):
         args.usage_error("wanted either videos or --features")
     format = _format(args)
     videos = None if args.features else find_videos(args)
-    from ave_sklearn.cli.output import STANDARD, check_output, write_rows
+    from ave_sklearn.cli.output import STANDARD, check_no_input, check_output, write_rows
     from ave_sklearn.extraction import read_features
 
+    check_no_input(args)
     features = read_features(*args.features) if args.features else None
     check_output(args.output, format, videos or features[1]["filename"].unique().tolist())
     model = load_model(args.model)

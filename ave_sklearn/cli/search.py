@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 
 from ave_sklearn.cli.annotated import read_annotated
 from ave_sklearn.cli.arguments import add_annotated, add_estimator, grid
-from ave_sklearn.cli.fit import check_segments
+from ave_sklearn.cli.fit import check_segments, warn_of_shared_videos
 from ave_sklearn.cli.models import check_names, grid_of, make_localizer, note_code, save_model
 from ave_sklearn.cli.terminal import say, show
 from ave_sklearn.cli.wording import in_options
@@ -50,12 +50,13 @@ def add_arguments(command):
 
 def run(args):
     """Try all combinations, print the table of them, and save the best with the extractor of its features."""
-    from ave_sklearn.cli.output import check_output_file
+    from ave_sklearn.cli.output import check_no_input, check_output_file
     from ave_sklearn.cli.work_folder import WorkFolder
     from ave_sklearn.extraction._folders import read_extractor
 
     warnings.showwarning = _each_once(warnings.showwarning)  # not once a fit; `main` sets it back
     _check_options(args)
+    check_no_input(args)
     check_output_file(args.output)
     extractor, localizer = read_extractor(*args.features), make_localizer(args).set_params(verbose=0)
     check_names("--grid", (name for name, _ in args.grid), localizer)
@@ -63,6 +64,7 @@ def run(args):
     check_segments(extractor, X, " and ".join(args.features))
     _check_folds(args.folds, clips)
     _check_candidates(args, localizer, X, y)
+    warn_of_shared_videos(clips, dict(args.grid).get("early_stopping", [localizer.early_stopping]))
     note_code(extractor)
     work = WorkFolder(args.work)
     work.claim(_describe(args, localizer, X, y, clips))

@@ -380,6 +380,40 @@ def test_a_scheduler_that_does_not_answer_is_named(search, monkeypatch):
     assert 'pip install "ave_sklearn[dask]"' in error_of(search(*TWO, "--dask", "tcp://a:1"))
 
 
+# ------------------------------------------------------- what would be lost
+@pytest.mark.parametrize(
+    ("output", "option"),
+    [("events.csv", "--annotations"), ("features/videos.csv", "--features"), ("work/search.json", "--work")],
+)
+@pytest.mark.parametrize("command", ["search", "fit", "predict"])
+def test_an_output_does_not_replace_what_is_read(folder, monkeypatch, capsys, command, output, option):
+    monkeypatch.chdir(folder)
+    os.makedirs("work")
+    Path("work/search.json").write_text("{}")
+    before = Path(output).read_bytes()
+    argv = {
+        "search": ["--annotations", "events.csv", *TWO, "--work", "work"],
+        "fit": ["--annotations", "events.csv", "--validation", "work/search.json"],
+        "predict": ["events.csv"],
+    }
+    option = {"fit --work": "--validation", "predict --annotations": "MODEL"}.get(f"{command} {option}", option)
+    if (command, option) != ("predict", "--work"):
+        assert main([command, *argv[command], "--features", "features", "-o", output, "--quiet"]) == 1
+        assert f"error: -o {output}: {option} has that file; name another one." in capsys.readouterr().err
+        assert Path(output).read_bytes() == before
+
+
+@pytest.mark.parametrize("values", [["--set", "early_stopping=best"], ["--grid", "early_stopping=False,2"]])
+def test_early_stopping_by_clips_is_warned_of(search, folder, values):
+    cut = pd.read_csv(folder / "features" / "videos.csv")
+    cut["start"] = [0.0, 4.0] * (len(cut) // 2)
+    cut["filename"] = cut["filename"].iloc[::2].repeat(2).tolist()
+    cut.to_csv(folder / "features" / "videos.csv", index=False)
+    messages = search("--grid", "tau=0", *values, "--unlisted", "skip")[2]
+    told = f"warning: {values[0]} early_stopping chooses the epoch by single clips: of 12 videos with several, "
+    assert any(told in line for line in messages), messages
+
+
 # -------------------------------------------------------------------- --grid
 @pytest.mark.parametrize(
     ("text", "values"),
