@@ -161,6 +161,17 @@ def test_the_commands_of_the_guide_are_commands():
     assert [name.rpartition(".")[-1] for name in runs] == ["extract", "fit", "score", "predict"]
 
 
+@pytest.mark.parametrize("name", ["README.md", "docs/guide.md", "docs/many_machines.md"])
+def test_the_commands_of_the_documents_parse(name):
+    from ave_sklearn.cli.commands import build_parser
+
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), flags=re.S)
+    lines = [line for line in "".join(blocks).replace("\\\n", "").splitlines() if line.startswith("ave-sklearn ")]
+    assert len(lines) >= 3
+    for line in lines:
+        build_parser().parse_args(shlex.split(line, comments=True)[1:])
+
+
 @pytest.mark.slow
 def test_own_videos_become_events():
     path = ROOT / "examples" / "extract_own_videos.py"
