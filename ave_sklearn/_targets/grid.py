@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from ave_sklearn._checks import check_positive
 from ave_sklearn._targets.times import TIME_TOLERANCE, as_decimal
 
+LEAST_HOP = 0.001  # seconds, so that segments of 30 days can be numbered, and told apart by times in float64
+
 
 @dataclass(frozen=True)
 class Grid:

@@ -35,6 +35,7 @@ def in_options(text, args):
     """
     if text.startswith("--"):  # it speaks of options already
         return text
+    text = _without_types(text)
     names = _names(args)
     given = [value for value in _strings(vars(args)) if value in text]
     return re.sub("|".join(_patterns(names, given)), lambda match: _replace(match, names), text)
@@ -72,6 +73,13 @@ def _patterns(names, given):
 def _any_of(texts):
     """Return a pattern of any of several texts, of the longest that fits."""
     return f"(?:{'|'.join(sorted(map(re.escape, texts), key=len, reverse=True)) or NOTHING})"
+
+
+def _without_types(text):
+    """Return what scikit-learn says of a wrong value without the types that no option can have."""
+    head, got, value = text.rpartition(". Got ")
+    head = head.replace("an instance of 'bool' or an instance of 'numpy.bool'", "True or False")
+    return re.sub(r", an instance of 'numpy[\w.]*'", "", head) + got + value
 
 
 def _replace(match, names):

@@ -21,7 +21,7 @@ from ave_sklearn._features.npy import check_disk_space, check_output_files, npy_
 from ave_sklearn._features.pairs import writing
 from ave_sklearn._progress import progress, telling_time
 from ave_sklearn._sklearn import HasMethods, Interval, StrOptions
-from ave_sklearn._targets.grid import check_grid
+from ave_sklearn._targets.grid import LEAST_HOP, check_grid
 from ave_sklearn._targets.times import as_decimal
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.extraction._hash import digest_file, digest_network
@@ -551,7 +551,12 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
         super()._validate_params()
         for argument in ("visual", "audio"):
             check_network(argument, getattr(self, argument))
-        check_window(self.audio, check_grid(self.segment_seconds, self.hop_seconds).segment_seconds)
+        grid = check_grid(self.segment_seconds, self.hop_seconds)
+        check_window(self.audio, grid.segment_seconds)
+        if grid.hop_seconds < LEAST_HOP:
+            raise ValueError(f"hop_seconds must be {LEAST_HOP:g} or more; got {grid.hop_seconds:g}.")
+        if self.n_jobs == 0:
+            raise ValueError("n_jobs must not be 0; -1 is a thread for each processor.")
         resolve_preprocessing(self.preprocessing, self.visual)
 
     def _network(self, argument, device):

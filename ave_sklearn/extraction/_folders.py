@@ -14,7 +14,7 @@ from ave_sklearn._checks import first_few
 from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._features.pairs import one_run, refuse_unfinished
 from ave_sklearn._files import FileState, reading
-from ave_sklearn._targets.grid import WHOLE_SECONDS, check_grid
+from ave_sklearn._targets.grid import LEAST_HOP, WHOLE_SECONDS, check_grid
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.datasets._text import by_column, one_line_end, read_utf8, split_rows
 from ave_sklearn.extraction._extractor import NOT_KEPT, VideoFeatureExtractor
@@ -37,7 +37,6 @@ NETWORKS = "networks"  # what extractor.json calls their digests
 DIGESTED = ("visual", "audio", "pca_params")  # of what
 MOST_CHARACTERS = 1000  # of a digest
 SECONDS = {"segment_seconds", "hop_seconds", "max_damage"}  # the parameters that may be fractions
-LEAST_HOP = 0.001  # seconds, so that segments of 30 days can be numbered, and told apart by times in float64
 MOST_BYTES = 1_000_000  # of extractor.json, which has some 300
 MOST_PICTURES = 4 * 2**30  # bytes of the pictures of one clip
 MOST_SECONDS = 6 * 3600  # of the sound of one clip, 4 GB at 48 kHz

@@ -54,6 +54,16 @@ SEARCH = ["search", *FIT[1:], "--grid", "lr=0.1,1", "--grid", "random_state=1,2"
         (EXTRACT, "device is 'tpu'; wanted 'auto'", "--device is 'tpu'; wanted 'auto'"),
         (EXTRACT, "hop_seconds may be", "--hop-seconds may be"),  # the folder of that name is not meant
         (FIT, "The 'lr' parameter of P must be a float.", "--set lr must be a float."),
+        (
+            FIT,
+            "The 'random_state' parameter of P must be an int, an instance of 'numpy.X' or None. Got -1 instead.",
+            "--random-state must be an int or None. Got -1 instead.",
+        ),
+        (
+            FIT,
+            "The 'standardize' parameter of P must be an instance of 'bool' or an instance of 'numpy.bool'. Got 7.",
+            "--set standardize must be True or False. Got 7.",
+        ),
         (FIT, "the split of validation_fraction=0.1, lam=0", "the split of --set validation_fraction=0.1, --set lam=0"),
         (FIT, "give background='-' or tau=None", "give --set background='-' or --set tau=None"),
         (FIT, "random_state=-1 is bad", "--random-state -1 is bad"),
@@ -106,6 +116,20 @@ def test_parameters_are_said_as_options(argv, text, said):
 )
 def test_names_labels_and_other_words_stay(argv, text):
     assert in_options(text, build_parser().parse_args(argv)) == text
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--n-jobs", "0"], "--n-jobs must not be 0; -1 is a thread for each processor."),
+        (["--hop-seconds", "1e-9"], "--hop-seconds must be 0.001 or more; got 1e-09."),
+    ],
+)
+def test_options_that_would_not_end_are_refused_before_videos_are_cut(argv, message, tmp_path, capsys):
+    write_video(tmp_path / "a.mp4", seconds=2, fps=2)
+    given = ["--visual", "efficientnet-lite0", "--audio", "log-mel", "-o", str(tmp_path / "features")]
+    assert main(["extract", str(tmp_path / "a.mp4"), *given, *argv]) == 1
+    assert capsys.readouterr().err == f"ave-sklearn: error: {message}\n"
 
 
 def test_the_options_are_those_of_the_parser():
