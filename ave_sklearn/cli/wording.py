@@ -33,10 +33,9 @@ def in_options(text, args):
     -------
     text : str
     """
+    text, names = _without_types(text), _names(args)
     if text.startswith("--"):  # it speaks of options already
         return text
-    text = _without_types(text)
-    names = _names(args)
     given = [value for value in _strings(vars(args)) if value in text]
     return re.sub("|".join(_patterns(names, given)), lambda match: _replace(match, names), text)
 

@@ -60,6 +60,8 @@ class WorkFolder:
         """
         if self.folder is None:
             return
+        if self.folder.exists() and not self.folder.is_dir():
+            raise NotADirectoryError(f"--work {self.folder} is a file; wanted a folder of its own.")
         with naming_file(self.folder):
             self.folder.mkdir(exist_ok=True)
             names = [name for name in os.listdir(self.folder) if not name.endswith(".part")]

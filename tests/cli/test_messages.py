@@ -64,6 +64,11 @@ SEARCH = ["search", *FIT[1:], "--grid", "lr=0.1,1", "--grid", "random_state=1,2"
             "The 'standardize' parameter of P must be an instance of 'bool' or an instance of 'numpy.bool'. Got 7.",
             "--set standardize must be True or False. Got 7.",
         ),
+        (
+            FIT,
+            "--grid a=b: The 'lam' parameter of P must be a float. Got 'b' instead.",
+            "--grid a=b: lam must be a float. Got 'b' instead.",
+        ),
         (FIT, "the split of validation_fraction=0.1, lam=0", "the split of --set validation_fraction=0.1, --set lam=0"),
         (FIT, "give background='-' or tau=None", "give --set background='-' or --set tau=None"),
         (FIT, "random_state=-1 is bad", "--random-state -1 is bad"),

@@ -295,7 +295,7 @@ def test_a_model_that_cannot_be_put_in_its_place_is_kept(search, folder, monkeyp
         ([*TWO, "--features", "none"], "none is no folder of features"),
         ([*TWO, "-o", "none/best.joblib"], "the folder none is not there, so best.joblib cannot be made in it."),
         ([*TWO, "--work", "none/work"], "none/work: No such file or directory, while writing"),
-        ([*TWO, "--work", "events.csv"], "events.csv: File exists, while writing"),
+        ([*TWO, "--work", "events.csv"], "events.csv is a file; wanted a folder of its own."),
         (
             [*TWO, "--work", "features"],
             "features holds other files, such as .audio.npy.pair; wanted a folder of its own.",
