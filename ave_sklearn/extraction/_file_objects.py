@@ -1,5 +1,6 @@
 """Videos that are file objects: copied to temporary files, which messages call by the names of the objects."""
 
+import io
 import os
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
@@ -55,6 +56,7 @@ def _check(videos):
         raise ValueError(f"{wanted}; got a {type(videos).__name__}: pass one of its columns, {list(videos.columns)}.")
     videos = list(videos)
     wrong = [video for video in videos if not isinstance(video, PATH) and not callable(getattr(video, "read", None))]
+    wrong += [video for video in videos if isinstance(video, io.TextIOBase)]  # open(file) without "rb"
     if wrong or not videos:
         raise ValueError(f"{wanted}; got {f'{wrong[0]!r:.60}' if wrong else 'an empty list'}.")
     return videos

@@ -289,9 +289,14 @@ def test_a_connection_that_is_lost_is_named(extractor):
         ([b"bytes of a video"], "got b'bytes of a video'"),
         (pd.DataFrame({"path": ["a.mp4"]}), r"got a DataFrame: pass one of its columns, \['path'\]"),
         (["a.mp4", "b.mp4", "a.mp4"], "different names; two are called 'a.mp4'"),
-        ([io.StringIO("text")], "video 0: the file object must give bytes when it is read, until its end; got str"),
+        ([io.StringIO("text")], "and of binary file objects; got <_io.StringIO"),
     ],
 )
 def test_what_is_no_list_of_videos_is_refused(extractor, videos, message):
     with pytest.raises(ValueError, match=message):
         predict_videos((extractor, Localizer()), videos)
+
+
+def test_a_file_that_is_open_for_text_is_refused_before_it_is_read(folder, extractor):
+    with open(folder / "dark.mkv") as file, pytest.raises(ValueError, match="of binary file objects; got <_io.TextIO"):
+        predict_videos((extractor, Localizer()), [file])
