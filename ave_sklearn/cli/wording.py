@@ -15,6 +15,7 @@ NO_NAME_BEFORE = r"(?<![\w/\\.=*-])"  # not the end of a longer name, of a path 
 NO_CODE_BEHIND = r"(?![\w/\\=(\[,)]|\.\w)"  # not the begin of a longer name, of a path or a call, nor in a shape
 NOT_OF_A_FILE = r"(?<!\.json )"  # "extractor.json n_segments=4" is what the file says
 SENTENCE = r"(?:^|(?<=[.;:] ))"  # where one begins
+QUOTED = r"[Tt]he '(?P<quoted>\w+)' parameter of \w+"  # as scikit-learn checks parameters
 NOTHING = r"(?!)"  # matches nowhere
 
 
@@ -34,8 +35,8 @@ def in_options(text, args):
     text : str
     """
     text, names = _without_types(text), _names(args)
-    if text.startswith("--"):  # it speaks of options already
-        return text
+    if text.startswith("--"):  # it speaks of options already, but perhaps of a class too
+        return re.sub(QUOTED, lambda match: _replace(match, names).removeprefix("--set "), text)
     given = [value for value in _strings(vars(args)) if value in text]
     return re.sub("|".join(_patterns(names, given)), lambda match: _replace(match, names), text)
 
@@ -59,7 +60,7 @@ def _patterns(names, given):
     sure = _any_of(name for name, (_, where) in names.items() if not where and ("_" in name or len(name) == 1))
     return [
         rf"(?P<given>(?<!\w){_any_of(given)}(?![\w=]))",
-        r"[Tt]he '(?P<quoted>\w+)' parameter of \w+",
+        QUOTED,
         rf"{NO_NAME_BEFORE}{NOT_OF_A_FILE}(?P<pair>{name})=(?P<value>{VALUE})",
         rf"{NO_NAME_BEFORE}(?P<none>{name}) is None",
         rf"{SENTENCE}(?P<subject>{subject})(?= (?:is|must|needs|returned)\b)",
