@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from itertools import chain
 from numbers import Integral, Real
 from typing import TYPE_CHECKING
@@ -12,21 +11,17 @@ import joblib
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_memory
 
 from ave_sklearn._checks import plain
 from ave_sklearn._device import resolve_device
 from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._features.npy import check_disk_space, check_output_files, npy_files
 from ave_sklearn._features.pairs import writing
-from ave_sklearn._progress import progress, telling_time
 from ave_sklearn._sklearn import HasMethods, Interval, StrOptions
 from ave_sklearn._targets.grid import LEAST_HOP, check_grid
 from ave_sklearn._targets.times import as_decimal
-from ave_sklearn._user_warnings import warn_user
-from ave_sklearn.extraction._hash import digest_file, digest_network
 from ave_sklearn.extraction._journal import Journal
-from ave_sklearn.extraction._opening import ExtractionError, file_stamp, import_av
+from ave_sklearn.extraction._opening import import_av
 from ave_sklearn.extraction._presets import (
     check_network,
     check_window,
@@ -34,9 +29,11 @@ from ave_sklearn.extraction._presets import (
     is_reference,
     resolve_preprocessing,
 )
-from ave_sklearn.extraction._recipe import Network, Recipe, cache_key, extract, read_clip
-from ave_sklearn.extraction._report import check_clips, probe_all, tell
-from ave_sklearn.extraction._weights import find_weights, load_pca_params, takes_users_weights, warn_random
+from ave_sklearn.extraction._recipe import Network, Recipe
+from ave_sklearn.extraction._report import check_clips, tell
+from ave_sklearn.extraction._running import Extraction
+from ave_sklearn.extraction._same_recipe import warn_of_other_networks
+from ave_sklearn.extraction._weights import find_weights, load_pca_params, takes_users_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -45,8 +42,6 @@ if TYPE_CHECKING:
     from ave_sklearn._typing import PathLike
 
 __all__ = ["VideoFeatureExtractor"]
-
-NOT_KEPT = {"n_jobs", "memory", "verbose", "on_error", "batch_size", "device", "weights_dir"}  # not about the result
 
 
 class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
@@ -322,7 +317,7 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
             Without PyAV or soxr, or the packages or the module of a network.
         """
         rows = []
-        for features in self._extracted(check_clips(X), give_up=rows.clear):
+        for features in self._begun().in_order(check_clips(X), self._keep_report, give_up=rows.clear):
             rows.append(features)
         tell(self.report_)
         audio, visual = zip(*rows, strict=True)
@@ -392,7 +387,7 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
 
     def _write_at_once(self, clips, audio, visual):
         """Write two files that appear when all clips are done; the caller holds their locks."""
-        videos = self._extracted(clips)
+        videos = self._begun().in_order(clips, self._keep_report)
         first = next(videos)
         layout = {path: (row.shape, row.dtype) for path, row in zip((audio, visual), first, strict=True)}
         check_disk_space({path: len(clips) * row.nbytes for path, row in zip((audio, visual), first, strict=True)})
@@ -406,145 +401,21 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
 
         The caller holds the locks of the files, and discards the journal when nothing can be lost any more.
         """
-        journal.publish(self._completed(clips, journal), audio, visual)
-
-    def _extracted(self, clips, give_up=lambda: None):
-        """Yield the audio and visual features of each usable clip, and keep ``report_`` up to date.
-
-        Once it is certain that an error is raised in the end, `give_up` is called and nothing more is yielded; the
-        other clips are read all the same, and with `memory` extracted, so that the error names all bad ones.
-        """
-        own, recipe, networks = self._begun()
-        one_clip = own._one_clip(recipe, networks)
-        report = self._probed(clips, own, recipe)
-        for row, _, features, told in own._results(one_clip, clips, report.usable(), report):
-            report.add(row, told)
-            if report.fatal:
-                give_up()
-            elif features is not None:
-                yield features
-        report.refuse()
-
-    def _completed(self, clips, journal):
-        """Extract the clips that a journal does not have yet; return the numbers of the rows of all usable clips."""
-        own, recipe, networks = self._begun()
-        one_clip = own._one_clip(recipe, networks)
-        journal.begin(own._in_words(recipe, networks), clips)
-        report = self._probed(clips, own, recipe)
-        usable = list(report.usable())
-        for path in dict.fromkeys(clips[row][0] for row in usable):
-            journal.add_video(*report.infos[path])
-        done = {row: journal.find(clips[row]) for row in usable}
-        for row in filter(done.get, usable):
-            report.add(row, done[row].findings)
-        missing = [row for row in usable if done[row] is None]
-        journal.n_missing = len(missing)
-        if len(missing) < len(usable):
-            journal.note(f"{len(usable) - len(missing)} of {len(clips)} clips are done already")
-        has_row = np.isin(np.arange(len(clips)), usable)
-        for row, stamp, features, told in own._results(one_clip, clips, missing, n_done=len(usable) - len(missing)):
-            report.add(row, told)
-            if features is None:
-                journal.add_error(clips[row], told)
-                has_row[row] = row in report.fatal  # its place is kept until it can be used
-            else:
-                journal.add(clips[row], stamp, features, told, int(has_row[:row].sum()))
-        report.refuse()
-        return [journal.find(clips[row]).row for row in report.usable()]
+        journal.publish(self._begun().into_journal(clips, journal, self._keep_report), audio, visual)
 
     def _begun(self):
-        """Return a copy of the extractor with plain parameters, the recipe and the networks, if all are there."""
+        """Return an extraction with these parameters, if all that it needs is there."""
         self._validate_params()
         import_av()
         own = type(self)(**{name: plain(as_decimal(value)) for name, value in self.get_params(deep=False).items()})
         recipe, device = own._recipe(), resolve_device(own.device)
         share = getattr(self, "_share_network", lambda network: network)
         networks = tuple(share(own._network(name, device)) for name in ("visual", "audio"))
-        self._warn_of_other_networks(networks)
-        return own, recipe, networks
+        warn_of_other_networks(self, networks)
+        return Extraction(own, recipe, networks)
 
-    def _keep_digests(self, digests):
-        """Keep the digests of networks as ``networks_``, and whose they are: parameters may be set to others later."""
-        self.networks_ = digests
-        self._digested = {name: self._named(name) for name in digests}
-
-    def _named(self, argument):
-        """Return what names the network of an argument, or the file of its PCA."""
-        given = getattr(self, argument)
-        return given, self.weights if takes_users_weights(given) else None
-
-    def _warn_of_other_networks(self, networks):
-        """Warn of networks that are others by the same names than those of which the digests are kept."""
-        kept, named = getattr(self, "networks_", {}), getattr(self, "_digested", {})
-        known = {name for name in kept if named.get(name) == self._named(name)}
-        others = [
-            f"{name}={getattr(self, name)!r} (digest {kept[name]}, now {digest})"
-            for name, digest in self._digests(networks, known).items()
-            if digest != kept[name]
-        ]
-        if others:
-            warn_user(
-                f"the features will not be such as the model was fitted to, and its predictions may be wrong: other "
-                f"weights or code of {'; '.join(others)}. Put the old ones back, or extract its features again and fit "
-                "it to them."
-            )
-
-    def _probed(self, clips, own, recipe):
-        """Return the report on what the files of clips tell; raise its error if that is enough for one."""
-        report = probe_all(clips, recipe.n_segments, recipe.grid, own.on_error, own.short)
-        self.report_ = report.table
-        report.refuse()
-        if own.weights == "random":
-            warn_random([name for name in (own.visual, own.audio) if takes_users_weights(name)])
-        return report
-
-    def _in_words(self, recipe, networks):
-        """Return what features depend on in values of JSON: parameters, and digests of the networks."""
-        params = self.get_params(deep=False) | {"hop_seconds": recipe.grid.hop_seconds}
-        params |= {"preprocessing": recipe.preprocessing}
-        kept = {name: value for name, value in params.items() if name not in {*NOT_KEPT, "pca_params"}}
-        words = {name: type(value).__name__ if callable(value) else value for name, value in kept.items()}
-        digests = self._digests(networks, {"visual", "audio", "pca_params"})
-        if callable(recipe.preprocessing):
-            digests["preprocessing"] = digest_network(recipe.preprocessing, recipe.preprocessing, None)
-        return {"parameters": words, "networks": digests}
-
-    def _digests(self, networks, names):
-        """Return the digests of those networks, and of the file of the PCA, that are among the names."""
-        used = [own for own in networks if own.argument in names]
-        digests = {own.argument: digest_network(getattr(self, own.argument), own.given, own.file) for own in used}
-        if self.pca_params is not None and "pca_params" in names:
-            digests["pca_params"] = digest_file(self.pca_params)
-        return digests
-
-    def _results(self, one_clip, clips, rows, report=None, n_done=0):
-        """Yield what `one_clip` returns of clips: with a report in their order, else as they are finished."""
-        return_as = "generator" if report is not None else "generator_unordered"
-        parallel = joblib.Parallel(n_jobs=self.n_jobs, require="sharedmem", return_as=return_as)
-        results = _closing(parallel(joblib.delayed(one_clip)(row, *clips[row], report) for row in rows))
-        return progress(results, n_done + len(rows), "clip", initial=n_done, verbose=self.verbose)
-
-    def _one_clip(self, recipe, networks):
-        """Return a function from a row, its path, its start and the report so far to its features and what is told.
-
-        It returns the row, the stamp of the file, features or None, and what `Report.add` takes.
-        """
-        key = None if self.memory is None else cache_key(recipe, networks)
-        memory = check_memory(os.fspath(self.memory) if isinstance(self.memory, os.PathLike) else self.memory)
-        cached = memory.cache(extract, ignore=["recipe", "networks", "batch_size"])
-
-        def one_clip(row, path, start, report):
-            stamp = None
-            try:
-                stamp = file_stamp(path)
-                with telling_time(f"{path}{f' from {start:g} s' if start else ''}"):
-                    if report is not None and report.fatal and self.memory is None:  # features are of no use any more
-                        return row, stamp, None, read_clip(path, start, recipe)[-1]
-                    return row, stamp, *cached(path, start, stamp, key, recipe, networks, self.batch_size)
-            except ExtractionError as error:
-                return row, stamp, None, type(error)(error.reason)  # the error itself holds on to what was read
-
-        return one_clip
+    def _keep_report(self, table):
+        self.report_ = table
 
     def _validate_params(self):
         """Raise a ValueError for parameters out of their ranges, or that contradict each other; import nothing."""
@@ -584,14 +455,3 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
             pad=self.short == "pad",
             max_damage=self.max_damage,
         )
-
-
-def _closing(results):
-    """Yield the results of joblib; where they end early it gives no advice to whoever wrote the loop."""
-    try:
-        for result in results:  # noqa: UP028  ("yield from" would close them itself)
-            yield result
-    finally:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", r"\d+ tasks (have been successfully|which were still)", UserWarning)
-            results.close()

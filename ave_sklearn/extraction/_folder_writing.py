@@ -12,7 +12,6 @@ from ave_sklearn._features.pairs import PAIR, publish, refuse_unfinished, writin
 from ave_sklearn._files import check_parent, hidden_beside, whole_file
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.datasets._text import write_table
-from ave_sklearn.extraction._extractor import NOT_KEPT
 from ave_sklearn.extraction._folders import (
     AUDIO,
     DIGESTED,
@@ -28,6 +27,7 @@ from ave_sklearn.extraction._folders import (
 from ave_sklearn.extraction._journal import DONE, Journal, Wording, digest_clips
 from ave_sklearn.extraction._opening import ExtractionError
 from ave_sklearn.extraction._report import NothingUsableError, tell
+from ave_sklearn.extraction._same_recipe import NOT_KEPT
 
 REMAINS = ".extract-"  # how the hidden folder of an earlier version's extraction begins
 JOURNAL, ROWS, ERRORS = "journal.jsonl", ("audio.rows", "visual.rows"), "errors.csv"

@@ -17,10 +17,17 @@ from ave_sklearn._files import FileState, reading
 from ave_sklearn._targets.grid import LEAST_HOP, WHOLE_SECONDS, check_grid
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.datasets._text import by_column, one_line_end, read_utf8, split_rows
-from ave_sklearn.extraction._extractor import NOT_KEPT, VideoFeatureExtractor
+from ave_sklearn.extraction._extractor import VideoFeatureExtractor
 from ave_sklearn.extraction._joining import check_clips_once, check_folders_once, check_shapes
 from ave_sklearn.extraction._media import MAX_DURATION
-from ave_sklearn.extraction._same_recipe import WHICH_CLIPS, differences, recipe_of, say_differences
+from ave_sklearn.extraction._same_recipe import (
+    NOT_KEPT,
+    WHICH_CLIPS,
+    differences,
+    keep_digests,
+    recipe_of,
+    say_differences,
+)
 from ave_sklearn.extraction._shards import Shard, in_order
 
 if TYPE_CHECKING:
@@ -287,7 +294,7 @@ def _read_extractor(folder):
         if max(grid.span(extractor.n_segments), extractor.n_segments * grid.segment_seconds) > MOST_SECONDS:
             raise ValueError(f"the sound of one clip would last more than {MOST_SECONDS} s")
     if digests:
-        extractor._keep_digests(digests)
+        keep_digests(extractor, digests)
     return extractor
 
 
