@@ -689,7 +689,7 @@ def test_help_of_the_module_loads_nothing_slow():
         "videos",
         "wording",
     ]
-    assert loaded == ["_systems", "_version", "cli", *(f"cli.{name}" for name in modules)]
+    assert loaded == ["_files", "_systems", "_version", "cli", *(f"cli.{name}" for name in modules)]
 
 
 @pytest.mark.slow
