@@ -122,6 +122,11 @@ def literal(text):
         return text
 
 
+def own_options(args):
+    """Return the options of the command that runs, by the names of their values; those of other arguments are ""."""
+    return args.option_names[args.command.__name__.rpartition(".")[-1]]
+
+
 def extraction_options(args):
     """Return what is about this run, not about its result, as parameters of the extractor."""
     options = {"n_jobs": args.n_jobs, "device": args.device, "on_error": args.on_error}

@@ -8,6 +8,7 @@ from tempfile import NamedTemporaryFile
 
 from ave_sklearn._checks import printable
 from ave_sklearn._files import check_parent, naming_file
+from ave_sklearn.cli.arguments import own_options
 from ave_sklearn.cli.rescue import rescued, rescuing
 from ave_sklearn.cli.terminal import show
 from ave_sklearn.cli.work_folder import SEARCH
@@ -31,7 +32,7 @@ def check_no_input(args):
     """Refuse an output file that the command reads, or that belongs to a folder of its own: it would be lost."""
     if args.output in STANDARD or not os.path.isfile(args.output):
         return
-    names = args.option_names[args.command.__name__.rpartition(".")[-1]]
+    names = own_options(args)
     for name, path in _read_files(args):
         if os.path.isfile(path) and os.path.samefile(path, args.output):
             raise ValueError(f"-o {args.output}: {names[name] or name.upper()} has that file; name another one.")

@@ -9,6 +9,7 @@ import traceback
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 
 from ave_sklearn._files import naming_file
+from ave_sklearn.cli.arguments import own_options
 
 LEVELS = {
     "detail": logging.DEBUG,  # with --verbose
@@ -74,7 +75,7 @@ def _open_log(args):
     for name, value in vars(args).items():
         paths = [path for path in (value if isinstance(value, list) else [value]) if isinstance(path, str)]
         if name != "log_file" and file in map(os.path.realpath, paths):
-            other = args.option_names[args.command.__name__.rpartition(".")[-1]].get(name) or name.upper()
+            other = own_options(args).get(name) or name.upper()
             raise ValueError(f"--log-file {args.log_file}: that file is also {other}; name another one.")
     try:
         if os.path.isfile(file) and not _is_log(file):

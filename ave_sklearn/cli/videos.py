@@ -160,14 +160,18 @@ def _check_once(videos):
 
     A link, or another form of a name that the file system takes for the same, is the file again.
     """
+    from ave_sklearn._checks import first_lines
+
     seen, twice = {}, []
     for video in videos:
         first = seen.setdefault(_identity(video.name), video)
         if first is not video:
             other = "" if str(first) == str(video) else f" It is the file {first}."
             twice.append(f"{video} is given twice.{other}")
+    if len(twice) > 1:
+        twice = ["\n".join([f"{len(twice)} videos are given twice:", *first_lines(twice)])]
     if twice:
-        raise ValueError(_lines(f"{len(twice)} videos are given twice", twice) if len(twice) > 1 else twice[0])
+        raise ValueError(twice[0])
 
 
 def _identity(path):
@@ -189,13 +193,6 @@ def _check_there(videos):
         if rest := gone[MOST_LINES:]:
             lines.append(f"... and {len(rest)} more: {', '.join(map(str, rest))}")
         raise FileNotFoundError("\n".join([f"{len(gone)} of {len(videos)} videos cannot be used:", *lines]))
-
-
-def _lines(what, lines):
-    """Write a message that lists the first lines, and how many more there are."""
-    from ave_sklearn._checks import first_lines
-
-    return "\n".join([f"{what}:", *first_lines(lines)])
 
 
 # ------------------------------------------------------------------ parts

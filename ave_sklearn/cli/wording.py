@@ -7,6 +7,8 @@ import inspect
 import re
 import sys
 
+from ave_sklearn.cli.arguments import own_options
+
 OTHER_NAMES = {"memory": "cache", "X": "features", "y": "annotations", "n_splits": "folds"}  # Python's: the option's
 STRING = r"""(?<!\w)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?!\w)"""  # in quotes of either kind, \' within
 CODE = r"\b[A-Z]\w*\([^()]*\)"  # as an estimator is printed
@@ -111,7 +113,7 @@ def _pair(option, value):
 
 def _names(args):
     """Return the options by the names that messages have: pairs of an option and of what is said of it."""
-    own = args.option_names[args.command.__name__.rpartition(".")[-1]]
+    own = own_options(args)
     names = {}
     if "extract" in args.option_names:  # of the extractor that a model, or a folder of features, has
         names |= {name: (option, " of 'ave-sklearn extract'") for name, option in args.option_names["extract"].items()}

@@ -126,7 +126,7 @@ class Journal:
         """
         self._forget()
         with suppress(FileNotFoundError), open(self.file, "rb") as stream:
-            lines = [line for line in stream.read().split(b"\n")[:-1]]
+            lines = stream.read().split(b"\n")[:-1]
             if lines:
                 recipe = self._read_head(lines[0])
                 for line in lines[1:]:

@@ -216,7 +216,7 @@ def test_a_fit_that_fails_is_named_and_what_was_done_is_kept(search, folder, n_j
     assert message.endswith(hint)
     n_kept = len(list((folder / "work").glob("scores/*.json")))
     assert counts_of(search("--grid", "lr=0.01", "--set", "max_epochs=3", *work)[2]) == [3, n_kept, 3 - n_kept]
-    assert n_kept == 3 or n_jobs
+    assert n_kept == 3 or (n_jobs and n_kept < 3)
 
 
 def test_an_interrupted_search_says_how_to_go_on(search, folder, monkeypatch):
