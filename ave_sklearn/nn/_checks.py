@@ -12,13 +12,30 @@ def check_choice(name, value, choices):
         raise ValueError(f"{name} is {value!r}; wanted {wanted}.")
 
 
+def check_full_only(system, supervision):
+    """Raise ValueError unless `supervision`, of a system without a weakly supervised form, is "full"."""
+    if supervision != "full":
+        raise ValueError(f"{system} has no weakly supervised form; supervision is {supervision!r}, wanted 'full'.")
+
+
 def check_size(name, value, *, even=False, divisor=1):
     """Raise ValueError unless `value` is a positive integer, even if so told, and a multiple of `divisor`."""
-    is_size = isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
+    is_size = is_count(value) and value >= 1
     if not is_size or even and value % 2 or value % divisor:
         kind = "even number, half of it for each LSTM direction" if even else "integer"
         multiple = f", a multiple of {divisor}" if divisor > 1 else ""
         raise ValueError(f"{name} is {value!r}; wanted a positive {kind}{multiple}.")
+
+
+def check_count(name, value):
+    """Raise ValueError unless `value` is an integer that is not negative."""
+    if not is_count(value):
+        raise ValueError(f"{name} is {value!r}; wanted an integer from 0 on.")
+
+
+def is_count(value):
+    """Whether `value` is an integer that is not negative."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 0
 
 
 def check_share(name, value, *, whole=False):

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ave_sklearn.nn.attention import ContextBlock, attend
 from ave_sklearn.nn.layers import linear
 
 
@@ -73,7 +74,95 @@ class AGSCA(nn.Module):
         attention : Tensor of shape (n, T, N)
             Rows sum to 1.
         """
-        regions = regions * (1 + self.channels(audio, regions).unsqueeze(2))
+        return self.look(audio, regions * (1 + self.channels(audio, regions).unsqueeze(2)))
+
+    def look(self, audio: Tensor, regions: Tensor) -> tuple[Tensor, Tensor]:
+        """Attend to the regions alone; see :meth:`forward` for the shapes."""
         key = F.relu(self.visual_key(regions)) * F.relu(self.audio_key(audio)).unsqueeze(2)  # (n, T, N, k)
         attention = torch.tanh(self.score(key)).squeeze(-1).softmax(-1)
         return torch.einsum("btl,btld->btd", attention, regions), attention
+
+
+class ContextAGSCA(AGSCA):
+    r"""AGSCA whose channels are chosen by regions in their context, and which looks without the sound too [1]_.
+
+    With :math:`S_l` the regions in their context (:class:`ContextBlock`, keys of a quarter of their length),
+    :class:`AGSCA`'s attention to the channels is computed from S and applied to the regions :math:`V_l`. Of what it
+    gives, :math:`v`,
+
+    .. math::
+
+        r &= \mathrm{ReLU}(U_m\,\mathrm{mean}_l S_l), \qquad
+        u = \sum_l \mathrm{softmax}(\tanh(w_u\,(r \odot \mathrm{ReLU}(U_s S_l))))_l\, S_l, \\
+        v' &= v + \beta\,\sigma(u) \odot v .
+
+    Parameters
+    ----------
+    n_audio_features, n_visual_features
+        See :class:`AGSCA`.
+    beta : float
+        Weight of what is seen without the sound.
+    dropout : float
+        On what regions get from each other.
+    scaled : bool, default=True
+        See :class:`SingleHeadAttention`.
+    attention_size : int, default=256
+        Width of all three bottlenecks.
+
+    Notes
+    -----
+    Written from the authors' code. What it gives within :class:`CMBSNet` and :class:`CACENet` is compared with theirs,
+    and agrees to float32's rounding.
+
+    References
+    ----------
+    .. [1] Y. Xia and Z. Zhao, "Cross-modal background suppression for audio-visual event localization", CVPR 2022.
+    """
+
+    def __init__(
+        self,
+        n_audio_features: int,
+        n_visual_features: int,
+        *,
+        beta: float,
+        dropout: float,
+        scaled: bool = True,
+        attention_size: int = 256,
+    ) -> None:
+        super().__init__(n_audio_features, n_visual_features, attention_size=attention_size)
+        biased = {"bias": True, "init": "torch"}
+        self.context = region_context(n_visual_features, dropout, scaled=scaled)
+        self.picture_key = linear(n_visual_features, attention_size, **biased)
+        self.context_key = linear(n_visual_features, attention_size, **biased)
+        self.context_score = linear(attention_size, 1, **biased)
+        self.beta = beta
+
+    def forward(self, audio: Tensor, regions: Tensor) -> tuple[Tensor, Tensor]:
+        """Attend to the channels and regions of each segment; see :meth:`AGSCA.forward` for the shapes.
+
+        The attention is that of :class:`AGSCA`, guided by the sound.
+        """
+        context = self.context(regions)
+        visual, attention = self.look(audio, regions * (1 + self.channels(audio, context).unsqueeze(2)))
+        return visual * (1 + self.beta * torch.sigmoid(self.salient(context))), attention
+
+    def salient(self, regions: Tensor) -> Tensor:
+        """Return what stands out among the regions (n, T, N, n_visual_features), sound or not, without that axis."""
+        key = F.relu(self.picture_key(regions.mean(2, keepdim=True))) * F.relu(self.context_key(regions))
+        attention = torch.tanh(self.context_score(key)).softmax(2)  # (n, T, N, 1)
+        return (attention * regions).sum(2)
+
+
+def region_context(n_features, dropout, **options):
+    """Return a :class:`ContextBlock` for the regions of a segment, whose keys have a quarter of their length."""
+    return ContextBlock(n_features, max(1, n_features // 4), dropout, **options)
+
+
+def attend_adapted(attention: nn.Module, audio: Tensor, adapted: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Reduce visual maps to one vector a segment, as :func:`attend`; pooled features are a map of one region.
+
+    Their ``attention`` would be 1 throughout, and is left out.
+    """
+    if adapted.ndim == 3:
+        return attention(audio, adapted.unsqueeze(2))[0], {}
+    return attend(attention, audio, adapted)

@@ -171,6 +171,68 @@ class MultiHeadAttention(nn.Module):
         return self.output(attended.transpose(-3, -2).flatten(-2))
 
 
+class SingleHeadAttention(nn.Module):
+    r"""Attention in one head, with biases and sizes of its own: :math:`\mathrm{softmax}(q k^\top / \kappa)\,u`.
+
+    Parameters
+    ----------
+    n_queries, n_memory : int
+        Lengths of a query's and of a memory entry's features.
+    key_size, value_size : int
+        Lengths of `q` and `k`, and of `u`, which are linear in these.
+    scaled : bool, default=True
+        :math:`\kappa` is the square root of `key_size`, else 1.
+    """
+
+    def __init__(self, n_queries: int, n_memory: int, key_size: int, value_size: int, *, scaled: bool = True) -> None:
+        super().__init__()
+        biased = {"bias": True, "init": "torch"}
+        self.query = linear(n_queries, key_size, **biased)
+        self.key = linear(n_memory, key_size, **biased)
+        self.value = linear(n_memory, value_size, **biased)
+        self.scale = key_size**-0.5 if scaled else 1.0
+
+    def forward(self, query: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return (..., S, value_size) for queries (..., S, n_queries) and a memory (..., M, n_memory).
+
+        `mask` of shape (n, M) is false on entries of a memory of shape (n, M, n_memory) that do not count.
+        """
+        hidden = None if mask is None else mask[:, None, :]
+        qku = self.query(query), self.key(memory), self.value(memory)
+        return F.scaled_dot_product_attention(*qku, attn_mask=hidden, scale=self.scale)
+
+
+class ContextBlock(nn.Module):
+    r"""Self-attention in one head with residual and norm: :math:`\mathrm{LN}(x + \mathrm{dropout}(A(x, x)))`.
+
+    Parameters
+    ----------
+    n_features : int
+        Length of the last axis, kept.
+    key_size : int
+        See :class:`SingleHeadAttention`, which is `A`.
+    dropout : float
+        On what the attention gives.
+    scaled : bool, default=True
+        See :class:`SingleHeadAttention`.
+    norm : bool, default=True
+        False has no norm of its own: :meth:`forward` is given one.
+    """
+
+    def __init__(
+        self, n_features: int, key_size: int, dropout: float, *, scaled: bool = True, norm: bool = True
+    ) -> None:
+        super().__init__()
+        self.attention = SingleHeadAttention(n_features, n_features, key_size, n_features, scaled=scaled)
+        self.dropout = Dropout(dropout)
+        self.norm = nn.LayerNorm(n_features) if norm else None
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, norm: nn.Module | None = None) -> Tensor:
+        """Return `x` of shape (..., S, n_features) in its context, of the same shape; `mask` (n, S) hides entries."""
+        norm = self.norm if norm is None else norm
+        return norm(x + self.dropout(self.attention(x, x, mask)))
+
+
 class SelfAttention(nn.Module):
     r"""Self-attention over the segments of one modality, for the paper's SAPSP ablation (Table 1).
 

@@ -1,4 +1,4 @@
-"""The two contrastive losses of CPSP, each with a gradient."""
+"""Contrastive losses, each with a gradient: the two of CPSP, and that of CACE-Net."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def segment_contrastive_loss(
     lowest = torch.finfo(score.dtype).min / 2  # stands in for -inf, which has no gradient
     positive = score.masked_fill(~event[:, None, :], lowest).logsumexp(-1)
     negative = score.masked_fill(~background[:, None, :], lowest).logsumexp(-1)
-    negative = negative - background.sum(1, keepdim=True).clamp_min(1).log()
+    negative = negative - background.sum(1, keepdim=True).clamp_min(1).to(score.dtype).log()
     return masked_mean(F.softplus(negative - positive), event) * background.any(1)
 
 
@@ -111,6 +111,68 @@ def video_contrastive_loss(
     is_negative = nearest.isfinite()
     mean = torch.where(is_negative, nearest, 0).sum(1) / is_negative.sum(1).clamp_min(1)
     return F.relu(margin + farthest - mean) * is_negative.any(1)
+
+
+def view_contrastive_loss(
+    query: Tensor,
+    key: Tensor,
+    is_event: Tensor,
+    *,
+    temperature: float = 0.01,
+    all_events: bool = False,
+    mask: Tensor | None = None,
+) -> Tensor:
+    r"""Events of a video closer to each other than to its background, in two views of each segment: CACE-Net's [1]_.
+
+    With the views of all T segments, one behind the other, as :math:`z_1, \dots, z_{2T}`,
+    :math:`l_{ij} = z_i \cdot z_j / \theta`, :math:`D_i` all others than i, and as positives :math:`P_i` of an event's
+    view all other views of events, of a background segment's view the other one of that segment,
+
+    .. math:: L = -\frac{1}{2T} \sum_i \log
+        \frac{\frac{1}{|P_i|} \sum_{j \in P_i} \exp l_{ij}}{\sum_{j \in D_i} \exp l_{ij}} .
+
+    It is not :func:`segment_contrastive_loss`: it takes the mean over positives within the logarithm, not their sum,
+    background segments have a term of their own, and all others than i are in the denominator, where that one has the
+    mean over background segments. Either sees each video for itself. Here sums of exponentials are computed from
+    their logarithms, so that a small temperature does not overflow.
+
+    Parameters
+    ----------
+    query, key : Tensor of shape (n, T, d)
+        The two views, of unit length.
+    is_event : bool Tensor of shape (n, T)
+    temperature : float, default=0.01
+    all_events : bool, default=False
+        Keep the loss of a video whose segments are all events: log(2T - 1), whatever the views, and without a gradient.
+        The authors' code has it.
+    mask : bool Tensor of shape (n, T) or None, default=None
+        False on padding.
+
+    Returns
+    -------
+    loss : Tensor of shape (n,)
+        0 for a video without background, unless `all_events`.
+
+    References
+    ----------
+    .. [1] X. He et al., "CACE-Net: Co-guidance attention and contrastive enhancement for effective audio-visual event
+       localization", ACM MM 2024.
+    """
+    n_segments = is_event.shape[1]
+    valid = torch.ones_like(is_event) if mask is None else mask
+    background = (~is_event & valid).any(1)
+    view = torch.cat([query, key], 1)  # (n, 2 T, d)
+    is_event, valid = (x.repeat(1, 2) for x in (is_event & valid, valid))
+    score = view @ view.transpose(1, 2) / temperature
+    segment = torch.arange(2 * n_segments, device=view.device) % n_segments
+    other = ~torch.eye(2 * n_segments, dtype=torch.bool, device=view.device)
+    twin = (segment[:, None] == segment) & other
+    positive = torch.where(is_event[:, :, None], is_event[:, None, :] & other, twin)
+    lowest = torch.finfo(score.dtype).min / 2  # stands in for -inf, which has no gradient
+    mean = score.masked_fill(~positive, lowest).logsumexp(-1) - positive.sum(-1).to(score.dtype).log()
+    total = score.masked_fill(~(valid[:, None, :] & other), lowest).logsumexp(-1)
+    loss = masked_mean(total - mean, valid)
+    return loss if all_events else loss * background
 
 
 class ContrastiveLoss(nn.Module):

@@ -48,15 +48,34 @@ class GatedHead(nn.Module):
         self.pool = {"mean": masked_mean, "max": masked_max}[pooling]
         self.weak = weak
 
-    def forward(self, fused: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
-        """Return ``event_logits`` (n, T), ``category_logits`` (n, K) and, when weak, ``video_logits`` (n, K)."""
-        event = self.event(fused).squeeze(-1)
+    def forward(
+        self, fused: Tensor, mask: Tensor | None = None, event_features: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Return ``event_logits`` (n, T), ``category_logits`` (n, K) and, when weak, ``video_logits`` (n, K).
+
+        `event_features` (n, T, size) are those that tell events, where they are not `fused`.
+        """
+        event = self.event(fused if event_features is None else event_features).squeeze(-1)
         category = self.category(self.pool(fused, mask))
         outputs = {"event_logits": event, "category_logits": category}
         if self.weak:
             evidence = torch.sigmoid(event).unsqueeze(-1) * category.unsqueeze(1)
             outputs["video_logits"] = masked_max(evidence, mask)
         return outputs
+
+
+def mean_logit(x, y):
+    """Return the logit of the mean of two probabilities, given their logits `x` and `y`; finite where those are."""
+    yes = torch.logaddexp(F.logsigmoid(x), F.logsigmoid(y))
+    no = torch.logaddexp(F.logsigmoid(-x), F.logsigmoid(-y))
+    return yes - no
+
+
+def product_logit(x, y):
+    """Return the logit of the product of two probabilities, given their logits `x` and `y`; finite where those are."""
+    yes = F.logsigmoid(x) + F.logsigmoid(y)
+    no = torch.logaddexp(F.logsigmoid(-x), F.logsigmoid(x) + F.logsigmoid(-y))
+    return yes - no
 
 
 def count_events(n_classes, at_least=1):
@@ -122,3 +141,37 @@ def gated_cross_entropy(
         category_logits, counts.argmax(1), reduction="none", label_smoothing=label_smoothing
     )
     return event_loss + category_loss * counts.any(1)
+
+
+def suppression_loss(
+    gate_logits: Tensor, evidence: Tensor, target: Tensor, background: int, *, mask: Tensor | None = None
+) -> Tensor:
+    r"""Losses of what suppresses background in CMBS [1]_: of the segments' gate, and of the classes' evidence.
+
+    .. math:: L = \mathrm{avg}_t\,\mathrm{BCE}(\sigma(z_t), y_t) + \mathrm{CE}(s, k)
+
+    with :math:`y_t` 1 on event segments, else 0, and k the video's category, as in :func:`gated_cross_entropy`. The
+    authors' code takes the gate itself, a probability, for the logit :math:`z_t`. So its sigmoid is never below 0.5
+    nor above 0.731, and no gate makes the first term less than 0.693 on background.
+
+    Parameters
+    ----------
+    gate_logits : Tensor of shape (n, T)
+        z.
+    evidence : Tensor of shape (n, C - 1)
+        s, of all classes but background.
+    target : int Tensor of shape (n, T)
+        Class of each segment.
+    background : int
+    mask : bool Tensor of shape (n, T) or None, default=None
+        False on padding.
+
+    Returns
+    -------
+    loss : Tensor of shape (n,)
+
+    References
+    ----------
+    .. [1] Y. Xia and Z. Zhao, "Cross-modal background suppression for audio-visual event localization", CVPR 2022.
+    """
+    return gated_cross_entropy(gate_logits, evidence, target, background, mask=mask)

@@ -1,6 +1,6 @@
 """Small layers that every network shares.
 
-Dropout masks are drawn from generators that are handed to the layers, never from torch's global random state.
+Dropout masks and noise are drawn from generators that are handed to the layers, never from torch's global random state.
 """
 
 import torch
@@ -22,7 +22,15 @@ def linear(n_in, n_out, bias=False, init="xavier", gain=1.0, zero_bias=False):
     return layer
 
 
-class Dropout(nn.Module):
+class RandomLayer(nn.Module):
+    """A layer that draws from `generator` in training mode; None is torch's global one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator: torch.Generator | None = None
+
+
+class Dropout(RandomLayer):
     """Dropout that draws its masks from `generator` (None: torch's global one, as :class:`torch.nn.Dropout`).
 
     Parameters
@@ -34,7 +42,6 @@ class Dropout(nn.Module):
     def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
-        self.generator: torch.Generator | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` with a share `p` of its elements zeroed in training mode, else `x` itself."""
@@ -54,8 +61,32 @@ class Dropout(nn.Module):
         return f"p={self.p}"
 
 
+class Noise(RandomLayer):
+    """Normal noise, added in training mode and drawn from `generator` (None: torch's global one).
+
+    Parameters
+    ----------
+    std : float
+        Standard deviation.
+    """
+
+    def __init__(self, std: float) -> None:
+        super().__init__()
+        self.std = std
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x` with a number of its own added to each element in training mode, else `x` itself."""
+        if not self.training or self.std == 0:
+            return x
+        return x + self.std * x.new_empty(x.shape).normal_(generator=self.generator)
+
+    def extra_repr(self) -> str:
+        """Show the standard deviation."""
+        return f"std={self.std}"
+
+
 def set_dropout_generator(module: nn.Module, generator: torch.Generator | None) -> None:
-    """Let every :class:`Dropout` in `module` draw from `generator`.
+    """Let every :class:`Dropout` and :class:`Noise` in `module` draw from `generator`.
 
     Parameters
     ----------
@@ -64,7 +95,7 @@ def set_dropout_generator(module: nn.Module, generator: torch.Generator | None) 
         On the device of the module; None is torch's global one.
     """
     for layer in module.modules():
-        if isinstance(layer, Dropout):
+        if isinstance(layer, RandomLayer):
             layer.generator = generator
 
 
@@ -126,3 +157,26 @@ def masked_max(x: Tensor, mask: Tensor | None = None) -> Tensor:
     if mask is None:
         return x.amax(1)
     return x.masked_fill(~mask.reshape(*mask.shape, *[1] * (x.ndim - 2)), -torch.inf).amax(1)
+
+
+def masked_top_mean(x: Tensor, k: int, mask: Tensor | None = None) -> Tensor:
+    """Mean of the largest `k` over the segments of each video, of each feature by itself.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, T, d)
+    k : int
+        How many; all of them where fewer segments count.
+    mask : bool Tensor of shape (n, T) or None, default=None
+        Segments that count, at least one a video; None is all.
+
+    Returns
+    -------
+    mean : Tensor of shape (n, d)
+    """
+    k = min(k, x.shape[1])
+    if mask is None:
+        return x.topk(k, 1).values.mean(1)
+    largest = x.masked_fill(~mask.unsqueeze(-1), -torch.inf).topk(k, 1).values
+    counts = torch.arange(k, device=x.device) < mask.sum(1, keepdim=True)
+    return masked_mean(largest.masked_fill(~counts.unsqueeze(-1), 0), counts)

@@ -29,6 +29,8 @@ class AttentionBlock(nn.Module):
         See :class:`MultiHeadAttention`.
     init : {"xavier", "torch"}, default="xavier"
         See :class:`MultiHeadAttention`.
+    weight_dropout : float or None, default=None
+        On the attention weights, where it is another rate.
 
     References
     ----------
@@ -36,10 +38,17 @@ class AttentionBlock(nn.Module):
     """
 
     def __init__(
-        self, n_features: int, n_heads: int = 1, dropout: float = 0.0, project: bool = True, init: Init = "xavier"
+        self,
+        n_features: int,
+        n_heads: int = 1,
+        dropout: float = 0.0,
+        project: bool = True,
+        init: Init = "xavier",
+        weight_dropout: float | None = None,
     ) -> None:
         super().__init__()
-        self.attention = MultiHeadAttention(n_features, n_heads, dropout, project, init)
+        weight_dropout = dropout if weight_dropout is None else weight_dropout
+        self.attention = MultiHeadAttention(n_features, n_heads, weight_dropout, project, init)
         self.norm = nn.LayerNorm(n_features)
         self.dropout = Dropout(dropout)
 

@@ -4,56 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_choice, check_share, check_size
-from ave_sklearn.nn.agsca import AGSCA
-from ave_sklearn.nn.attention import attend
+from ave_sklearn.nn.agsca import AGSCA, attend_adapted
 from ave_sklearn.nn.gated import GatedHead, count_events
-from ave_sklearn.nn.layers import Dropout, linear
-from ave_sklearn.nn.transformer import AttentionBlock, TransformerEncoderLayer
+from ave_sklearn.nn.relations import CrossModalRelation, Interaction, IntraModalRelation, adapter
 
 if TYPE_CHECKING:
     from ave_sklearn._typing import Supervision
-
-
-def join(first, second, mask=None):
-    """Return two sequences (n, T, d) one behind the other, (n, 2 T, d), and the mask of both or None."""
-    return torch.cat([first, second], 1), None if mask is None else torch.cat([mask, mask], 1)
-
-
-class IntraModalRelation(nn.Module):
-    """A modality's segments see each other: a linear layer, then `n_layers` transformer layers."""
-
-    def __init__(self, n_features, hidden_size, n_layers, **params):
-        super().__init__()
-        self.input = linear(n_features, hidden_size, bias=True, init="torch")
-        self.layers = nn.ModuleList(
-            TransformerEncoderLayer(hidden_size, init="torch", **params) for _ in range(n_layers)
-        )
-
-    def forward(self, x, mask=None):
-        """Encode `x` of shape (n, T, n_features) to (n, T, hidden_size)."""
-        x = self.input(x)
-        for layer in self.layers:
-            x = layer(x, x, mask)
-        return x
-
-
-class CrossModalRelation(nn.Module):
-    """A modality's segments see the other's and each other: a linear layer, then a transformer layer."""
-
-    def __init__(self, n_features, hidden_size, **params):
-        super().__init__()
-        self.query = linear(n_features, hidden_size, bias=True, init="torch")
-        self.layer = TransformerEncoderLayer(hidden_size, init="torch", **params)
-
-    def forward(self, x, other, mask=None):
-        """Return (n, T, hidden_size) of `x` (n, T, n_features) and the other's codes (n, T, hidden_size)."""
-        query = self.query(x)
-        return self.layer(query, *join(other, query, mask))
 
 
 class CMRANNet(nn.Module):
@@ -132,16 +92,14 @@ class CMRANNet(nn.Module):
         check_size("n_layers", n_layers)
         check_share("dropout", dropout)
         check_share("adapter_dropout", adapter_dropout)
-        self.pooled = n_regions is None
         layer = {"n_heads": n_heads, "feedforward_size": feedforward_size, "dropout": dropout}
-        adapter = linear(n_visual_features, n_visual_features, bias=True, init="torch")
-        self.adapter = nn.Sequential(adapter, nn.ReLU(), Dropout(adapter_dropout))
+        self.adapter = adapter(n_visual_features, adapter_dropout)
         self.attention = AGSCA(n_audio_features, n_visual_features)
         self.audio_intra = IntraModalRelation(n_audio_features, hidden_size, n_layers, **layer)
         self.visual_intra = IntraModalRelation(n_visual_features, hidden_size, n_layers, **layer)
         self.audio_cross = CrossModalRelation(n_audio_features, hidden_size, **layer)
         self.visual_cross = CrossModalRelation(n_visual_features, hidden_size, **layer)
-        self.interaction = AttentionBlock(hidden_size, n_heads // 2 if weak else n_heads, dropout, init="torch")
+        self.interaction = Interaction(hidden_size, n_heads // 2 if weak else n_heads, dropout, init="torch")
         n_categories = n_classes if weak else count_events(n_classes)
         self.head = GatedHead(hidden_size, n_categories, pooling="max", weak=weak, init="torch")
 
@@ -162,16 +120,9 @@ class CMRANNet(nn.Module):
             ``video_logits`` of that shape too; ``fused`` (n, T, hidden_size), ``similarity`` (n, T); with maps
             ``attention`` (n, T, H, W).
         """
-        v, attention = self.look(audio, visual)  # (n, T, d_v)
+        v, attention = attend_adapted(self.attention, audio, self.adapter(visual))  # (n, T, d_v)
         q_a = self.audio_cross(audio, self.visual_intra(v, mask), mask)  # (n, T, d), as all below
         q_v = self.visual_cross(v, self.audio_intra(audio, mask), mask)
-        fused = self.interaction(q_v * q_a, *join(q_a, q_v, mask))
+        fused = self.interaction(q_a, q_v, mask)
         similarity = F.cosine_similarity(q_v, q_a, dim=-1)
         return {**self.head(fused, mask), **attention, "fused": fused, "similarity": similarity}
-
-    def look(self, audio: Tensor, visual: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return each segment's visual feature (n, T, d_v), and ``attention`` where there are maps."""
-        adapted = self.adapter(visual)
-        if self.pooled:
-            return self.attention(audio, adapted.unsqueeze(2))[0], {}
-        return attend(self.attention, audio, adapted)

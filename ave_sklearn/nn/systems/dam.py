@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ave_sklearn.nn._checks import check_share, check_size
+from ave_sklearn.nn._checks import check_full_only, check_share, check_size
 from ave_sklearn.nn.attention import AVGA, attend
-from ave_sklearn.nn.gated import count_events
+from ave_sklearn.nn.gated import count_events, mean_logit
 from ave_sklearn.nn.heads import SegmentHead
 from ave_sklearn.nn.layers import Dropout, linear, masked_mean
 from ave_sklearn.nn.transformer import AttentionBlock
@@ -39,13 +39,6 @@ class GlobalFeature(nn.Module):
     def forward(self, x, mask=None):
         """Return (n, d) for `x` (n, T, d); `mask` (n, T) hides invalid segments."""
         return masked_mean(self.context(x, x, mask), mask)
-
-
-def mean_logit(x, y):
-    """Return the logit of the mean of two probabilities, given their logits `x` and `y`; finite where those are."""
-    yes = torch.logaddexp(F.logsigmoid(x), F.logsigmoid(y))
-    no = torch.logaddexp(F.logsigmoid(-x), F.logsigmoid(-y))
-    return yes - no
 
 
 class DAMNet(nn.Module):
@@ -101,8 +94,7 @@ class DAMNet(nn.Module):
         scaled: bool = True,
     ) -> None:
         super().__init__()
-        if supervision != "full":
-            raise ValueError(f"DAM has no weakly supervised form; supervision is {supervision!r}, wanted 'full'.")
+        check_full_only("DAM", supervision)
         check_size("hidden_size", hidden_size)
         check_share("dropout", dropout)
         self.attention = AVGA(n_audio_features, n_visual_features) if n_regions else None
