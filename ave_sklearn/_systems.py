@@ -74,6 +74,25 @@ SYSTEMS = {
         System("cmran", "cmran:CMRANNet", "CMRAN", "Xu et al., ACM MM", 2020, EQUAL, gated=True),
         System("psp", "psp:PSPNet", "PSP", "Zhou et al., CVPR", 2021, f'paper; `variant="released"`: {EQUAL}'),
         System("cpsp", "cpsp:CPSPNet", "CPSP", "Zhou et al., TPAMI", 2022, AUTHORS + ", not compared", gated=True),
+        System(
+            "cmbs",
+            "cmbs:CMBSNet",
+            "CMBS",
+            "Xia and Zhao, CVPR",
+            2022,
+            f'mended; `variant="released"`: {EQUAL}',
+            gated=True,
+        ),
+        System(
+            "cacenet",
+            "cacenet:CACENet",
+            "CACE-Net",
+            "He et al., ACM MM",
+            2024,
+            f'mended; `variant="released"`: {EQUAL}',
+            ("full",),
+            gated=True,
+        ),
     ]
 }
 """The systems by name, in the order of tables."""

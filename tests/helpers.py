@@ -1,5 +1,6 @@
 """Helpers of several test files: slow loops of the networks, videos written to files, a small classifier."""
 
+import inspect
 from fractions import Fraction
 
 import av
@@ -9,7 +10,7 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.naive_bayes import GaussianNB
 
-from ave_sklearn.nn import Dropout, Positions, initialize, set_dropout_generator
+from ave_sklearn.nn import NETWORKS, Dropout, Positions, initialize, set_dropout_generator
 
 TOLERANCE = {"atol": 1e-12, "rtol": 0}
 
@@ -47,6 +48,13 @@ def drawn(net, seed=0):
             for weight in layer.parameters():
                 torch.nn.init.uniform_(weight, -1.0, 1.0, generator=generator)
     return net
+
+
+def small_params(name, **sizes):
+    """Parameters of a small network of this name: of these sizes, and of `sizes`, those that its constructor has."""
+    small = {"hidden_size": 8, "n_heads": 4, "feedforward_size": 8, "cross_feedforward_size": 8, **sizes}
+    taken = inspect.signature(NETWORKS[name]).parameters
+    return {size: value for size, value in small.items() if size in taken}
 
 
 def n_trainable(net):
@@ -253,7 +261,7 @@ def assert_padded_as_alone(net, audio, visual, lengths=(3, T, 1)):
     together = net(audio, visual, mask)
     for i, length in enumerate(lengths):
         padded = {name: value[i : i + 1] for name, value in together.items()}
-        for name in padded.keys() - {"video_logits", "category_logits"}:
+        for name in padded.keys() - {"video_logits", "category_logits", "evidence"}:
             padded[name] = padded[name][:, :length]
         assert_same(padded, net(audio[i : i + 1, :length], visual[i : i + 1, :length]))
 

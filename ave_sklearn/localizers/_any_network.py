@@ -27,8 +27,9 @@ NETWORK_CONSTRAINTS: dict = {
 class EventLocalizer(BaseLocalizer):
     r"""Fully supervised audio-visual event localization by any network.
 
-    The systems that the paper compares with [1]_ (Table 4), DMRN, CPSP and networks of your own, trained and scored by
-    one rule. ``GridSearchCV(EventLocalizer(), {"network": ["avel", "psp", ...]})`` is that table.
+    The systems that the paper compares with [1]_ (Table 4), DMRN, the later CPSP, CMBS and CACE-Net, and networks of
+    your own, trained and scored by one rule. ``GridSearchCV(EventLocalizer(), {"network": ["avel", "psp", ...]})`` is
+    that table.
 
     Parameters
     ----------
@@ -43,11 +44,13 @@ class EventLocalizer(BaseLocalizer):
         * "cmran": Xu et al. 2020;
         * "psp": Zhou et al. 2021, the paper;
         * "cpsp": Zhou et al. 2022;
+        * "cmbs": Xia and Zhao 2022;
+        * "cacenet": He et al. 2024;
         * a ``torch.nn.Module`` class that follows the contract in :mod:`ave_sklearn.nn`, whose classes' docstrings say
           where each system comes from, and what of it is a reconstruction.
 
-        "dam", "cmran" and "cpsp" are gated: they decide for each segment between event and background, and give all
-        events of a video one category.
+        "dam", "cmran", "cpsp", "cmbs" and "cacenet" are gated: they decide for each segment between event and
+        background, and give all events of a video one category.
     network_params : dict or None, default=None
         Parameters of the network's constructor, such as ``{"tau": 0}`` of "psp"; None is its defaults. Search them
         as a list of dicts, or with a network at a time as a list of grids.
@@ -74,7 +77,7 @@ class EventLocalizer(BaseLocalizer):
     Notes
     -----
     `X` and `y` are as in :class:`PSPLocalizer`. With maps as visual features, "avt" and "psp" in its released form are
-    tied to the number of regions; with pooled features "avt" and "cmran" see a map of one region.
+    tied to the number of regions; with pooled features "avt", "cmran", "cmbs" and "cacenet" see a map of one region.
 
     The networks of this package draw their weights and dropout masks from generators seeded by `random_state`. A class
     of yours is constructed and trained with torch's global generator seeded by it, and set back afterwards; such fits
@@ -144,13 +147,13 @@ class WeakEventLocalizer(WeakLocalizer):
     Parameters
     ----------
     network : str or type, default="psp"
-        As in :class:`EventLocalizer`; "dam" has no weakly supervised form.
+        As in :class:`EventLocalizer`; "dam" and "cacenet" have no weakly supervised form.
     network_params : dict or None, default=None
-        As in :class:`EventLocalizer`. All but "cmran" and "cpsp" take ``weighting``, PSP's weighting branch (Eq. 5).
+        As in :class:`EventLocalizer`. All but the gated ones take ``weighting``, PSP's weighting branch (Eq. 5).
     target : {"proportion", "category"}, default="proportion"
         What segment labels given to `fit` are pooled to: their mean over time, the paper's Y_weak, or the
-        video's event class, as the authors' code of "avel", "cmran" and "cpsp" has it. "cpsp" uses the event classes
-        only.
+        video's event class, as the authors' code of "avel", "cmran", "cpsp" and "cmbs" has it. "cpsp" uses the event
+        classes only.
     standardize, feature_dropout, max_epochs, batch_size, lr, lr_schedule, weight_decay, label_smoothing
         As in :class:`WeakPSPLocalizer`.
     early_stopping, validation_fraction, n_audio_features, background, classes, precision, device, random_state, verbose

@@ -30,16 +30,29 @@ and ``supervisions``, the kinds of supervision that it can be trained with.
 from typing import Any
 
 from ave_sklearn._systems import SYSTEMS
-from ave_sklearn.nn.agsca import AGSCA
-from ave_sklearn.nn.attention import AVGA, MultiHeadAttention, SelfAttention, attend
+from ave_sklearn.nn.agsca import AGSCA, ContextAGSCA
+from ave_sklearn.nn.attention import AVGA, ContextBlock, MultiHeadAttention, SelfAttention, SingleHeadAttention, attend
 from ave_sklearn.nn.bilinear import BilinearFusion
-from ave_sklearn.nn.contrastive import ContrastiveLoss, segment_contrastive_loss, video_contrastive_loss
+from ave_sklearn.nn.contrastive import (
+    ContrastiveLoss,
+    segment_contrastive_loss,
+    video_contrastive_loss,
+    view_contrastive_loss,
+)
 from ave_sklearn.nn.decoding import class_probabilities, gated_probabilities, video_probabilities
 from ave_sklearn.nn.encoders import BiLSTM, Encoder
-from ave_sklearn.nn.gated import GatedHead, gated_cross_entropy
+from ave_sklearn.nn.gated import GatedHead, gated_cross_entropy, suppression_loss
 from ave_sklearn.nn.heads import Fusion, SegmentHead, VideoHead, flat_head
 from ave_sklearn.nn.initialize import initialize
-from ave_sklearn.nn.layers import Dropout, Positions, masked_max, masked_mean, set_dropout_generator
+from ave_sklearn.nn.layers import (
+    Dropout,
+    Noise,
+    Positions,
+    masked_max,
+    masked_mean,
+    masked_top_mean,
+    set_dropout_generator,
+)
 from ave_sklearn.nn.losses import (
     FullyLoss,
     WeakLoss,
@@ -62,6 +75,8 @@ __all__ = [
     "AttentionBlock",
     "BiLSTM",
     "BilinearFusion",
+    "ContextAGSCA",
+    "ContextBlock",
     "ContrastiveLoss",
     "Dropout",
     "Encoder",
@@ -72,12 +87,14 @@ __all__ = [
     "GatedHead",
     "MultiHeadAttention",
     "NETWORKS",
+    "Noise",
     "PSP",
     "PSPTrunk",
     "Positions",
     "ResidualFusion",
     "SegmentHead",
     "SelfAttention",
+    "SingleHeadAttention",
     "Standardize",
     "StandardizedNetwork",
     "TransformerDecoderLayer",
@@ -93,15 +110,18 @@ __all__ = [
     "initialize",
     "masked_max",
     "masked_mean",
+    "masked_top_mean",
     "pair_similarity_loss",
     "propagate",
     "prune",
     "segment_contrastive_loss",
     "segment_cross_entropy",
     "set_dropout_generator",
+    "suppression_loss",
     "video_binary_cross_entropy",
     "video_contrastive_loss",
     "video_probabilities",
+    "view_contrastive_loss",
     *(network.__name__ for network in NETWORKS.values()),
 ]
 

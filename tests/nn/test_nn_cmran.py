@@ -16,18 +16,14 @@ from helpers import (
     assert_padded_as_alone,
     assert_rejected,
     attend_loop,
-    attention_block_loop,
     cosine,
     drawn,
     n_trainable,
     parameters_without_effect,
-    relu,
     sigmoid,
-    softmax,
-    transformer_encoder_loop,
     videos,
-    weighted_sum,
 )
+from relation_loops import adapted_loop, agsca_loop, cross_loop, interaction_loop, intra_loop
 
 from ave_sklearn.nn import MultiHeadAttention, initialize
 from ave_sklearn.nn.agsca import AGSCA
@@ -42,39 +38,13 @@ def network(maps=True, **params):
 
 
 # ------------------------------------------------- the description, step by step
-def agsca_loop(layer, audio, regions):
-    """Step 1 for one segment: `audio` (d_a,), `regions` (N, d_v)."""
-    shared = np.mean([relu(affine(layer.audio, audio)) * relu(affine(layer.visual, v)) for v in regions], axis=0)
-    channels = sigmoid(affine(layer.expand, relu(affine(layer.squeeze, shared))))
-    regions = [v * (1 + channels) for v in regions]
-    key = relu(affine(layer.audio_key, audio))
-    alpha = softmax([np.tanh(affine(layer.score, relu(affine(layer.visual_key, v)) * key))[0] for v in regions])
-    return weighted_sum(alpha, regions), alpha
-
-
-def intra_loop(relation, x):
-    """One modality's segments see each other."""
-    x = np.array([affine(relation.input, row) for row in x])
-    for layer in relation.layers:
-        x = transformer_encoder_loop(layer, x, x, n_heads=4)
-    return x
-
-
-def cross_loop(relation, x, other):
-    """One modality's segments see the other's and each other."""
-    query = np.array([affine(relation.query, row) for row in x])
-    return transformer_encoder_loop(relation.layer, query, np.vstack([other, query]), n_heads=4)
-
-
 def cmran_loop(net, audio, visual, supervision="full"):
     """One video: audio (T, d_a), visual (T, d_v) or (T, H, W, d_v)."""
-    maps = visual if visual.ndim == 4 else visual[:, None, None]
-    adapted = relu(maps @ array(net.adapter[0].weight).T + array(net.adapter[0].bias))
-    v, attention = attend_loop(agsca_loop, net.attention, audio, adapted)
+    v, attention = attend_loop(agsca_loop, net.attention, audio, adapted_loop(net, visual))
     q_a = cross_loop(net.audio_cross, audio, intra_loop(net.visual_intra, v))
     q_v = cross_loop(net.visual_cross, v, intra_loop(net.audio_intra, audio))
     n_heads = 4 if supervision == "full" else 2
-    fused = attention_block_loop(net.interaction, q_v * q_a, np.vstack([q_a, q_v]), n_heads)
+    fused = interaction_loop(net.interaction, q_a, q_v, n_heads)
     event = np.array([affine(net.head.event, f)[0] for f in fused])
     category = affine(net.head.category, fused.max(0))
     outputs = {"event_logits": event, "category_logits": category, "fused": fused}

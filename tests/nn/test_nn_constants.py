@@ -20,10 +20,33 @@ from ave_sklearn.nn import (
     prune,
 )
 
-CMRAN_ATTENTIONS = [
-    *[f"{side}_intra.layers.{n}.attention.attention" for side in ("audio", "visual") for n in range(2)],
-    *[f"{side}_cross.layer.attention.attention" for side in ("audio", "visual")],
-    "interaction.attention",
+SIDES = ("audio", "visual")
+
+
+def relations(before=""):
+    """The layers of CMRAN's relations that start as torch's: those in front of attention, feed-forward layers."""
+    return [
+        *[f"{before}{side}_{part}" for side in SIDES for part in ("intra.input", "cross.query")],
+        *[f"{before}{side}_intra.layers.{n}.feed_forward" for side in SIDES for n in range(2)],
+        *[f"{before}{side}_cross.layer.feed_forward" for side in SIDES],
+    ]
+
+
+def attentions(interactions, before=""):
+    """The attentions over segments of CMRAN's relations."""
+    return [
+        *[f"{before}{side}_intra.layers.{n}.attention.attention" for side in SIDES for n in range(2)],
+        *[f"{before}{side}_cross.layer.attention.attention" for side in SIDES],
+        *[f"{before}{interaction}.attention" for interaction in interactions],
+    ]
+
+
+SUPPRESSING = attentions(["audio_interaction", "visual_interaction"], "relations.")
+ATTENTIONS = {"cmran": attentions(["interaction"]), "cmbs": SUPPRESSING, "cacenet": SUPPRESSING}
+OUTPUTS = {name: [f"{place}.output" for place in places] for name, places in ATTENTIONS.items()}
+SUPPRESSION = [
+    *["adapter", "attention", "head", *relations("relations."), *OUTPUTS["cmbs"]],
+    *[f"relations.{side}_{part}" for side in SIDES for part in ("gate", "evidence")],
 ]
 # Layers whose weights are from torch's interval; all others follow Xavier's rule. A name stands for all that it begins.
 TORCH = {
@@ -32,17 +55,17 @@ TORCH = {
     "avel": ["head.weighting"],
     "dmrn": ["encoder", "fusion", "head.weighting"],
     "avsdn": ["fusion", "head.weighting"],
-    "cmran": ["adapter", "attention", "audio_intra.input", "visual_intra.input", "audio_cross.query"]
-    + ["visual_cross.query", "head"]
-    + [f"{side}_intra.layers.{n}.feed_forward" for side in ("audio", "visual") for n in range(2)]
-    + [f"{side}_cross.layer.feed_forward" for side in ("audio", "visual")]
-    + [f"{place}.output" for place in CMRAN_ATTENTIONS],
+    "cmran": ["adapter", "attention", "head", *relations(), *OUTPUTS["cmran"]],
+    "cmbs": SUPPRESSION,
+    "cacenet": [*SUPPRESSION, "guidance", "projection"],
     **dict.fromkeys(["avin", "avrb", "avt", "cman", "dam"], ["head.weighting"]),
 }
 GAIN = {"psp.w2_v": 0.1, "psp.w2_a": 0.1}  # of the paper's form: training starts from each segment's own features
 # torch's attention has query, key and value in one matrix, of 3 d rows, and starts with biases of 0
-ONE_OF_THREE = {f"{place}.{part}": 0.5**0.5 for place in CMRAN_ATTENTIONS for part in ("query", "key", "value")}
-ZERO_BIAS = [f"{place}.{part}" for place in CMRAN_ATTENTIONS for part in ("query", "key", "value", "output")]
+THIRDS = {
+    name: [f"{at}.{part}" for at in ATTENTIONS[name] for part in ("query", "key", "value")] for name in ATTENTIONS
+}
+ZERO_BIAS = {name: THIRDS[name] + OUTPUTS[name] for name in ATTENTIONS}
 
 CASES = [
     *[
@@ -58,6 +81,10 @@ CASES = [
     ],
     ("cmran", {"feedforward_size": 24}),
     ("cmran", {"feedforward_size": 24, "supervision": "weak"}),
+    ("cmbs", {"feedforward_size": 24}),
+    ("cmbs", {"feedforward_size": 24, "supervision": "weak"}),
+    ("cacenet", {"feedforward_size": 24}),
+    ("cacenet", {"feedforward_size": 24, "variant": "released"}),
     ("dam", {}),
 ]
 
@@ -86,14 +113,14 @@ def test_every_network_is_among_the_cases():
 
 @pytest.mark.parametrize(("name", "params"), CASES)
 def test_initial_weights_have_the_size_of_their_scheme(name, params):
-    gains = {"cmran": ONE_OF_THREE}.get(name, {} if params.get("variant") == "released" else GAIN)
+    gains = {**dict.fromkeys(THIRDS.get(name, []), 0.5**0.5), **({} if params.get("variant") == "released" else GAIN)}
     for place, layer in network(name, params).named_modules():
         if isinstance(layer, nn.Linear):
             of_torch = layer.in_features**-0.5
             xavier = gains.get(place, 1.0) * (6 / (layer.in_features + layer.out_features)) ** 0.5
             assert_uniform(layer.weight, of_torch if place.startswith(tuple(TORCH[name])) else xavier)
             if layer.bias is not None:
-                assert_uniform(layer.bias, 0 if name == "cmran" and place in ZERO_BIAS else of_torch)
+                assert_uniform(layer.bias, 0 if place in ZERO_BIAS.get(name, []) else of_torch)
         elif isinstance(layer, nn.LSTM | nn.LSTMCell):
             for weight in layer.parameters():
                 assert_uniform(weight, layer.hidden_size**-0.5)

@@ -6,7 +6,7 @@ layers at the places of the table are given, or give, their features times this 
 
 import pytest
 import torch
-from helpers import D_A, D_V, N_REGIONS, C, drawn, videos
+from helpers import D_A, D_V, N_REGIONS, C, drawn, small_params, videos
 
 from ave_sklearn.nn import NETWORKS, Dropout
 
@@ -37,6 +37,18 @@ CMRAN = [
     *[place for side in ("audio", "visual") for place in transformer(f"{side}_cross.layer")],
     *attention("interaction"),
 ]
+SUPPRESSION = [  # of CMBS and CACE-Net, at rates of its own in front of the relations and within the interactions
+    "adapter.0",
+    "attention.context.attention",
+    *[
+        place
+        for part in ("audio_intra.layers.0", "audio_intra.layers.1", "visual_intra.layers.0", "visual_intra.layers.1")
+        for place in transformer(f"relations.{part}")
+    ],
+    *[place for side in ("audio", "visual") for place in transformer(f"relations.{side}_cross.layer")],
+    *[place for side in ("audio", "visual") for place in attention(f"relations.{side}_interaction")],
+]
+GUIDANCE = ["guidance.regions.attention", "guidance.segments.attention"]
 AVT = [*transformer("encoder"), *transformer("decoder"), *attention("decoder.self_attention")]
 
 PLACES = {  # a layer whose output is dropped; with ">" one whose input is
@@ -64,25 +76,39 @@ PLACES = {  # a layer whose output is dropped; with ">" one whose input is
     ("cman", None, "weak"): ["visual_when", "audio_when", *classifier("head.scores")],
     ("cmran", None, "full"): CMRAN,
     ("cmran", None, "weak"): CMRAN,
+    ("cmbs", "mended", "full"): SUPPRESSION,
+    ("cmbs", "mended", "weak"): SUPPRESSION,
+    ("cmbs", "released", "full"): SUPPRESSION,
+    ("cmbs", "released", "weak"): SUPPRESSION,
+    ("cacenet", "mended", "full"): [*SUPPRESSION, *GUIDANCE],
+    ("cacenet", "released", "full"): [*SUPPRESSION, *GUIDANCE],
     ("dam", None, "full"): ["visual", "audio", *classifier("category")],
 }
 each_case = pytest.mark.parametrize("case", PLACES, ids=lambda case: "-".join(map(str, case)))
 
 
 def network(name, variant, supervision, dropout=P):
-    params = {"hidden_size": 8, "dropout": dropout, "supervision": supervision}
+    params = {**small_params(name), "dropout": dropout, "supervision": supervision}
     if variant is not None:
         params["variant"] = variant
-    if name in ("avt", "cmran"):
-        params["feedforward_size"] = 16
     return drawn(NETWORKS[name](D_A, D_V, C, N_REGIONS, **params))
 
 
+OWN_RATES = {  # of dropout layers whose names end so, which have a parameter of their own
+    "adapter.2": (0.1, 0.2),
+    "attention.context.dropout": (0.2,),
+    "guidance.regions.dropout": (0.2,),
+    "guidance.segments.dropout": (0.2,),
+    "_interaction.attention.dropout": (0.2,),
+}
+
+
 def rates(net):
-    """The rates of the dropout layers that drop anything, by name, without that of CMRAN's adapter."""
+    """The rates of the dropout layers that drop anything, by name, without those that have a parameter of their own."""
     found = {name: layer.p for name, layer in net.named_modules() if isinstance(layer, Dropout) and layer.p}
-    if "adapter.2" in found:
-        assert found.pop("adapter.2") == 0.2  # adapter_dropout
+    for name in [name for name in found if name.endswith(tuple(OWN_RATES))]:
+        (wanted,) = (own for ending, own in OWN_RATES.items() if name.endswith(ending))
+        assert found.pop(name) in wanted
     return found
 
 

@@ -6,20 +6,20 @@ import pkgutil
 
 import pytest
 import torch
-from helpers import drawn, normal
+from helpers import drawn, normal, small_params
 
 import ave_sklearn.nn as package
 from ave_sklearn.nn import contrastive, gated, layers, losses, propagation
-from ave_sklearn.nn.attention import AVGA, MultiHeadAttention, SelfAttention
+from ave_sklearn.nn.attention import AVGA, ContextBlock, MultiHeadAttention, SelfAttention, SingleHeadAttention
 from ave_sklearn.nn.encoders import BiLSTM, Encoder
 from ave_sklearn.nn.gated import GatedHead
 from ave_sklearn.nn.heads import SegmentHead, VideoHead
+from ave_sklearn.nn.relations import CrossModalRelation, Interaction, IntraModalRelation
 from ave_sklearn.nn.standardize import StandardizedNetwork
 from ave_sklearn.nn.systems.avin import ModalityInteraction
 from ave_sklearn.nn.systems.avrb import SegmentAttention
 from ave_sklearn.nn.systems.avt import with_neighbours
 from ave_sklearn.nn.systems.cman import ContextAttention, SentinelAttention
-from ave_sklearn.nn.systems.cmran import CrossModalRelation, IntraModalRelation
 from ave_sklearn.nn.systems.dam import GlobalFeature
 from ave_sklearn.nn.transformer import AttentionBlock, TransformerDecoderLayer, TransformerEncoderLayer
 
@@ -79,10 +79,21 @@ def module(layer, *inputs, **options):
 
 def of_network(name, *, maps=True, covers=(), **params):
     """A network on maps, or on pooled features."""
-    small = {"hidden_size": 8, **params}
-    net = package.NETWORKS[name](D, D + 1, C, 6 if maps else None, **small)
+    net = package.NETWORKS[name](D, D + 1, C, 6 if maps else None, **{**small_params(name), **params})
     shape = (2, 3, D + 1) if maps else (D + 1,)
     return module(net, features(D), features(*shape, seed=1), covers=covers)
+
+
+def own_loss(name, *views):
+    """The loss of a network's own, of a gate and evidence, and of views of the segments."""
+    loss = package.NETWORKS[name](D, D, C, **small_params(name)).extra_loss
+
+    def call(gate_logits, evidence, *args):
+        *segments, target, mask = args
+        outputs = {"gate_logits": gate_logits, "evidence": evidence, **dict(zip(views, segments, strict=True))}
+        return loss(outputs, target, 0, mask=mask)
+
+    return Case(call, features(), of_videos(C - 1), *(features(D, seed=n).tanh() for n in range(len(views))), codes())
 
 
 def function(call, **options):
@@ -112,6 +123,7 @@ CASES = {
     "masked_mean": Case(layers.masked_mean, features(D)),
     "masked_mean of maps": Case(layers.masked_mean, features(2, D)),
     "masked_max": Case(layers.masked_max, features(D)),
+    "masked_top_mean": Case(lambda x, mask: layers.masked_top_mean(x, 4, mask), features(D)),
     "prune": Case(function(lambda beta, mask: propagation.prune(beta, 0.1, mask=mask)), pairs()),
     "prune at 0": Case(function(lambda beta, mask: propagation.prune(beta, 0.0, mask=mask)), pairs()),
     "prune nothing": Case(function(lambda beta, mask: propagation.prune(beta, -torch.inf, mask=mask)), pairs()),
@@ -126,6 +138,8 @@ CASES = {
         Encoder(D, 3, 6, attention=AVGA(D, 3), self_attention=True), features(D), features(2, 2, 3, seed=1)
     ),
     "MultiHeadAttention": module(MultiHeadAttention(D, 2), queries(), features(D)),
+    "SingleHeadAttention": module(SingleHeadAttention(D, D, 3, 5), queries(), features(D)),
+    "ContextBlock": module(ContextBlock(D, 3, 0.0), features(D)),
     "SelfAttention": module(SelfAttention(D), features(D)),
     "AttentionBlock": module(AttentionBlock(D, 2), queries(), features(D)),
     "TransformerEncoderLayer": module(TransformerEncoderLayer(D, 2, 6), queries(), features(D)),
@@ -143,8 +157,20 @@ CASES = {
         of_videos(C - 1),
         codes(),
     ),
+    "suppression_loss": Case(
+        function(lambda *args, mask: gated.suppression_loss(*args, 0, mask=mask)), features(), of_videos(C - 1), codes()
+    ),
     "event_counts": Case(function(lambda target, mask: gated.event_counts(target, C, 0, mask).double()), codes()),
     "segment_contrastive_loss": Case(function(contrastive.segment_contrastive_loss), features(D), is_event()),
+    "view_contrastive_loss": Case(
+        function(contrastive.view_contrastive_loss, temperature=20.0), features(D), features(D, seed=1), is_event()
+    ),
+    "view_contrastive_loss, of events throughout": Case(
+        function(contrastive.view_contrastive_loss, temperature=20.0, all_events=True),
+        features(D),
+        features(D, seed=1),
+        ~padding(),
+    ),
     "video_contrastive_loss": Case(
         function(lambda *args, mask: contrastive.video_contrastive_loss(*args, margin=5.0, mask=mask)),
         features(D),
@@ -182,6 +208,7 @@ CASES = {
     "CrossModalRelation": module(
         CrossModalRelation(D, 6, n_heads=2, feedforward_size=5), features(D), features(6, seed=1), covers=["join"]
     ),
+    "Interaction": module(Interaction(D, 2), features(D), features(D, seed=1)),
     "GlobalFeature": module(GlobalFeature(D), features(D)),
     "PSPTrunk": module(package.PSPTrunk(D, D, hidden_size=6), features(D), features(D, seed=1)),
     "AVELNet": of_network("avel"),
@@ -192,10 +219,18 @@ CASES = {
     "DAMNet": of_network("dam"),
     "AVRBNet": of_network("avrb", supervision="weak"),
     "AVINNet": of_network("avin", supervision="weak"),
-    "AVTNet": of_network("avt", supervision="weak", feedforward_size=8, covers=["AVTNet.encode"]),
-    "AVTNet, pooled": of_network("avt", maps=False, feedforward_size=8),
-    "CMRANNet": of_network("cmran", feedforward_size=8),
-    "CMRANNet, weak": of_network("cmran", supervision="weak", feedforward_size=8, maps=False),
+    "AVTNet": of_network("avt", supervision="weak", covers=["AVTNet.encode"]),
+    "AVTNet, pooled": of_network("avt", maps=False),
+    "CMRANNet": of_network("cmran"),
+    "CMRANNet, weak": of_network("cmran", supervision="weak", maps=False),
+    "CMBSNet": of_network("cmbs", covers=["SuppressingRelations", "FullHead"]),
+    "CMBSNet, released": of_network("cmbs", variant="released", maps=False),
+    "CMBSNet, weak": of_network("cmbs", supervision="weak", covers=["WeakHead"]),
+    "CMBSNet, released and weak": of_network("cmbs", supervision="weak", variant="released"),
+    "SuppressionLoss": own_loss("cmbs"),
+    "CACENet": of_network("cacenet", covers=["AudioGuidance"]),
+    "CACENet, released": of_network("cacenet", variant="released", wait=0, maps=False),
+    "ContrastedSuppressionLoss": own_loss("cacenet", "query", "key"),
     "PSPNet": of_network("psp", self_attention=True),
     "PSPNet, weak": of_network("psp", supervision="weak"),
     "PSPNet, released and weak": of_network("psp", supervision="weak", variant="released"),

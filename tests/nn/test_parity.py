@@ -1,6 +1,7 @@
 """The networks beside the authors': outputs, losses, gradients and dropout, by the files in tests/data/parity."""
 
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,15 +15,20 @@ from ave_sklearn._systems import SYSTEMS
 from ave_sklearn.localizers._released import FULL_NAMES, WEAK_NAMES, rename
 from ave_sklearn.nn import (
     AVELNet,
+    CACENet,
+    CMBSNet,
     CMRANNet,
     DMRNNet,
     Dropout,
     FullyLoss,
+    Noise,
     PSPNet,
     class_probabilities,
     gated_cross_entropy,
     pair_similarity_loss,
+    suppression_loss,
     video_probabilities,
+    view_contrastive_loss,
 )
 
 PARITY = Path(__file__).parents[1] / "data" / "parity"
@@ -93,7 +99,30 @@ def layer_names(theirs, attention, ours):
     }
 
 
-CMRAN_NAMES = {
+def relation_names(ours=""):
+    """Return the names of CMRAN's relations within and across the modalities, which later systems have too."""
+    return {
+        "audio_encoder.affine_matrix": f"{ours}audio_intra.input",
+        **layer_names("audio_encoder.encoder.layers.0", "self_attn", f"{ours}audio_intra.layers.0"),
+        **layer_names("audio_encoder.encoder.layers.1", "self_attn", f"{ours}audio_intra.layers.1"),
+        "video_encoder.affine_matrix": f"{ours}visual_intra.input",
+        **layer_names("video_encoder.encoder.layers.0", "self_attn", f"{ours}visual_intra.layers.0"),
+        **layer_names("video_encoder.encoder.layers.1", "self_attn", f"{ours}visual_intra.layers.1"),
+        "audio_decoder.affine_matrix": f"{ours}audio_cross.query",
+        **layer_names("audio_decoder.decoder.layers.0", "multihead_attn", f"{ours}audio_cross.layer"),
+        "video_decoder.affine_matrix": f"{ours}visual_cross.query",
+        **layer_names("video_decoder.decoder.layers.0", "multihead_attn", f"{ours}visual_cross.layer"),
+    }
+
+
+def context_names(number, norm, ours):
+    """Return the names of the attention of regions to each other, and of the norm behind it."""
+    theirs = "spatial_channel_att"
+    parts = {f"{theirs}.video_{part}{number}": f"{ours}.attention.{part}" for part in ("query", "key", "value")}
+    return {**parts, **({f"{theirs}.{norm}": f"{ours}.norm"} if norm else {})}
+
+
+AGSCA_NAMES = {
     "v_fc": "adapter.0",
     "spatial_channel_att.affine_audio_1": "attention.audio",
     "spatial_channel_att.affine_video_1": "attention.visual",
@@ -102,19 +131,54 @@ CMRAN_NAMES = {
     "spatial_channel_att.affine_audio_2": "attention.audio_key",
     "spatial_channel_att.affine_video_2": "attention.visual_key",
     "spatial_channel_att.affine_v_s_att": "attention.score",
-    "audio_encoder.affine_matrix": "audio_intra.input",
-    **layer_names("audio_encoder.encoder.layers.0", "self_attn", "audio_intra.layers.0"),
-    **layer_names("audio_encoder.encoder.layers.1", "self_attn", "audio_intra.layers.1"),
-    "video_encoder.affine_matrix": "visual_intra.input",
-    **layer_names("video_encoder.encoder.layers.0", "self_attn", "visual_intra.layers.0"),
-    **layer_names("video_encoder.encoder.layers.1", "self_attn", "visual_intra.layers.1"),
-    "audio_decoder.affine_matrix": "audio_cross.query",
-    **layer_names("audio_decoder.decoder.layers.0", "multihead_attn", "audio_cross.layer"),
-    "video_decoder.affine_matrix": "visual_cross.query",
-    **layer_names("video_decoder.decoder.layers.0", "multihead_attn", "visual_cross.layer"),
+}
+CMRAN_NAMES = {
+    **AGSCA_NAMES,
+    **relation_names(),
     **attention_names("AVInter.video_multihead", "AVInter.norm1", "interaction"),
     "localize_module.classifier": "head.event",
     "localize_module.event_classifier": "head.category",
+}
+SUPPRESSION_NAMES = {  # of CMBS and CACE-Net
+    **AGSCA_NAMES,
+    "spatial_channel_att.affine_video_ave": "attention.picture_key",
+    "spatial_channel_att.affine_video_3": "attention.context_key",
+    "spatial_channel_att.ave_v_att": "attention.context_score",
+    **relation_names("relations."),
+    "video_cas": "relations.visual_evidence",
+    "audio_cas": "relations.audio_evidence",
+    **attention_names("AVInter.video_multihead", "AVInter.norm1", "relations.visual_interaction"),
+    **attention_names("VAInter.video_multihead", "VAInter.norm1", "relations.audio_interaction"),
+}
+FULL_SUPPRESSION_NAMES = {
+    **SUPPRESSION_NAMES,
+    "audio_visual_rnn_layer.audio_rnn": "relations.audio_lstm.lstm",
+    "audio_visual_rnn_layer.visual_rnn": "relations.visual_lstm.lstm",
+    "audio_gated.0": "relations.audio_gate",
+    "video_gated.0": "relations.visual_gate",
+    "localize_module.classifier": "head.event",
+    "localize_module.event_classifier": "head.category",
+}
+CMBS_FULL_NAMES = {**FULL_SUPPRESSION_NAMES, **context_names("", "norm", "attention.context")}
+CMBS_WEAK_NAMES = {
+    **SUPPRESSION_NAMES,
+    **context_names("", "norm", "attention.context"),
+    "audio_gated.0": "relations.visual_gate",  # theirs have the other modality's name
+    "video_gated.0": "relations.audio_gate",
+    "CAS_model.classifier.0": "head.category",
+}
+CACENET_NAMES = {
+    **FULL_SUPPRESSION_NAMES,
+    **context_names("", "v_norm", "attention.context"),
+    **context_names("2", None, "guidance.regions"),
+    **{
+        f"spatial_channel_att.audio_{part}": f"guidance.segments.attention.{part}" for part in ("query", "key", "value")
+    },
+    "spatial_channel_att.a_norm": "guidance.segments.norm",
+    "spatial_channel_att.v_query": "guidance.attention.query",
+    "spatial_channel_att.vaudio_key": "guidance.attention.key",
+    "spatial_channel_att.vaudio_value": "guidance.attention.value",
+    "localize_module.encoder_q.0": "projection",
 }
 
 
@@ -130,6 +194,9 @@ def our_names(theirs, names):
 def named_as_theirs(outputs):
     """Return a network's outputs, with those that the files name otherwise."""
     named = dict(outputs)
+    for ours, theirs in (("evidence", "class_evidence"), ("query", "query_features")):
+        if ours in outputs:
+            named[theirs] = outputs[ours]
     if "logits" in outputs:
         named["segment_logits"] = named["segment_scores"] = outputs["logits"]
         named["segment_probabilities"] = class_probabilities(outputs, 29, BACKGROUND)
@@ -138,16 +205,17 @@ def named_as_theirs(outputs):
     return named
 
 
-def margin_loss(outputs, labels, video_labels):
+def margin_loss(net, outputs, labels, video_labels):
     """Multi-label soft margin of probabilities, taken for logits: of the video with weak supervision."""
     weak = "video_logits" in outputs
     proba = named_as_theirs(outputs)["video_probabilities" if weak else "segment_probabilities"]
     return F.multilabel_soft_margin_loss(proba, F.one_hot(video_labels if weak else labels, 29))
 
 
-def gated_loss(outputs, labels, video_labels):
-    """The loss of this package's estimators, which is CMRAN's too with full supervision."""
-    return FullyLoss(lam=0, background=BACKGROUND)(outputs, labels, torch.ones(3))
+def gated_loss(net, outputs, labels, video_labels):
+    """The loss of this package's estimators with full supervision, and the network's own: the authors' too."""
+    extra = getattr(net, "extra_loss", None)
+    return FullyLoss(lam=0, background=BACKGROUND, extra=extra)(outputs, labels, torch.ones(3))
 
 
 class Case(NamedTuple):
@@ -164,14 +232,25 @@ FULL, WEAK = {"supervision": "full"}, {"supervision": "weak"}
 RELEASED, POOLED = {**FULL, "variant": "released"}, {**WEAK, "variant": "released", "pooling": "max"}
 AVEL_LAYERS = {"attended_visual": "encoder.attention"}
 CMRAN_LAYERS = {"attended_visual": "attention", "visual_code": "visual_intra", "audio_code": "audio_intra"}
+SUPPRESSION_LAYERS = {
+    "attended_visual": "attention",
+    "visual_code": "relations.visual_intra",
+    "audio_code": "relations.audio_intra",
+}
 CASES = {
     "avel_fully": Case(AVELNet, RELEASED, AVEL_FULL_NAMES, margin_loss, AVEL_LAYERS),
     "avel_weakly": Case(AVELNet, POOLED, AVEL_WEAK_NAMES, margin_loss, AVEL_LAYERS),
     "dmrn_fully": Case(DMRNNet, RELEASED, DMRN_NAMES, margin_loss, AVEL_LAYERS),
     "cmran_fully": Case(CMRANNet, FULL, CMRAN_NAMES, gated_loss, CMRAN_LAYERS),
     "cmran_weakly": Case(CMRANNet, WEAK, CMRAN_NAMES, margin_loss, CMRAN_LAYERS),
+    "cmbs_fully": Case(CMBSNet, RELEASED, CMBS_FULL_NAMES, gated_loss, SUPPRESSION_LAYERS),
+    "cmbs_weakly": Case(CMBSNet, {**WEAK, "variant": "released"}, CMBS_WEAK_NAMES, margin_loss, SUPPRESSION_LAYERS),
+    "cacenet_fully": Case(
+        CACENet, RELEASED, CACENET_NAMES, gated_loss, {**SUPPRESSION_LAYERS, "guided_audio": "guidance"}
+    ),
 }
 NO_OUTPUTS = ("seed", "param_names", "labels", "video_labels", "loss", "gradient_norm", "scaled_dropout_")  # prefixes
+SWITCH = "_switch_"  # in front of the state of CACE-Net's switch that an array is for
 
 
 def expected_outputs(name):
@@ -185,10 +264,30 @@ def released_network(name):
     case, weights = CASES[name], {}
     for theirs, x in authors_weights(expected_outputs(name), gain=1).items():
         ours = our_names(theirs, case.names)
+        x = x.squeeze(-1) if x.ndim == 3 else x  # a convolution of one step in time is a linear layer
         weights.update(zip(ours, x.chunk(len(ours)), strict=True))
     net = case.network(*SIZES, **case.params)
-    net.load_state_dict(weights)
+    missing, unexpected = net.load_state_dict(weights, strict=False)
+    assert set(missing) == dict(net.named_buffers()).keys() and not unexpected
     return net.double().eval()
+
+
+def turn(net, is_on):
+    """Set the switch of CACE-Net; other networks have none."""
+    if isinstance(net, CACENet):
+        net.switch.is_on.fill_(is_on)
+    return net
+
+
+def without_dropout(net):
+    """Return a network that computes in training mode what it does in evaluation, with the noise of the files."""
+    for layer in net.train().modules():
+        if isinstance(layer, Dropout):
+            layer.p = 0.0
+        elif isinstance(layer, Noise):
+            noise = torch.from_numpy(np.random.RandomState(2).standard_normal((10, 3, 256)))  # of time first
+            layer.forward = partial(torch.add, layer.std * noise.transpose(0, 1))
+    return net
 
 
 def run(net):
@@ -201,6 +300,7 @@ def assert_agree(outputs, expected):
     named = named_as_theirs(outputs)
     for key, theirs in expected.items():
         ours = named[key.removesuffix("_time_first")].detach()
+        assert ours.dtype == torch.float64
         if key.endswith("_time_first"):
             ours = ours.transpose(0, 1).reshape(theirs.shape)
         atol = {"float64": 1e-7, "float32": 1e-6}[theirs.dtype.name]
@@ -212,7 +312,7 @@ def test_the_systems_whose_outputs_are_called_equal_are_those_compared_here():
     assert called_equal == {case.partition("_")[0] for case in CASES} | {"psp"}
 
 
-# -------------------------------------------------------------------------------------------------- AVEL, DMRN, CMRAN
+# ------------------------------------------------------------------------------ AVEL, DMRN, CMRAN, CMBS, CACE-Net
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_outputs_are_the_authors(name):
@@ -225,7 +325,7 @@ def test_outputs_are_the_authors(name):
         net.get_submodule(layer).register_forward_hook(keep(key))
     with torch.no_grad():
         outputs = run(net)
-    wanted = {key: values for key, values in expected.items() if not key.startswith(NO_OUTPUTS)}
+    wanted = {key: x for key, x in expected.items() if not key.startswith(NO_OUTPUTS) and SWITCH not in key}
     assert len(wanted) >= 3
     assert_agree({**outputs, **inner}, wanted)
 
@@ -233,37 +333,68 @@ def test_outputs_are_the_authors(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_loss_and_its_gradients_are_the_authors(name):
-    net, expected, case = released_network(name), expected_outputs(name), CASES[name]
-    loss = case.loss(run(net), *(torch.from_numpy(expected[key]) for key in ("labels", "video_labels")))
+    net, expected, case = without_dropout(turn(released_network(name), True)), expected_outputs(name), CASES[name]
+    loss = case.loss(net, run(net), *(torch.from_numpy(expected[key]) for key in ("labels", "video_labels")))
     loss.backward()
     gradients = {ours: parameter.grad.flatten() for ours, parameter in net.named_parameters()}
     theirs = [entry.split(":")[0] for entry in expected["param_names"]]
     norms = [torch.cat([gradients[ours] for ours in our_names(name, case.names)]).norm() for name in theirs]
     np.testing.assert_allclose(loss.item(), expected["loss"], rtol=0, atol=1e-7)
-    np.testing.assert_allclose(norms, expected["gradient_norms"], rtol=1e-7, atol=0)
+    rounding = 1e-15 * expected["gradient_norm"]  # which is all that biases of keys have
+    np.testing.assert_allclose(norms, expected["gradient_norms"], rtol=1e-7, atol=rounding)
     np.testing.assert_allclose(torch.cat([*gradients.values()]).norm(), expected["gradient_norm"], rtol=1e-7, atol=0)
 
 
 @pytest.mark.slow
-def test_each_part_of_the_gated_loss_is_the_authors():
-    """Each is left alone where the other one's logits are right and certain."""
-    expected = expected_outputs("cmran_fully")
-    labels = torch.from_numpy(expected["labels"])
+@pytest.mark.parametrize("is_on", [False, True])
+def test_the_switch_of_cacenet_is_the_authors(is_on):
+    net, expected = turn(released_network("cacenet_fully"), is_on), expected_outputs("cacenet_fully")
+    ending = f"{SWITCH}{'on' if is_on else 'off'}"
     with torch.no_grad():
-        outputs = run(released_network("cmran_fully"))
-    event, category = outputs["event_logits"], outputs["category_logits"]
+        assert_agree(run(net), {"event_logits_time_first": expected[f"event_logits_time_first{ending}"]})
+
+
+def assert_parts(logits, expected, labels, parts, loss=gated_cross_entropy):
+    """Compare both parts of a gated loss, each left alone where the other one's logits are right and certain."""
+    event, category = logits
     certain_event = torch.where(labels == BACKGROUND, -1e3, 1e3).double()
     certain_category = 1e3 * F.one_hot(torch.tensor([3, 17, 27]), 28).double()
-    for logits, part in (((event, certain_category), "loss_event"), ((certain_event, category), "loss_category")):
-        loss = gated_cross_entropy(*logits, labels, BACKGROUND).mean()
-        np.testing.assert_allclose(loss, expected[part], rtol=0, atol=1e-7, err_msg=part)
+    for pair, part in zip(((event, certain_category), (certain_event, category)), parts, strict=True):
+        got = loss(*pair, labels, BACKGROUND).mean()
+        np.testing.assert_allclose(got, expected[part], rtol=0, atol=1e-7, err_msg=part)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["cmran_fully", "cmran_weakly"])
+@pytest.mark.parametrize("name", ["cmran_fully", "cmbs_fully", "cacenet_fully"])
+def test_each_part_of_the_gated_losses_is_the_authors(name):
+    expected = expected_outputs(name)
+    labels = torch.from_numpy(expected["labels"])
+    with torch.no_grad():
+        outputs = run(turn(released_network(name), True))
+    assert_parts(
+        (outputs["event_logits"], outputs["category_logits"]), expected, labels, ("loss_event", "loss_category")
+    )
+    if name != "cmran_fully":  # the authors take the gate for a logit
+        pair = outputs["gate"], outputs["evidence"]
+        assert_parts(pair, expected, labels, ("loss_gate", "loss_evidence"), suppression_loss)
+
+
+@pytest.mark.slow
+def test_the_contrast_is_the_authors():
+    expected = expected_outputs("cacenet_fully")
+    with torch.no_grad():
+        outputs = run(without_dropout(turn(released_network("cacenet_fully"), True)))
+    is_event = torch.from_numpy(expected["labels"]) != BACKGROUND
+    loss = view_contrastive_loss(outputs["query"], outputs["key"], is_event, all_events=True)
+    np.testing.assert_allclose(loss.mean(), expected["loss_contrastive"], rtol=0, atol=1e-7)
+    assert loss[1].item() == pytest.approx(np.log(19), rel=1e-12)  # of a video that is an event throughout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cmran_fully", "cmran_weakly", "cmbs_fully", "cmbs_weakly", "cacenet_fully"])
 def test_dropout_acts_where_the_authors_does_and_as_strongly(name):
     """In training mode, with every dropout of rate p replaced by multiplication with 1 - p."""
-    net, expected = released_network(name).train(), expected_outputs(name)
+    net, expected = turn(released_network(name), True).train(), expected_outputs(name)
     for layer in net.modules():
         if isinstance(layer, Dropout):
             layer.forward = lambda x, keep=1 - layer.p: keep * x

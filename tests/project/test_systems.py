@@ -58,6 +58,13 @@ def test_the_guide_has_its_row(name):
     assert parameters == ", ".join(counts)
 
 
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_the_readme_names_it(name):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    title = SYSTEMS[name].title.removeprefix("AVEL, ").removesuffix(" fusion")
+    assert re.search(rf"\b{title}\b", readme)
+
+
 def test_the_help_of_the_command_line_names_all(capsys):
     with pytest.raises(SystemExit):
         build_parser().parse_args(["fit", "--help"])
