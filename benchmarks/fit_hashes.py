@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from ave_sklearn import EventLocalizer, PSPLocalizer, WeakEventLocalizer, WeakPSPLocalizer
+from ave_sklearn._systems import SYSTEMS
 from ave_sklearn.datasets import make_av_events
-from ave_sklearn.nn import NETWORKS
 
 ESTIMATORS = {
     "PSPLocalizer": (PSPLocalizer, {}),
@@ -74,9 +74,9 @@ def main():
         estimator, params = ESTIMATORS[name]
         localizer = estimator(precision=precision, early_stopping=patience, **params, **COMMON)
         show(f"{name} {form} {precision} validation {'on' if patience else 'off'}", localizer, *videos[form], weight)
-    for network, (form, data) in product(NETWORKS, videos.items()):
+    for network, (form, data) in product(SYSTEMS, videos.items()):
         show(f"EventLocalizer {network} {form}", EventLocalizer(network=network, **COMMON), *data, weight)
-        if network != "dam":
+        if "weak" in SYSTEMS[network].supervisions:
             show(f"WeakEventLocalizer {network} {form}", WeakEventLocalizer(network=network, **COMMON), *data, weight)
 
 

@@ -7,13 +7,18 @@ was. ``python tests/localizers/generated.py --count 2000`` prints the counts and
 """
 
 import argparse
+import sys
 import tempfile
 import traceback
 import warnings
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from generated_calls import FunctionCase
 from generated_fits import EstimatorCase
 from generated_forms import REFUSED, WORKS

@@ -22,6 +22,7 @@ from generated_forms import (
 )
 from generated_parameters import CHOICES, DURATIONS, parameter_outcome, parameter_values
 from generated_rule import same, unexpected, wanted
+from helpers import small_params
 from torch import nn
 
 from ave_sklearn import EventLocalizer, PSPLocalizer, WeakEventLocalizer, WeakPSPLocalizer
@@ -99,10 +100,11 @@ class EstimatorCase:
         else:
             systems = [name for name, system in SYSTEMS.items() if not self.weak or "weak" in system.supervisions]
             params["network"] = str(rng.choice([*systems, "own"]))
-            heads = {"avt": {"n_heads": 2, "feedforward_size": 4}, "cmran": {"n_heads": 2, "feedforward_size": 4}}
-            params["network_params"] = {"hidden_size": 4, **heads.get(params["network"], {})}
             if params["network"] == "own":
-                params["network"] = OwnNet
+                params.update(network=OwnNet, network_params={"hidden_size": 4})
+            else:
+                sizes = {"hidden_size": 4, "n_heads": 2, "feedforward_size": 4, "cross_feedforward_size": 4}
+                params["network_params"] = small_params(params["network"], **sizes)
         if self.weak:
             params["target"] = str(rng.choice(CHOICES["target"]))
         if rng.random() < 0.1:
