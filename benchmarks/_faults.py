@@ -43,6 +43,8 @@ MAPPED = "features/test_mapped_files.py"
 CHANGING = "files/test_changing_files.py"
 PAIRS = "files/test_pairs.py"
 ATTENTION = "nn/test_nn_transformer.py"
+CMBS = "nn/test_nn_cmbs.py"
+CACENET = "nn/test_nn_cacenet.py"
 
 FAULTS = {
     "pair loss in FullyLoss": [
@@ -293,8 +295,8 @@ FAULTS = {
         Fault(
             "eps of self-attention's norm",
             "nn/attention.py",
-            "nn.LayerNorm(n_features)",
-            "nn.LayerNorm(n_features, eps=1e-6)",
+            "self.norm = nn.LayerNorm(n_features)\n",
+            "self.norm = nn.LayerNorm(n_features, eps=1e-6)\n",
             CONSTANTS,
         ),
         Fault("shares of small similarities", "nn/propagation.py", "EPS = 1e-8", "EPS = 1e-2", CONSTANTS),
@@ -351,10 +353,11 @@ FAULTS = {
         Fault(
             "none in self-attention",
             "nn/attention.py",
-            "hidden = None if mask is None else mask[:, None, :]",
-            "hidden = None",
+            "attn_mask=hidden)",
+            "attn_mask=None)",
             MASKS,
         ),
+        Fault("none in attention of one head", "nn/attention.py", "attn_mask=hidden, scale", "scale", MASKS),
         Fault("none in the weak head", "nn/heads.py", "self.pool(scores, mask)", "self.pool(scores)", MASKS),
         Fault(
             "none in the gated head's weak form",
@@ -536,6 +539,54 @@ FAULTS = {
             "/ v.shape[-1] ** 0.5",
             "/ v.shape[1] ** 0.5",
             "nn/test_nn_equations.py",
+        ),
+    ],
+    "gates and evidence of CMBS": [
+        Fault(
+            "a modality is gated by itself",
+            "nn/systems/cmbs.py",
+            "(x_a, x_v) if self.own_gates else (x_v, x_a)",
+            "(x_a, x_v)",
+            CMBS,
+        ),
+        Fault("evidence of three segments", "nn/systems/cmbs.py", "N_LARGEST = 4", "N_LARGEST = 3", CMBS),
+        Fault(
+            "padding is evidence", "nn/layers.py", "counts = torch.arange(k, device=x.device) <", "counts = k <=", MASKS
+        ),
+        Fault(
+            "either gate is enough", "nn/gated.py", "F.logsigmoid(x) + F.logsigmoid(-y)", "F.logsigmoid(-x - y)", CMBS
+        ),
+        Fault(
+            "the gate is taken for a logit",
+            "nn/systems/cmbs.py",
+            '"gate" if released else "gate_logits"',
+            '"gate"',
+            CMBS,
+        ),
+    ],
+    "contrast of CACE-Net": [
+        Fault(
+            "a view is its own negative",
+            "nn/contrastive.py",
+            "(valid[:, None, :] & other)",
+            "valid[:, None, :]",
+            CACENET,
+        ),
+        Fault("sum of positives", "nn/contrastive.py", " - positive.sum(-1).to(score.dtype).log()", "", CACENET),
+        Fault("noise in evaluation", "nn/layers.py", "not self.training or self.std == 0", "self.std == 0", CACENET),
+        Fault(
+            "batches of evaluation count",
+            "nn/systems/cacenet.py",
+            "if self.training and not self.is_on:",
+            "if not self.is_on:",
+            CACENET,
+        ),
+        Fault(
+            "the second context has no norm of its own",
+            "nn/systems/cacenet.py",
+            "self.attention.context.norm if self.shares_norm else None",
+            "self.attention.context.norm",
+            CACENET,
         ),
     ],
 }

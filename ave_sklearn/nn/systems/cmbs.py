@@ -311,6 +311,8 @@ class CMBSNet(nn.Module):
     * The layers within a modality start as copies of one. Here they are drawn one by one, and all weights as wide as
       theirs.
 
+    An estimator's `label_smoothing` does not reach :func:`suppression_loss`.
+
     Weakly supervised, the authors train with a multi-label soft margin loss on probabilities, the videos' categories
     and 178 videos of background more; here it is Eq. 11 of PSP on them, and the targets are parameters:
     ``target="category"`` of the estimator, ``background_videos=True`` of :func:`ave_sklearn.datasets.load_ave`.
