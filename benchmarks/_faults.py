@@ -350,14 +350,14 @@ FAULTS = {
             "pass",
             MASKS,
         ),
+        Fault("none in self-attention", "nn/attention.py", "self.value(x), mask)", "self.value(x))", MASKS),
         Fault(
-            "none in self-attention",
+            "none in attention of one head",
             "nn/attention.py",
-            "attn_mask=hidden)",
-            "attn_mask=None)",
+            "self.value(memory), mask, self.scale",
+            "self.value(memory), None, self.scale",
             MASKS,
         ),
-        Fault("none in attention of one head", "nn/attention.py", "attn_mask=hidden, scale", "scale", MASKS),
         Fault("none in the weak head", "nn/heads.py", "self.pool(scores, mask)", "self.pool(scores)", MASKS),
         Fault(
             "none in the gated head's weak form",
@@ -568,7 +568,7 @@ FAULTS = {
         Fault(
             "a view is its own negative",
             "nn/contrastive.py",
-            "(valid[:, None, :] & other)",
+            "valid[:, None, :] & other",
             "valid[:, None, :]",
             CACENET,
         ),
@@ -584,7 +584,7 @@ FAULTS = {
         Fault(
             "the second context has no norm of its own",
             "nn/systems/cacenet.py",
-            "self.attention.context.norm if self.shares_norm else None",
+            "self.attention.context.norm if released else None",
             "self.attention.context.norm",
             CACENET,
         ),

@@ -74,13 +74,16 @@ class AGSCA(nn.Module):
         attention : Tensor of shape (n, T, N)
             Rows sum to 1.
         """
-        return self.look(audio, regions * (1 + self.channels(audio, regions).unsqueeze(2)))
+        return self.look(audio, regions, regions)
 
-    def look(self, audio: Tensor, regions: Tensor) -> tuple[Tensor, Tensor]:
-        """Attend to the regions alone; see :meth:`forward` for the shapes."""
+    def look(self, audio: Tensor, regions: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Attend to the channels as `context`, of the shape of `regions`, has them, then to the regions.
+
+        See :meth:`forward` for the other shapes.
+        """
+        regions = regions * (1 + self.channels(audio, context).unsqueeze(2))
         key = F.relu(self.visual_key(regions)) * F.relu(self.audio_key(audio)).unsqueeze(2)  # (n, T, N, k)
-        attention = torch.tanh(self.score(key)).squeeze(-1).softmax(-1)
-        return torch.einsum("btl,btld->btd", attention, regions), attention
+        return bounded_attention(regions, self.score(key))
 
 
 class ContextAGSCA(AGSCA):
@@ -111,8 +114,8 @@ class ContextAGSCA(AGSCA):
 
     Notes
     -----
-    Written from the authors' code. What it gives within :class:`CMBSNet` and :class:`CACENet` is compared with theirs,
-    and agrees to float32's rounding.
+    Written from a description of the authors' code. What it gives within :class:`CMBSNet` and :class:`CACENet` is
+    compared with theirs, and agrees to float32's rounding.
 
     References
     ----------
@@ -143,19 +146,27 @@ class ContextAGSCA(AGSCA):
         The attention is that of :class:`AGSCA`, guided by the sound.
         """
         context = self.context(regions)
-        visual, attention = self.look(audio, regions * (1 + self.channels(audio, context).unsqueeze(2)))
+        visual, attention = self.look(audio, regions, context)
         return visual * (1 + self.beta * torch.sigmoid(self.salient(context))), attention
 
     def salient(self, regions: Tensor) -> Tensor:
         """Return what stands out among the regions (n, T, N, n_visual_features), sound or not, without that axis."""
         key = F.relu(self.picture_key(regions.mean(2, keepdim=True))) * F.relu(self.context_key(regions))
-        attention = torch.tanh(self.context_score(key)).softmax(2)  # (n, T, N, 1)
-        return (attention * regions).sum(2)
+        return bounded_attention(regions, self.context_score(key))[0]
 
 
-def region_context(n_features, dropout, **options):
+def bounded_attention(regions, score):
+    """Return the mean of regions (n, T, N, d), weighted by softmax(tanh(score)), and these weights (n, T, N).
+
+    `score` is of shape (n, T, N, 1).
+    """
+    attention = torch.tanh(score).squeeze(-1).softmax(-1)
+    return torch.einsum("btl,btld->btd", attention, regions), attention
+
+
+def region_context(n_features, dropout, *, scaled, norm=None):
     """Return a :class:`ContextBlock` for the regions of a segment, whose keys have a quarter of their length."""
-    return ContextBlock(n_features, max(1, n_features // 4), dropout, **options)
+    return ContextBlock(n_features, max(1, n_features // 4), dropout, scaled=scaled, norm=norm)
 
 
 def attend_adapted(attention: nn.Module, audio: Tensor, adapted: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

@@ -171,6 +171,16 @@ class MultiHeadAttention(nn.Module):
         return self.output(attended.transpose(-3, -2).flatten(-2))
 
 
+def dot_product_attention(query, key, value, mask=None, scale=None):
+    """Attention in one head of queries (..., S, k) to keys (..., M, k) and values (..., M, u): (..., S, u).
+
+    `mask` of shape (n, M) is false on entries of a memory of n videos that do not count. A `scale` of None is one over
+    the root of k.
+    """
+    counts = None if mask is None else mask[:, None, :]
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=counts, scale=scale)
+
+
 class SingleHeadAttention(nn.Module):
     r"""Attention in one head, with biases and sizes of its own: :math:`\mathrm{softmax}(q k^\top / \kappa)\,u`.
 
@@ -190,16 +200,14 @@ class SingleHeadAttention(nn.Module):
         self.query = linear(n_queries, key_size, **biased)
         self.key = linear(n_memory, key_size, **biased)
         self.value = linear(n_memory, value_size, **biased)
-        self.scale = key_size**-0.5 if scaled else 1.0
+        self.scale = None if scaled else 1.0
 
     def forward(self, query: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return (..., S, value_size) for queries (..., S, n_queries) and a memory (..., M, n_memory).
 
         `mask` of shape (n, M) is false on entries of a memory of shape (n, M, n_memory) that do not count.
         """
-        hidden = None if mask is None else mask[:, None, :]
-        qku = self.query(query), self.key(memory), self.value(memory)
-        return F.scaled_dot_product_attention(*qku, attn_mask=hidden, scale=self.scale)
+        return dot_product_attention(self.query(query), self.key(memory), self.value(memory), mask, self.scale)
 
 
 class ContextBlock(nn.Module):
@@ -215,22 +223,21 @@ class ContextBlock(nn.Module):
         On what the attention gives.
     scaled : bool, default=True
         See :class:`SingleHeadAttention`.
-    norm : bool, default=True
-        False has no norm of its own: :meth:`forward` is given one.
+    norm : torch.nn.LayerNorm or None, default=None
+        LN, that of another block; None is one of its own.
     """
 
     def __init__(
-        self, n_features: int, key_size: int, dropout: float, *, scaled: bool = True, norm: bool = True
+        self, n_features: int, key_size: int, dropout: float, *, scaled: bool = True, norm: nn.LayerNorm | None = None
     ) -> None:
         super().__init__()
         self.attention = SingleHeadAttention(n_features, n_features, key_size, n_features, scaled=scaled)
         self.dropout = Dropout(dropout)
-        self.norm = nn.LayerNorm(n_features) if norm else None
+        self.norm = nn.LayerNorm(n_features) if norm is None else norm
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, norm: nn.Module | None = None) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return `x` of shape (..., S, n_features) in its context, of the same shape; `mask` (n, S) hides entries."""
-        norm = self.norm if norm is None else norm
-        return norm(x + self.dropout(self.attention(x, x, mask)))
+        return self.norm(x + self.dropout(self.attention(x, x, mask)))
 
 
 class SelfAttention(nn.Module):
@@ -256,6 +263,4 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the attended `x`, of the same shape (n, T, d); `mask` (n, T) hides invalid segments."""
-        hidden = None if mask is None else mask[:, None, :]
-        y = F.scaled_dot_product_attention(self.query(x), self.key(x), self.value(x), attn_mask=hidden)
-        return self.norm(x + y)
+        return self.norm(x + dot_product_attention(self.query(x), self.key(x), self.value(x), mask))

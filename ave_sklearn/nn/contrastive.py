@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 EPS = 1e-12
 
 
+def logsumexp_where(x, counts):
+    """Return the logarithm of the sum of exponentials over the last axis, of what `counts`."""
+    return x.masked_fill(~counts, torch.finfo(x.dtype).min / 2).logsumexp(-1)  # in place of -inf, which has no gradient
+
+
 def segment_contrastive_loss(
     fused: Tensor, is_event: Tensor, *, temperature: float = 0.6, mask: Tensor | None = None
 ) -> Tensor:
@@ -52,9 +57,8 @@ def segment_contrastive_loss(
     event, background = is_event & valid, ~is_event & valid
     unit = F.normalize(fused, dim=-1)
     score = unit @ unit.transpose(1, 2) / temperature
-    lowest = torch.finfo(score.dtype).min / 2  # stands in for -inf, which has no gradient
-    positive = score.masked_fill(~event[:, None, :], lowest).logsumexp(-1)
-    negative = score.masked_fill(~background[:, None, :], lowest).logsumexp(-1)
+    positive = logsumexp_where(score, event[:, None, :])
+    negative = logsumexp_where(score, background[:, None, :])
     negative = negative - background.sum(1, keepdim=True).clamp_min(1).to(score.dtype).log()
     return masked_mean(F.softplus(negative - positive), event) * background.any(1)
 
@@ -168,9 +172,8 @@ def view_contrastive_loss(
     other = ~torch.eye(2 * n_segments, dtype=torch.bool, device=view.device)
     twin = (segment[:, None] == segment) & other
     positive = torch.where(is_event[:, :, None], is_event[:, None, :] & other, twin)
-    lowest = torch.finfo(score.dtype).min / 2  # stands in for -inf, which has no gradient
-    mean = score.masked_fill(~positive, lowest).logsumexp(-1) - positive.sum(-1).to(score.dtype).log()
-    total = score.masked_fill(~(valid[:, None, :] & other), lowest).logsumexp(-1)
+    mean = logsumexp_where(score, positive) - positive.sum(-1).to(score.dtype).log()
+    total = logsumexp_where(score, valid[:, None, :] & other)
     loss = masked_mean(total - mean, valid)
     return loss if all_events else loss * background
 

@@ -10,7 +10,14 @@ from helpers import drawn, normal, small_params
 
 import ave_sklearn.nn as package
 from ave_sklearn.nn import contrastive, gated, layers, losses, propagation
-from ave_sklearn.nn.attention import AVGA, ContextBlock, MultiHeadAttention, SelfAttention, SingleHeadAttention
+from ave_sklearn.nn.attention import (
+    AVGA,
+    ContextBlock,
+    MultiHeadAttention,
+    SelfAttention,
+    SingleHeadAttention,
+    dot_product_attention,
+)
 from ave_sklearn.nn.encoders import BiLSTM, Encoder
 from ave_sklearn.nn.gated import GatedHead
 from ave_sklearn.nn.heads import SegmentHead, VideoHead
@@ -138,6 +145,7 @@ CASES = {
         Encoder(D, 3, 6, attention=AVGA(D, 3), self_attention=True), features(D), features(2, 2, 3, seed=1)
     ),
     "MultiHeadAttention": module(MultiHeadAttention(D, 2), queries(), features(D)),
+    "dot_product_attention": Case(dot_product_attention, queries(), features(D), features(3, seed=1)),
     "SingleHeadAttention": module(SingleHeadAttention(D, D, 3, 5), queries(), features(D)),
     "ContextBlock": module(ContextBlock(D, 3, 0.0), features(D)),
     "SelfAttention": module(SelfAttention(D), features(D)),

@@ -38,25 +38,24 @@ class AudioGuidance(nn.Module):
     psi : float
     dropout : float
         Of both contexts.
-    released : bool
-        The regions' context has no norm of its own; the dot products are not scaled.
+    scaled : bool
+        See :class:`SingleHeadAttention`; of all three attentions.
+    norm : torch.nn.LayerNorm or None
+        Of the regions' context; see :class:`ContextBlock`.
     """
 
-    def __init__(self, n_audio_features, n_visual_features, psi, dropout, released):
+    def __init__(self, n_audio_features, n_visual_features, *, psi, dropout, scaled, norm):
         super().__init__()
-        d_a, scaled = n_audio_features, not released
-        self.regions = region_context(n_visual_features, dropout, scaled=scaled, norm=not released)
+        d_a = n_audio_features
+        self.regions = region_context(n_visual_features, dropout, scaled=scaled, norm=norm)
         self.segments = ContextBlock(d_a, d_a, dropout, scaled=scaled)
         self.attention = SingleHeadAttention(n_visual_features, d_a, d_a, d_a, scaled=scaled)
         self.psi = psi
 
-    def forward(self, audio, visual, mask=None, norm=None):
-        """Return the guided audio features (n, T, d_a); visual ones are (n, T, ..., d_v), with or without a map.
-
-        `norm` is that of the regions' context, where it has none.
-        """
+    def forward(self, audio, visual, mask=None):
+        """Return the guided audio features (n, T, d_a); visual ones are (n, T, ..., d_v), with or without a map."""
         regions = visual.reshape(*visual.shape[:2], -1, visual.shape[-1])  # (n, T, N, d_v)
-        seen = self.regions(regions, norm=norm).mean(2)
+        seen = self.regions(regions).mean(2)
         context = self.segments(audio, mask)
         return audio * (1 + self.psi * torch.sigmoid(self.attention(seen, context, mask)))
 
@@ -257,12 +256,19 @@ class CACENet(CMBSNet):
         released = variant == "released"
         wait = (RELEASED_WAIT if released else 0) if wait is None else wait
         check_count("wait", wait)
-        self.guidance = AudioGuidance(n_audio_features, n_visual_features, psi, region_dropout, released)
+        self.guidance = AudioGuidance(
+            n_audio_features,
+            n_visual_features,
+            psi=psi,
+            dropout=region_dropout,
+            scaled=not released,
+            norm=self.attention.context.norm if released else None,
+        )
         self.projection = linear(hidden_size, hidden_size, bias=True, init="torch")
         self.noise = Noise(noise)
         self.switch = Switch(wait)
         self.extra_loss = ContrastedSuppressionLoss(released, contrast, temperature)
-        self.projection_weight, self.shares_norm = projection_weight, released
+        self.projection_weight = projection_weight
 
     def forward(self, audio: Tensor, visual: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Return a dict of what :class:`CMBSNet` has, and the views ``query`` and ``key`` (n, T, hidden_size).
@@ -272,8 +278,7 @@ class CACENet(CMBSNet):
         """
         adapted = self.adapter(visual)
         v, attention = attend_adapted(self.attention, audio, adapted)  # (n, T, d_v)
-        norm = self.attention.context.norm if self.shares_norm else None
-        related = self.relations(self.guidance(audio, adapted, mask, norm), v, mask)
+        related = self.relations(self.guidance(audio, adapted, mask), v, mask)
         fused, is_on = related.fused, self.switch()
         projected = self.project(fused)
         event_features = fused + self.projection_weight * projected if is_on else fused
