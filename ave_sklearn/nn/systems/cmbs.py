@@ -59,6 +59,9 @@ class SuppressingRelations(nn.Module):
         Q^a_t \leftarrow Q^a_t\,(\kappa + \alpha\,\sigma(w_v E^v_t)), \\
         f = \tfrac12 [\mathrm{inter}_1(Q^v, Q^a) + \mathrm{inter}_2(Q^a, Q^v)] .
 
+    With full supervision a BiLSTM of each modality comes first, which gives d features of audio and 2 d visual ones,
+    and :math:`\kappa = 1`.
+
     Parameters
     ----------
     n_audio_features, n_visual_features : int
@@ -66,22 +69,19 @@ class SuppressingRelations(nn.Module):
         Length d of all codes.
     n_categories : int
         K.
-    alpha, kappa : float
-        Weight of the gates, and what is left where they are closed.
+    weak : bool
+        No BiLSTMs, :math:`\kappa = 1 - \alpha`, and interactions of half as many heads.
+    released : bool
+        The second interaction sees what the first one gave, not :math:`Q^v`. When weak, a modality's codes are gated by
+        its own E, not by the other's.
+    alpha : float
+        Weight of the gates.
     feedforward_sizes : (int, int)
         Within each modality and across.
-    n_heads, interaction_heads : int
-        Of the relations, and of the interactions.
-    n_layers : int
-        Within each modality.
+    n_heads, n_layers : int
+        Of the relations; the layers are those within each modality.
     dropout, interaction_dropout : float
         Of the transformer layers, and on the attention weights of the interactions.
-    released : bool
-        The second interaction sees what the first one gave, not :math:`Q^v`.
-    own_gates : bool, default=False
-        A modality's codes are gated by its own E, not by the other's.
-    recurrent : bool, default=True
-        A BiLSTM on each modality in front of the relations, of d and 2 d features.
     """
 
     def __init__(
@@ -91,23 +91,20 @@ class SuppressingRelations(nn.Module):
         hidden_size,
         n_categories,
         *,
+        weak,
+        released,
         alpha,
-        kappa,
         feedforward_sizes,
         n_heads,
-        interaction_heads,
         n_layers,
         dropout,
         interaction_dropout,
-        released,
-        own_gates=False,
-        recurrent=True,
     ):
         super().__init__()
-        d, d_a, d_v = hidden_size, n_audio_features, n_visual_features
-        self.audio_lstm = BiLSTM(d_a, d) if recurrent else None
-        self.visual_lstm = BiLSTM(d_v, 2 * d) if recurrent else None
-        d_a, d_v = (d, 2 * d) if recurrent else (d_a, d_v)
+        d = hidden_size
+        self.audio_lstm = None if weak else BiLSTM(n_audio_features, d)
+        self.visual_lstm = None if weak else BiLSTM(n_visual_features, 2 * d)
+        d_a, d_v = (n_audio_features, n_visual_features) if weak else (d, 2 * d)
         intra, cross = ({"n_heads": n_heads, "feedforward_size": s, "dropout": dropout} for s in feedforward_sizes)
         self.audio_intra = IntraModalRelation(d_a, d, n_layers, **intra)
         self.visual_intra = IntraModalRelation(d_v, d, n_layers, **intra)
@@ -116,10 +113,11 @@ class SuppressingRelations(nn.Module):
         self.audio_gate, self.visual_gate = (linear(d, 1, bias=True, init="torch") for _ in range(2))
         self.audio_evidence, self.visual_evidence = (linear(d, n_categories, bias=True, init="torch") for _ in range(2))
         self.visual_interaction, self.audio_interaction = (
-            Interaction(d, interaction_heads, dropout, init="torch", weight_dropout=interaction_dropout)
+            Interaction(d, n_heads // 2 if weak else n_heads, dropout, init="torch", weight_dropout=interaction_dropout)
             for _ in range(2)
         )
-        self.alpha, self.kappa, self.released, self.own_gates = alpha, kappa, released, own_gates
+        self.alpha, self.kappa = alpha, 1 - alpha if weak else 1.0
+        self.released, self.own_gates = released, released and weak
 
     def forward(self, audio, visual, mask=None):
         """Return :class:`Suppressed` for audio (n, T, d_a) and visual features (n, T, d_v)."""
@@ -376,17 +374,14 @@ class CMBSNet(nn.Module):
             n_visual_features,
             hidden_size,
             n_categories,
+            weak=weak,
+            released=released,
             alpha=alpha,
-            kappa=1 - alpha if weak else 1.0,
             feedforward_sizes=(feedforward_size, cross_feedforward_size),
             n_heads=n_heads,
-            interaction_heads=n_heads // 2 if weak else n_heads,
             n_layers=n_layers,
             dropout=dropout,
             interaction_dropout=interaction_dropout,
-            released=released,
-            own_gates=released and weak,
-            recurrent=not weak,
         )
         head = partial(WeakHead, released=released) if weak else FullHead
         self.head = head(hidden_size, n_categories, gamma)
