@@ -179,4 +179,4 @@ def masked_top_mean(x: Tensor, k: int, mask: Tensor | None = None) -> Tensor:
         return x.topk(k, 1).values.mean(1)
     largest = x.masked_fill(~mask.unsqueeze(-1), -torch.inf).topk(k, 1).values
     counts = torch.arange(k, device=x.device) < mask.sum(1, keepdim=True)
-    return masked_mean(largest.masked_fill(~counts.unsqueeze(-1), 0), counts)
+    return masked_mean(largest.masked_fill(~counts.unsqueeze(-1), 0), counts)  # -inf times 0 would be NaN

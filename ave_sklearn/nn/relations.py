@@ -53,6 +53,8 @@ class CrossModalRelation(nn.Module):
 class Interaction(AttentionBlock):
     """What both modalities have in common sees either: :class:`AttentionBlock` of their product on both."""
 
+    # A block itself rather than one that holds it: saved models have the names of the block's weights.
+
     def forward(self, x: Tensor, y: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return (n, T, d) for the codes `x` and `y` of both modalities, of this shape."""
         return super().forward(x * y, *join(x, y, mask))
