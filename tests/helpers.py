@@ -57,6 +57,14 @@ def small_params(name, **sizes):
     return {size: value for size, value in small.items() if size in taken}
 
 
+def without_dropout(net):
+    """The network in training mode, all its dropout at the rate 0."""
+    for layer in net.train().modules():
+        if isinstance(layer, Dropout):
+            layer.p = 0.0
+    return net
+
+
 def n_trainable(net):
     """Number of trainable parameters."""
     return sum(p.numel() for p in net.parameters() if p.requires_grad)

@@ -1,7 +1,9 @@
 """Slow loops of what CMRAN, CMBS and CACE-Net share: attention over regions, relations of segments."""
 
 import numpy as np
+import torch
 from helpers import (
+    C,
     affine,
     array,
     attention_block_loop,
@@ -16,6 +18,9 @@ from helpers import (
 )
 
 N_HEADS = 4  # of the relations in these tests
+SIZES = {"hidden_size": 8, "n_heads": N_HEADS, "feedforward_size": 6, "cross_feedforward_size": 5}  # of CMBS, CACE-Net
+BACKGROUND = C - 1
+TARGET = torch.tensor([[0, 1, BACKGROUND, BACKGROUND, 1], [BACKGROUND] * 5, [2] * 5])
 
 
 def adapted_loop(net, visual):

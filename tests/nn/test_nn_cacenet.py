@@ -1,7 +1,5 @@
 """CACENet against slow loops written from its description, its switch and its noise, contrast, masks and parameters."""
 
-import copy
-
 import numpy as np
 import pytest
 import torch
@@ -24,8 +22,12 @@ from helpers import (
     relu,
     sigmoid,
     videos,
+    without_dropout,
 )
 from relation_loops import (
+    BACKGROUND,
+    SIZES,
+    TARGET,
     adapted_loop,
     context_agsca_loop,
     context_loop,
@@ -36,7 +38,6 @@ from relation_loops import (
 
 from ave_sklearn.nn import (
     CACENet,
-    Dropout,
     FullyLoss,
     Noise,
     gated_cross_entropy,
@@ -45,9 +46,6 @@ from ave_sklearn.nn import (
     view_contrastive_loss,
 )
 
-SIZES = {"hidden_size": 8, "n_heads": 4, "feedforward_size": 6, "cross_feedforward_size": 5}
-BACKGROUND = C - 1
-TARGET = torch.tensor([[0, 1, BACKGROUND, BACKGROUND, 1], [BACKGROUND] * 5, [2] * 5])
 VARIANTS = ["mended", "released"]
 
 
@@ -123,7 +121,7 @@ def test_batches_count_in_training_alone_and_a_copy_goes_on():
     assert net.switch.n_batches == 0 and not net.switch.is_on
     net.train()(*videos())
     later = network(wait=2)
-    later.load_state_dict(copy.deepcopy(net.state_dict()))
+    later.load_state_dict(net.state_dict())
     assert n_until_on(later) == 1
     after = later.eval()(*videos())["event_logits"]  # it stays on, in evaluation too
     saved = network(wait=2)
@@ -150,13 +148,6 @@ def views(net, seed):
     set_dropout_generator(net, torch.Generator().manual_seed(seed))
     outputs = net(*videos())
     return outputs["query"], outputs["key"]
-
-
-def without_dropout(net):
-    for layer in net.train().modules():
-        if isinstance(layer, Dropout):
-            layer.p = 0.0
-    return net
 
 
 def test_the_noise_of_the_second_view_is_drawn_from_the_networks_own_generator_in_training_only():
@@ -238,21 +229,25 @@ def test_the_contrast_does_not_overflow_in_single_precision():
 def test_the_contrast_is_added_in_training(variant):
     net = network(variant=variant, is_on=True, contrast=0.7, temperature=0.3).train()
     outputs = net(*videos())
-    gate = outputs["gate_logits" if variant == "mended" else "gate"]
-    parts = [
-        gated_cross_entropy(outputs["event_logits"], outputs["category_logits"], TARGET, BACKGROUND),
-        suppression_loss(gate, outputs["evidence"], TARGET, BACKGROUND),
+    contrast = [
+        contrast_loop(array(outputs["query"][n]), array(outputs["key"][n]), (TARGET[n] != BACKGROUND).tolist(), 0.3)
+        for n in range(3)
     ]
-    is_event = TARGET != BACKGROUND
-    for n in range(3):
-        pair = array(outputs["query"][n]), array(outputs["key"][n])
-        contrast = contrast_loop(*pair, is_event[n].tolist(), 0.3)
-        parts.append(torch.zeros(3) + 0.7 * contrast * (n != 2 or variant == "released") / 3)
+    if variant == "mended":
+        contrast[2] = 0.0  # of a video of events throughout
     criterion = FullyLoss(0, BACKGROUND, extra=net.extra_loss)
-    torch.testing.assert_close(criterion(outputs, TARGET, torch.ones(3)).item(), sum(p.mean().item() for p in parts))
+    expected = loss_of_gates_and_categories(outputs, variant) + 0.7 * np.mean(contrast)
+    assert criterion(outputs, TARGET, torch.ones(3)).item() == pytest.approx(expected, rel=1e-12)
     evaluated = net.eval()(*videos())
-    without = criterion({name: value for name, value in outputs.items() if name != "key"}, TARGET, torch.ones(3))
-    assert without < criterion(outputs, TARGET, torch.ones(3)) and criterion(evaluated, TARGET, torch.ones(3)) > 0
+    expected = loss_of_gates_and_categories(evaluated, variant)
+    assert criterion(evaluated, TARGET, torch.ones(3)).item() == pytest.approx(expected, rel=1e-12)
+
+
+def loss_of_gates_and_categories(outputs, variant):
+    """The loss of CMBS, mean over videos."""
+    gate = outputs["gate_logits" if variant == "mended" else "gate"]
+    estimators = gated_cross_entropy(outputs["event_logits"], outputs["category_logits"], TARGET, BACKGROUND)
+    return (estimators + suppression_loss(gate, outputs["evidence"], TARGET, BACKGROUND)).mean().item()
 
 
 # ------------------------------------------------- size, gradients, masks, parameters

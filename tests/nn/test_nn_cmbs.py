@@ -24,7 +24,16 @@ from helpers import (
     sigmoid,
     videos,
 )
-from relation_loops import adapted_loop, context_agsca_loop, full_head_loop, suppressed_loop, top_mean_loop
+from relation_loops import (
+    BACKGROUND,
+    SIZES,
+    TARGET,
+    adapted_loop,
+    context_agsca_loop,
+    full_head_loop,
+    suppressed_loop,
+    top_mean_loop,
+)
 
 from ave_sklearn.nn import (
     ContextAGSCA,
@@ -38,9 +47,6 @@ from ave_sklearn.nn import (
 from ave_sklearn.nn.gated import product_logit
 from ave_sklearn.nn.systems.cmbs import CMBSNet
 
-SIZES = {"hidden_size": 8, "n_heads": 4, "feedforward_size": 6, "cross_feedforward_size": 5}
-BACKGROUND = C - 1
-TARGET = torch.tensor([[0, 1, BACKGROUND, BACKGROUND, 1], [BACKGROUND] * 5, [2] * 5])
 FORMS = [(kind, variant) for kind in ("full", "weak") for variant in ("mended", "released")]
 each_form = pytest.mark.parametrize(("supervision", "variant"), FORMS)
 
@@ -190,7 +196,7 @@ def test_the_loss_of_gate_and_evidence_is_added_to_the_estimators(variant):
     assert network(supervision="weak", variant=variant).extra_loss is None
 
 
-def test_a_probability_for_a_logit_costs_background_half_a_bit_whatever_the_gate():
+def test_a_probability_for_a_logit_costs_background_a_bit_where_the_gate_is_closed():
     """What the release does, and the default does not."""
     background = torch.full((1, 5), BACKGROUND)
     evidence = torch.zeros(1, C - 1, dtype=torch.float64)

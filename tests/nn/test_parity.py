@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import without_dropout
 
 from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
 from ave_sklearn._systems import SYSTEMS
@@ -280,12 +281,10 @@ def turn(net, is_on):
     return net
 
 
-def without_dropout(net):
+def with_both_views(net):
     """Return a network that computes in training mode what it does in evaluation, with the noise of the files."""
-    for layer in net.train().modules():
-        if isinstance(layer, Dropout):
-            layer.p = 0.0
-        elif isinstance(layer, Noise):
+    for layer in without_dropout(net).modules():
+        if isinstance(layer, Noise):
             noise = torch.from_numpy(np.random.RandomState(2).standard_normal((10, 3, 256)))  # of time first
             layer.forward = partial(torch.add, layer.std * noise.transpose(0, 1))
     return net
@@ -334,7 +333,7 @@ def test_outputs_are_the_authors(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_loss_and_its_gradients_are_the_authors(name):
-    net, expected, case = without_dropout(turn(released_network(name), True)), expected_outputs(name), CASES[name]
+    net, expected, case = with_both_views(turn(released_network(name), True)), expected_outputs(name), CASES[name]
     loss = case.loss(net, run(net), *(torch.from_numpy(expected[key]) for key in ("labels", "video_labels")))
     loss.backward()
     gradients = {ours: parameter.grad.flatten() for ours, parameter in net.named_parameters()}
@@ -384,7 +383,7 @@ def test_each_part_of_the_gated_losses_is_the_authors(name):
 def test_the_contrast_is_the_authors():
     expected = expected_outputs("cacenet_fully")
     with torch.no_grad():
-        outputs = run(without_dropout(turn(released_network("cacenet_fully"), True)))
+        outputs = run(with_both_views(turn(released_network("cacenet_fully"), True)))
     is_event = torch.from_numpy(expected["labels"]) != BACKGROUND
     loss = view_contrastive_loss(outputs["query"], outputs["key"], is_event, all_events=True)
     np.testing.assert_allclose(loss.mean(), expected["loss_contrastive"], rtol=0, atol=1e-7)
