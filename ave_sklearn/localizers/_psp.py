@@ -274,7 +274,7 @@ class WeakPSPLocalizer(WeakLocalizer):
         The weighting branch of Eq. 5; False is Eq. 6.
     target : {"proportion", "category"}, default="proportion"
         What segment labels given to `fit` are pooled to: their mean over time, the paper's Y_weak, or the
-        video's event class, as the authors' code of AVEL, CMRAN, CPSP and CMBS has it.
+        video's event class, as the authors' code of other systems has it (:class:`WeakEventLocalizer`).
     variant : {"paper", "released"}, default="paper"
         The network of the equations, or the authors' code layer by layer.
     self_attention : bool, default=False
