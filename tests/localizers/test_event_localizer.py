@@ -1,6 +1,7 @@
 """EventLocalizer and WeakEventLocalizer: every network behind one API, PSP's estimators among them."""
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -185,7 +186,7 @@ def test_propagation_of_the_networks_that_have_it(videos):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"network": "pspp"}, r"network is 'pspp'; wanted one of \['avel', 'dmrn', .*'psp', 'cpsp', .*\] or a torch"),
+        ({"network": "pspp"}, rf"network is 'pspp'; wanted one of {re.escape(str([*SYSTEMS]))} or a torch"),
         ({"network": None}, "network is None; wanted one of"),
         ({"network": torch.nn.Module}, "network is <class 'torch.nn.modules.module.Module'>; wanted one of"),
         ({"network": "avel", "network_params": {"tau": 0.1}}, r"network_params holds \['tau'\]; network 'avel' takes"),
@@ -210,9 +211,10 @@ def test_bad_parameters_are_named(pooled, params, message):
         EventLocalizer(**{"max_epochs": 1, **params}).fit(*pooled)
 
 
-def test_dam_has_no_weak_form(pooled):
-    with pytest.raises(ValueError, match="network 'dam' has no form for weak supervision"):
-        WeakEventLocalizer(network="dam").fit(*pooled)
+@pytest.mark.parametrize("name", ["dam", "cacenet"])
+def test_systems_without_a_weak_form(pooled, name):
+    with pytest.raises(ValueError, match=f"network '{name}' has no form for weak supervision"):
+        WeakEventLocalizer(network=name).fit(*pooled)
 
 
 @pytest.mark.filterwarnings("ignore:The background label:UserWarning")
