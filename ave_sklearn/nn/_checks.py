@@ -6,8 +6,8 @@ import numpy as np
 
 
 def check_choice(name, value, choices):
-    """Raise ValueError unless `value` is one of `choices`."""
-    if value not in choices:
+    """Raise ValueError unless `value` is one of the texts `choices`."""
+    if not isinstance(value, str) or value not in choices:
         wanted = " or ".join(map(repr, choices))
         raise ValueError(f"{name} is {value!r}; wanted {wanted}.")
 

@@ -248,6 +248,7 @@ def test_dropout_works_in_training_only():
 BAD = [
     ({"supervision": "none"}, "supervision is 'none'; wanted 'full' or 'weak'"),
     ({"variant": "paper"}, "variant is 'paper'; wanted 'mended' or 'released'"),
+    ({"variant": np.array(["mended", "paper"])}, r"variant is array\(.*\); wanted 'mended' or 'released'"),
     ({"hidden_size": 6}, "hidden_size is 6; wanted a positive integer, a multiple of 4"),
     ({"hidden_size": 9, "n_heads": 3}, "hidden_size is 9; wanted a positive integer, a multiple of 6"),
     ({"n_heads": 1, "supervision": "weak"}, "n_heads is 1; wanted a positive integer, a multiple of 2"),
