@@ -255,6 +255,7 @@ def loss_of_gates_and_categories(outputs, variant):
 def test_parameter_count_on_the_ave_dataset(variant, count):
     with torch.device("meta"):
         assert n_trainable(CACENet(128, 512, 29, 49, variant=variant)) == count
+    assert f"{count:,}" in CACENet.__doc__
 
 
 def test_every_layer_has_a_rule_for_its_initial_weights():

@@ -170,15 +170,15 @@ class CACENet(CMBSNet):
         Standard deviation of the second view's noise.
     wait : int or None, default=None
         Training batches until projection and contrast join. None is 0, and with ``variant="released"`` 1,325, which
-        are the authors' 25 epochs of the AVE dataset.
+        are the authors' 25 epochs of the AVE dataset. In a training of no more batches they never do.
 
     Notes
     -----
-    Written from a description of the authors' code; their paper was not at hand. At the AVE dataset's sizes 9,284,441
-    parameters are trained. With ``variant="released"`` these are 9,283,417, as many as theirs that receive a gradient
-    with the contrast on, and the tests compare outputs, the authors' loss and its gradient norms with theirs, for
-    weights and videos made from a seed: they agree to 1e-7 in float64. So do outputs with each dropout of rate p
-    replaced by a factor 1 - p, which tells where it acts and how strongly.
+    Written from a description of the authors' code; their paper was not at hand. 9,284,441 parameters are trained at
+    the AVE dataset's sizes. With ``variant="released"``, which has one norm less, these are 9,283,417, as many as
+    theirs that receive a gradient with the contrast on, and the tests compare outputs, the authors' loss and its
+    gradient norms with theirs, for weights and videos made from a seed: they agree to 1e-7 in float64. So do outputs
+    with each dropout of rate p replaced by a factor 1 - p, which tells where it acts and how strongly.
 
     The default departs from the release in what :class:`CMBSNet` says, and in these, which "released" repeats:
 
