@@ -141,7 +141,7 @@ class CACENet(CMBSNet):
     supervision : {"full"}, default="full"
         CACE-Net has no weakly supervised form.
     variant, hidden_size, n_heads
-        See :class:`CMBSNet`.
+        See :class:`CMBSNet`; the guidance has one head.
     feedforward_size : int, default=1024
         Within each modality.
     cross_feedforward_size : int, default=512
