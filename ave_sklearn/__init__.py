@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from ave_sklearn._version import __version__
 
 if TYPE_CHECKING:
-    from ave_sklearn import datasets, extraction, localizers, metrics, model_selection, nn
+    from ave_sklearn import datasets, extraction, inspection, localizers, metrics, model_selection, nn
     from ave_sklearn._features.container import AVFeatures
     from ave_sklearn.localizers import EventLocalizer, PSPLocalizer, WeakEventLocalizer, WeakPSPLocalizer
 
-_SUBMODULES = ("datasets", "extraction", "localizers", "metrics", "model_selection", "nn")
+_SUBMODULES = ("datasets", "extraction", "inspection", "localizers", "metrics", "model_selection", "nn")
 _PLACES = {
     "AVFeatures": "_features.container",
     "EventLocalizer": "localizers",
@@ -31,6 +31,7 @@ __all__ = [
     "__version__",
     "datasets",
     "extraction",
+    "inspection",
     "localizers",
     "metrics",
     "model_selection",
