@@ -33,12 +33,12 @@ def read_table(file):
     return _check_events(events, lambda position: name_row(events.index, position))
 
 
-def check_frame(events):
+def check_frame(events, name="events"):
     """Return the events of a DataFrame as `read_table` returns those of a file, with the index that they had."""
     if not isinstance(events, pd.DataFrame):
-        raise ValueError(f"events must be a DataFrame with the columns {REQUIRED}; got {type(events).__name__}.")
-    names = _check_columns(events.columns.tolist(), "events")
-    return _check_events(events.set_axis(names, axis=1), lambda position: name_row(events.index, position))
+        raise ValueError(f"{name} must be a DataFrame with the columns {REQUIRED}; got {type(events).__name__}.")
+    names, head = _check_columns(events.columns.tolist(), name), f"{name}, row"
+    return _check_events(events.set_axis(names, axis=1), lambda position: name_row(events.index, position, head))
 
 
 def name_row(index, position, head="events, row"):

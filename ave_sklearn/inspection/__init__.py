@@ -1,3 +1,5 @@
 """Displays of what an estimator found and of what it did on the way, in the manner of scikit-learn's."""
 
-__all__: list[str] = []
+from ave_sklearn.inspection._timeline import EventTimelineDisplay
+
+__all__ = ["EventTimelineDisplay"]
