@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -650,7 +651,7 @@ def _names(videos, n_videos=None):
         wanted = "a list of names" if n_videos is None else f"the names of {n_videos} videos"
         raise ValueError(f"videos must be {wanted}; got the shape {names.shape}.")
     names = names.tolist()
-    if len(again := pd.Index(names)[pd.Index(names).duplicated()]):
+    if again := [name for name, count in Counter(names).items() if count > 1]:
         raise ValueError(f"videos must name each video once; got {again[0]!r} again.")
     return names
 
