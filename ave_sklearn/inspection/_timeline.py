@@ -362,8 +362,7 @@ class EventTimelineDisplay:
         """
         n_videos, predicted = _check_n_videos(n_videos), _read_events(predicted_events, "predicted_events")
         true = None if true_events is None else _read_events(true_events, "true_events")
-        tables = {"true_events": true, "predicted_events": predicted}
-        _check_kinds({name: table for name, table in tables.items() if table is not None})
+        _check_kinds(true_events=true, predicted_events=predicted)
         classes = None if classes is None else _read_classes(classes, _labels_of(predicted))
         names = _all_names(true, predicted) if videos is None else _names(videos)
         tables = [None if table is None else _of_videos(table, names[:n_videos]) for table in (true, predicted)]
@@ -379,10 +378,8 @@ class EventTimelineDisplay:
         return display.plot(ax=ax)
 
     @classmethod
-    def _from_rows(
-        cls, y_true, y_pred, y_proba, *, background, classes, videos, n_videos, hop_seconds, ax
-    ):  # arrays (n, T), of y_pred and y_proba the first rows at least
-        """Draw labels that have been read; a y_proba (n, T, C) has the columns `classes`."""
+    def _from_rows(cls, y_true, y_pred, y_proba, *, background, classes, videos, n_videos, hop_seconds, ax):
+        """Draw labels (n, T) that have been read; of y_pred, and of y_proba (n, T, C), the first rows suffice."""
         names, labels = videos[:n_videos], [y_pred] if y_true is None else [y_true, y_pred]
         options = {"background": background, "hop_seconds": hop_seconds, "videos": names}
         tables = [segments_to_events(y[: len(names)], **options) for y in labels]
@@ -463,7 +460,7 @@ class EventTimelineDisplay:
         }
         margin = EDGE * self.seconds
         n_shown, n_all = len(self.videos), self.n_videos or 0
-        ylabel = f"the first {n_shown} of {n_all} videos" if n_all > n_shown else "video"
+        ylabel = f"the first {n_shown} of {n_all} videos" if n_all > n_shown else ""
         ax, limits = self.ax_, {"xlim": (-margin, self.seconds + margin), "ylim": (height, 0)}
         ax.set(**limits, xlabel="seconds", ylabel=ylabel, axisbelow=True)
         ax.set_yticks(list(ticks), list(ticks.values()), parse_math=False)
@@ -668,9 +665,10 @@ def _labels_of(events):
     return read_labels(events["event_label"].dropna().to_numpy(), "event_label")
 
 
-def _check_kinds(tables):
-    """Raise ValueError where the labels of one table, of the dict by name, are text and those of another numbers."""
-    kinds = {name: label_kind(labels) for name, table in tables.items() if len(labels := _labels_of(table))}
+def _check_kinds(**tables):
+    """Raise ValueError where the labels of one table (None: there is none) are text and those of another numbers."""
+    labels = {name: _labels_of(table) for name, table in tables.items() if table is not None}
+    kinds = {name: label_kind(found) for name, found in labels.items() if len(found)}
     if len(set(kinds.values())) > 1:
         raise ValueError(f"event_label must be all text or all numbers; got {kinds}.")
 
@@ -703,8 +701,8 @@ def _in_order(classes, *labels):
 
 # -------------------------------------------------------------------- drawing
 def _short(name):
-    """Return a video's name as text, the end of a long one."""
-    text = str(name)
+    """Return a video's name as text, the end of a long one; a number is told from labels that are numbers."""
+    text = name if isinstance(name, str) else f"video {name}"
     return text if len(text) <= LONGEST_NAME else "\u2026" + text[1 - LONGEST_NAME :]
 
 

@@ -150,7 +150,7 @@ def test_number_labels_and_one_video():
     display = EventTimelineDisplay.from_predictions([28, 3, 3], np.array([28, 28, 3]), background=28)
     assert spans(display.true_bars_) == [(1, 3)] and spans(display.predicted_bars_) == [(2, 3)]
     assert texts(display) == ["3", "3"]
-    assert [label.get_text() for label in tick_labels(display)[1]] == ["0  T", "P"]
+    assert [label.get_text() for label in tick_labels(display)[1]] == ["video 0  T", "P"]
 
 
 def test_no_background():
@@ -162,7 +162,7 @@ def test_the_first_videos_are_drawn_and_the_others_counted():
     display = EventTimelineDisplay.from_predictions(TRUE * 4, PRED * 4)
     assert len(display.videos) == 8 and display.ax_.get_ylabel() == "the first 8 of 12 videos"
     display = EventTimelineDisplay.from_predictions(TRUE * 4, PRED * 4, n_videos=None)
-    assert len(display.videos) == 12 and display.ax_.get_ylabel() == "video"
+    assert len(display.videos) == 12 and display.ax_.get_ylabel() == ""
 
 
 def test_probability_of_the_likeliest_event():
