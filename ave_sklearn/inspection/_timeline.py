@@ -642,9 +642,9 @@ def _names(videos, n_videos=None):
     """Return the names of the videos, each once, as a list; those of pathlib as text, numbers by default."""
     if videos is None:
         return list(range(n_videos))
-    names = [videos] if isinstance(videos, str | os.PathLike) else videos
+    names = videos if pd.api.types.is_list_like(videos) else [videos]
     names = as_array([os.fspath(name) if isinstance(name, os.PathLike) else name for name in names], "videos")
-    if names.ndim != 1 or n_videos not in (None, len(names)):
+    if names.ndim != 1 or len(names) == 0 or n_videos not in (None, len(names)):
         wanted = "a list of names" if n_videos is None else f"the names of {n_videos} videos"
         raise ValueError(f"videos must be {wanted}; got the shape {names.shape}.")
     names = names.tolist()
@@ -657,7 +657,7 @@ def _read_events(events, name):
     """Return a table of events, checked, with names of pathlib as text."""
     events = check_frame(events, name)
     names = [os.fspath(file) if isinstance(file, os.PathLike) else file for file in events["filename"].tolist()]
-    return events.assign(filename=pd.Series(names, index=events.index, dtype=object))
+    return events.assign(filename=pd.array(names, dtype=object))
 
 
 def _labels_of(events):
@@ -676,9 +676,9 @@ def _check_kinds(**tables):
 def _all_names(true, predicted):
     """Return the videos of both tables, in the order in which they come."""
     predicted = predicted["filename"].unique().tolist()
-    if true is None:
-        return predicted
-    true = true["filename"].unique().tolist()
+    true = [] if true is None else true["filename"].unique().tolist()
+    if not true and not predicted:
+        raise ValueError("There is no video to draw: the tables have no row, and videos is None; name some by videos.")
     if true and predicted and not set(true) & set(predicted):
         raise ValueError(
             f"true_events and predicted_events have no video in common: filename is {first_few(true)} in the former "

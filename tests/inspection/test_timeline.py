@@ -185,7 +185,7 @@ def test_a_label_without_room_goes_into_the_legend():
     long, short = "Male speech, man speaking", "Bus"
     y = [[long, short, B, B, long, long, long, long, long, long]]
     display = EventTimelineDisplay.from_predictions(y, y)
-    assert texts(display) == [short, long] * 2
+    assert texts(display) == [short, long] * 2 and list(display.ax_.texts) == display.texts_
     assert legend(display) == [long]
     (handle,) = display.legend_.get_patches()
     assert to_hex(handle.get_facecolor()) == colors(display.true_bars_)[0]
@@ -466,6 +466,8 @@ def test_show_proba_needs_probabilities():
         (to_events(TRUE), to_events(PRED, ["a", "b", "c"]), {}, r"no video in common.*0, 1 in the former.*'a', 'b'"),
         (to_events(TRUE), to_events([[1, 2]], background=None), {}, "event_label must be all text or all numbers"),
         (to_events(TRUE), to_events(PRED), {"seconds": -1}, "seconds must be a positive number; got -1"),
+        (None, to_events([[B]]), {}, "There is no video to draw.*videos is None"),
+        (None, to_events(PRED), {"videos": []}, r"videos must be a list of names; got the shape \(0,\)"),
         (to_events(TRUE), to_events(PRED), {"videos": [1, 1]}, "videos must name each video once; got 1 again"),
     ],
 )
