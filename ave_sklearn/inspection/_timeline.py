@@ -403,7 +403,8 @@ class EventTimelineDisplay:
     def plot(self, *, ax: Axes | None = None) -> Self:
         """Draw the timelines.
 
-        The legend stands above the axes, so a title of the whole is best set by ``display.figure_.suptitle``.
+        The legend stands above the axes, so a title is best set by ``display.figure_.suptitle``, and a figure of your own
+        best made with ``layout="constrained"``, which leaves room for it.
 
         Parameters
         ----------
