@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import os
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from ave_sklearn._checks import check_positive, check_positive_integer, first_few
-from ave_sklearn._targets.encoding import ClassRule, encode_segments
+from ave_sklearn._checks import check_positive
 from ave_sklearn._targets.events import segments_to_events
 from ave_sklearn._targets.grid import check_grid
-from ave_sklearn._targets.labels import (
-    as_array,
-    column_names,
-    label_kind,
-    read_label_pair,
-    read_labels,
-    read_numbers,
-    read_target,
-)
+from ave_sklearn._targets.labels import read_label_pair
 from ave_sklearn._targets.times import TIME_TOLERANCE
-from ave_sklearn.datasets._event_rows import check_frame
 from ave_sklearn.inspection._style import CLASS_COLORS, INK, QUIET, axes_of, class_colors, text_color
+from ave_sklearn.inspection._timeline_input import (
+    check_kinds,
+    check_n_videos,
+    check_proba,
+    first_rows,
+    labels_in_order,
+    labels_of,
+    names_of_tables,
+    probabilities_of,
+    read_classes,
+    read_events_table,
+    read_names,
+    read_rows,
+    read_true,
+    rows_of_videos,
+)
 from ave_sklearn.metrics._scorers import find_attribute, fitted_background
 
 if TYPE_CHECKING:
@@ -201,13 +205,13 @@ class EventTimelineDisplay:
         ('seconds', 3)
         """
         check_is_fitted(estimator)
-        n_all, first = _first_rows(X, _check_n_videos(n_videos))
+        n_all, first = first_rows(X, check_n_videos(n_videos))
         y_pred = np.asarray(estimator.predict(first))
-        y_proba = _probabilities(estimator, first) if show_proba else None
+        y_proba = probabilities_of(estimator, first) if show_proba else None
         if y_pred.ndim == 1:  # of one label a one-segment video
             y_pred, y_proba = y_pred[:, None], None if y_proba is None else y_proba[:, None]
         n_all = len(y_pred) if n_all is None else n_all
-        y_true = None if y is None else _read_true(y, estimator, n_all, y_pred.shape[1])
+        y_true = None if y is None else read_true(y, estimator, n_all, y_pred.shape[1])
         classes, background = find_attribute(estimator, "classes_"), fitted_background(estimator)
         if not any(background in labels.tolist() for labels in (classes, np.unique(y_pred if y is None else y_true))):
             background = None  # it marks nothing here
@@ -217,7 +221,7 @@ class EventTimelineDisplay:
             y_proba,
             background=background,
             classes=classes,
-            videos=_names(videos, n_all),
+            videos=read_names(videos, n_all),
             n_videos=n_videos,
             hop_seconds=check_grid(segment_seconds, hop_seconds).hop_seconds,
             ax=ax,
@@ -288,20 +292,20 @@ class EventTimelineDisplay:
         [(np.float64(1.0), np.float64(1.0))]
         """
         if y_true is None:
-            y_pred = _read_rows(y_pred, "y_pred")
+            y_pred = read_rows(y_pred, "y_pred")
         else:
-            y_true, y_pred = read_label_pair(y_true, y_pred, _read_rows)
+            y_true, y_pred = read_label_pair(y_true, y_pred, read_rows)
         if y_pred.size == 0:
             raise ValueError(f"y_pred must have at least one segment; got the shape {y_pred.shape}.")
-        classes = None if classes is None else _read_classes(classes, y_pred)
+        classes = None if classes is None else read_classes(classes, y_pred)
         return cls._from_rows(
             y_true,
             y_pred,
-            None if y_proba is None else _check_proba(y_proba, y_pred, classes),
+            None if y_proba is None else check_proba(y_proba, y_pred, classes),
             background=background,
             classes=classes,
-            videos=_names(videos, len(y_pred)),
-            n_videos=_check_n_videos(n_videos),
+            videos=read_names(videos, len(y_pred)),
+            n_videos=check_n_videos(n_videos),
             hop_seconds=check_grid(segment_seconds, hop_seconds).hop_seconds,
             ax=ax,
         )
@@ -360,18 +364,18 @@ class EventTimelineDisplay:
         >>> [(mark.get_x(), mark.get_width()) for mark in display.marks_]
         [(np.float64(3.0), np.float64(1.0))]
         """
-        n_videos, predicted = _check_n_videos(n_videos), _read_events(predicted_events, "predicted_events")
-        true = None if true_events is None else _read_events(true_events, "true_events")
-        _check_kinds(true_events=true, predicted_events=predicted)
-        classes = None if classes is None else _read_classes(classes, _labels_of(predicted))
-        names = _all_names(true, predicted) if videos is None else _names(videos)
-        tables = [None if table is None else _of_videos(table, names[:n_videos]) for table in (true, predicted)]
+        n_videos, predicted = check_n_videos(n_videos), read_events_table(predicted_events, "predicted_events")
+        true = None if true_events is None else read_events_table(true_events, "true_events")
+        check_kinds(true_events=true, predicted_events=predicted)
+        classes = None if classes is None else read_classes(classes, labels_of(predicted))
+        names = names_of_tables(true, predicted) if videos is None else read_names(videos)
+        tables = [None if table is None else rows_of_videos(table, names[:n_videos]) for table in (true, predicted)]
         ends = [table["offset"].max() for table in tables if table is not None and len(table)]
         display = cls(
             true_events=tables[0],
             predicted_events=tables[1],
             videos=names[:n_videos],
-            classes=_in_order(classes, *(_labels_of(table) for table in (true, predicted) if table is not None)),
+            classes=labels_in_order(classes, *(labels_of(table) for table in (true, predicted) if table is not None)),
             seconds=max(ends, default=1.0) if seconds is None else check_positive(seconds, "seconds"),
             n_videos=len(names),
         )
@@ -383,7 +387,7 @@ class EventTimelineDisplay:
         names, labels = videos[:n_videos], [y_pred] if y_true is None else [y_true, y_pred]
         options = {"background": background, "hop_seconds": hop_seconds, "videos": names}
         tables = [segments_to_events(y[: len(names)], **options) for y in labels]
-        known = _in_order(classes, *(y.ravel() for y in labels))
+        known = labels_in_order(classes, *(y.ravel() for y in labels))
         if y_proba is not None:
             is_event = [label != background for label in classes.tolist()]
             y_proba = y_proba[: len(names), :, np.flatnonzero(is_event)].max(axis=2, initial=0)
@@ -403,8 +407,8 @@ class EventTimelineDisplay:
     def plot(self, *, ax: Axes | None = None) -> Self:
         """Draw the timelines.
 
-        The legend stands above the axes, so a title is best set by ``display.figure_.suptitle``, and a figure of your own
-        best made with ``layout="constrained"``, which leaves room for it.
+        The legend stands above the axes. So set a title by ``display.figure_.suptitle``, and make a figure of your own
+        with ``layout="constrained"``, which leaves room for it.
 
         Parameters
         ----------
@@ -573,134 +577,6 @@ class EventTimelineDisplay:
         return legend
 
 
-# -------------------------------------------------------------------- reading
-def _check_n_videos(n_videos):
-    return None if n_videos is None else int(check_positive_integer(n_videos, "n_videos"))
-
-
-def _first_rows(X, n_videos):
-    """Return the number of videos, and the first `n_videos` of them; None, and all, of what has no shape."""
-    shape = getattr(X, "shape", ())
-    if not shape or n_videos is None:
-        return (shape[0] if shape else None), X
-    return shape[0], X.iloc[:n_videos] if hasattr(X, "iloc") else X[:n_videos]
-
-
-def _probabilities(estimator, X):
-    if not hasattr(estimator, "predict_proba"):
-        raise ValueError(f"show_proba=True needs an estimator with predict_proba; got {estimator!r}.")
-    return np.asarray(estimator.predict_proba(X))
-
-
-def _read_true(y, estimator, n_videos, n_segments):
-    """Return the labels (n, T) of a target `y` of an estimator, read as its ``score`` reads it."""
-    try:
-        columns = find_attribute(estimator, "classes")
-    except ValueError:  # it has no such parameter
-        columns = None
-    names, y = column_names(y), read_target(y)
-    if y.ndim == 1 and n_videos == 1 and n_segments > 1:
-        y = y[None]
-    classes, background = find_attribute(estimator, "classes_"), fitted_background(estimator)
-    targets = encode_segments(y, n_segments, ClassRule(columns, background, classes, strict=False, names=names))
-    if len(y) != n_videos:
-        raise ValueError(f"y has labels of {len(y)} videos, shape {y.shape}; wanted those of the {n_videos} of X.")
-    return targets.classes[targets.values]
-
-
-def _read_rows(y, name):
-    """Return labels (n, T); those of one video (T,) as (1, T)."""
-    y = read_labels(y, name)
-    return y[None] if y.ndim == 1 else y
-
-
-def _read_classes(classes, y):
-    """Return the labels of the argument `classes`, of the kind of those that are drawn."""
-    classes = read_labels(classes, "classes")
-    if classes.ndim != 1:
-        raise ValueError(f"classes must be a list of labels; got the shape {classes.shape}.")
-    if len(classes) and y.size and label_kind(classes) != label_kind(y):
-        raise ValueError(f"classes are {label_kind(classes)}, such as {classes[0]!r}; the labels are {label_kind(y)}.")
-    return classes
-
-
-def _check_proba(y_proba, y_pred, classes):
-    """Return the probabilities (n, T, C); those of one video (T, C) as (1, T, C)."""
-    if classes is None:
-        raise ValueError("y_proba needs classes, the labels of its columns in their order; got classes=None.")
-    y_proba = read_numbers(y_proba, "y_proba")
-    y_proba = y_proba[None] if y_proba.ndim == 2 and len(y_pred) == 1 else y_proba
-    if y_proba.shape != (wanted := (*y_pred.shape, len(classes))):
-        raise ValueError(
-            f"y_proba must hold a number for each video, segment and class, shape {wanted}; got {y_proba.shape}."
-        )
-    if not np.all((y_proba >= 0) & (y_proba <= 1 + 1e-6)):
-        raise ValueError("y_proba must hold probabilities within [0, 1]; got others, or NaN.")
-    return y_proba
-
-
-def _names(videos, n_videos=None):
-    """Return the names of the videos, each once, as a list; those of pathlib as text, numbers by default."""
-    if videos is None:
-        return list(range(n_videos))
-    names = videos if pd.api.types.is_list_like(videos) else [videos]
-    names = as_array([os.fspath(name) if isinstance(name, os.PathLike) else name for name in names], "videos")
-    if names.ndim != 1 or len(names) == 0 or n_videos not in (None, len(names)):
-        wanted = "a list of names" if n_videos is None else f"the names of {n_videos} videos"
-        raise ValueError(f"videos must be {wanted}; got the shape {names.shape}.")
-    names = names.tolist()
-    if again := [name for name, count in Counter(names).items() if count > 1]:
-        raise ValueError(f"videos must name each video once; got {again[0]!r} again.")
-    return names
-
-
-def _read_events(events, name):
-    """Return a table of events, checked, with names of pathlib as text."""
-    events = check_frame(events, name)
-    names = [os.fspath(file) if isinstance(file, os.PathLike) else file for file in events["filename"].tolist()]
-    return events.assign(filename=pd.array(names, dtype=object))
-
-
-def _labels_of(events):
-    """Return the labels of a table's events, an array of numbers or text."""
-    return read_labels(events["event_label"].dropna().to_numpy(), "event_label")
-
-
-def _check_kinds(**tables):
-    """Raise ValueError where the labels of one table (None: there is none) are text and those of another numbers."""
-    labels = {name: _labels_of(table) for name, table in tables.items() if table is not None}
-    kinds = {name: label_kind(found) for name, found in labels.items() if len(found)}
-    if len(set(kinds.values())) > 1:
-        raise ValueError(f"event_label must be all text or all numbers; got {kinds}.")
-
-
-def _all_names(true, predicted):
-    """Return the videos of both tables, in the order in which they come."""
-    predicted = predicted["filename"].unique().tolist()
-    true = [] if true is None else true["filename"].unique().tolist()
-    if not true and not predicted:
-        raise ValueError("There is no video to draw: the tables have no row, and videos is None; name some by videos.")
-    if true and predicted and not set(true) & set(predicted):
-        raise ValueError(
-            f"true_events and predicted_events have no video in common: filename is {first_few(true)} in the former "
-            f"and {first_few(predicted)} in the latter. Name them alike, or say which to draw by videos."
-        )
-    return list(dict.fromkeys([*true, *predicted]))
-
-
-def _of_videos(events, names):
-    """Return the rows of a table that are events of these videos."""
-    return events[events["filename"].isin(names) & events["event_label"].notna()]
-
-
-def _in_order(classes, *labels):
-    """Return `classes` as a list and, behind them, the other labels that occur, sorted."""
-    known = [] if classes is None else classes.tolist()
-    found = {label for some in labels for label in np.unique(some).tolist()}
-    return [*known, *sorted(found - set(known))]
-
-
-# -------------------------------------------------------------------- drawing
 def _short(name):
     """Return a video's name as text, the end of a long one; a number is told from labels that are numbers."""
     text = name if isinstance(name, str) else f"video {name}"
