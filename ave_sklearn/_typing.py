@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ave_sklearn._features.container import AVFeatures
 
 Features: TypeAlias = "AVFeatures | ArrayLike | Mapping[str, ArrayLike]"
+Floats: TypeAlias = "NDArray[np.floating[Any]]"
 Label: TypeAlias = "str | int | float | np.generic"
 PathLike: TypeAlias = "str | os.PathLike[str]"
 RandomStateLike: TypeAlias = "int | np.random.RandomState | None"

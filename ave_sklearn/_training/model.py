@@ -1,7 +1,7 @@
 """Trained network: its training, its weights, and what it gives for videos."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +27,7 @@ from ave_sklearn._training.statistics import feature_statistics
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.nn import StandardizedNetwork, video_probabilities
 from ave_sklearn.nn.contract import network_name
+from ave_sklearn.nn.taps import LAYER_OUTPUTS, layer_names, tap
 
 HISTORY_KEYS = ("epoch", "train_loss", "valid_loss", "valid_score", "dur")
 N_COPIES = 3  # that are compared where a constructor draws from NumPy
@@ -263,6 +264,19 @@ class TrainedNetwork:
             module = self.module
         return self.of_module(self.spec, self.recipe, self.device, module)
 
+    def copied(self, **params):
+        """Return the network built anew around its weights, with these `params` of its constructor in place of its own.
+
+        Raises
+        ------
+        ValueError
+            Of a network of the user's that is not the same when it is built anew.
+        """
+        if self.copy_error is not None:
+            raise ValueError(f"This needs a copy of the network, but {self.copy_error}")
+        spec = replace(self.spec, params={**self.spec.params, **params})
+        return self.of_weights(spec, self.recipe, self.device, self.weights())
+
     def evaluate(self, batch, seed):
         """Return the outputs for a batch in evaluation mode, torch's global generators seeded by `seed`."""
         with torch_seed(seed):
@@ -288,6 +302,17 @@ class TrainedNetwork:
     def outputs(self, X, batch_size, *names):
         """Return the network's outputs of these names, a list of ndarrays with a row for each video."""
         return collect(len(X), (self.spec.choose(outputs, names) for outputs in self._batches(X, batch_size)))
+
+    @property
+    def layers(self):
+        """Names of the layers whose features the network gives, in its order."""
+        return [*layer_names(inner_network(self.module)), "fused"]
+
+    def layer(self, X, batch_size, layer):
+        """Return the audio and the visual features, each (n, T, d), of a layer that the network has taps for."""
+        copied = self.copied()
+        tap(inner_network(copied.net.module_), layer)
+        return copied.outputs(X, batch_size, *LAYER_OUTPUTS)
 
     def _batches(self, X, batch_size):
         """Yield the network's outputs, batch by batch."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import torch
@@ -31,17 +31,24 @@ from ave_sklearn.localizers._inputs import (
     validate_features,
     validate_target,
 )
-from ave_sklearn.localizers._networks import check_network, warn_of_pruning
+from ave_sklearn.localizers._networks import (
+    check_network,
+    check_threshold,
+    is_without_propagation,
+    takes_threshold,
+    warn_of_pruning,
+)
 from ave_sklearn.localizers._supervision import SUPERVISIONS, WeakSupervision, code_accuracy, validation_score
+from ave_sklearn.nn.contract import network_name
 
 if TYPE_CHECKING:
-    from typing import Any, Self
+    from typing import Any, Literal, Self
 
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
     from skorch import NeuralNet
 
-    from ave_sklearn._typing import Features
+    from ave_sklearn._typing import Features, Floats
 
 FORMAT_VERSION = 5
 SAVED = ("spec", "recipe", "weights", "forms")  # parts of a saved fit
@@ -297,14 +304,13 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         check_same_layout(self, X, self._model_.spec)
         return X
 
-    @property
     def _videos_at_once(self):
-        """The parameter `batch_size`, which may have changed since the fit."""
+        """Return the parameter `batch_size`, which may have changed since the fit."""
         size = self.batch_size
         size = int(size) if isinstance(size, bool | np.bool_) else size  # True is 1 in fit
         return int(check_positive_integer(size, "batch_size"))
 
-    def predict_proba(self, X: Features) -> NDArray[np.floating[Any]]:
+    def predict_proba(self, X: Features) -> Floats:
         """Return the probability of each class at each segment.
 
         Parameters
@@ -317,7 +323,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
             Columns follow ``classes_`` and sum to 1; (n, C) after a fit on one label a one-segment video.
         """
         X = self._validate(X)
-        proba = self._model_.probabilities(X, self._videos_at_once)
+        proba = self._model_.probabilities(X, self._videos_at_once())
         return proba[:, 0] if self._forms_.one_label else proba
 
     def predict(self, X: Features) -> NDArray[Any]:
@@ -333,7 +339,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
             (n,) after a fit on one label a one-segment video.
         """
         X = self._validate(X)
-        codes, _ = self._model_.codes(X, self._videos_at_once)
+        codes, _ = self._model_.codes(X, self._videos_at_once())
         return self.classes_[codes[:, 0] if self._forms_.one_label else codes]
 
     def score(self, X: Features, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -353,7 +359,7 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         score : float in [0, 1]
         """
         X = self._validate(X)
-        codes, _ = self._model_.codes(X, self._videos_at_once)
+        codes, _ = self._model_.codes(X, self._videos_at_once())
         rule = self._forms_.rule(self.classes_, y, strict=False)
         supervision = SUPERVISIONS[self._model_.spec.supervision]
         reference = supervision.reference(validate_target(self, y, X), X.n_segments, rule)
@@ -387,18 +393,66 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
             Columns filename, onset, offset (seconds), event_label, score (mean probability of the label).
         """
         X = self._validate(X)
-        codes, scores = self._model_.codes(X, self._videos_at_once)
+        codes, scores = self._model_.codes(X, self._videos_at_once())
         options = {"segment_seconds": segment_seconds, "hop_seconds": hop_seconds, "videos": videos}
         return code_events(codes, scores, self.classes_, self.background_, **options)
 
     # ------------------------------------------------ what the network shows
-    def embed(self, X: Features) -> NDArray[np.floating[Any]]:
-        """Return the fused features of each segment, ndarray of shape (n, T, d) (Eq. 4)."""
-        X = self._validate(X)
-        (fused,) = self._model_.outputs(X, self._videos_at_once, "fused")
-        return fused
+    @overload
+    def embed(self, X: Features, *, layer: Literal["fused"] = "fused") -> Floats: ...
+    @overload
+    def embed(self, X: Features, *, layer: Literal["input", "encoded", "propagated"]) -> tuple[Floats, Floats]: ...
+    @overload
+    def embed(self, X: Features, *, layer: str) -> Floats | tuple[Floats, Floats]: ...
+    def embed(self, X: Features, *, layer: str = "fused") -> Floats | tuple[Floats, Floats]:
+        """Return the features of each segment, as they are at a layer of the network.
 
-    def attention(self, X: Features) -> NDArray[np.floating[Any]]:
+        Parameters
+        ----------
+        X : like `X` of :meth:`fit`
+        layer : str, default="fused"
+            * "fused": both modalities in one (Eq. 4), which all systems have;
+            * "input": what enters the BiLSTMs, the audio features standardised, the visual ones behind the attention
+              over regions;
+            * "encoded": what leaves the BiLSTMs;
+            * "propagated": what leaves PSP (Eq. 3); with ``tau=None`` it is "encoded".
+
+            PSP and CPSP have all of them. AVEL, DMRN, AVRB and AVIN have all but "propagated", and so have CMRAN, CMBS
+            and CACE-Net, in which the relations within each modality stand for the BiLSTMs. A network of yours has
+            those that it names, see the contract in :mod:`ave_sklearn.nn`.
+
+        Returns
+        -------
+        features : ndarray of shape (n, T, d), or a pair of ndarrays of shape (n, T, d_1) and (n, T, d_2)
+            Those of "fused", or else the audio and the visual ones.
+
+        Raises
+        ------
+        ValueError
+            For a layer that the network does not have; the message names those that it has.
+
+        Examples
+        --------
+        >>> from ave_sklearn import PSPLocalizer
+        >>> from ave_sklearn.datasets import make_av_events
+        >>> X, y = make_av_events(n_videos=40, random_state=0)
+        >>> localizer = PSPLocalizer(max_epochs=2, random_state=0).fit(X, y)
+        >>> audio, visual = localizer.embed(X, layer="propagated")
+        >>> localizer.embed(X).shape, audio.shape, visual.shape
+        ((40, 10, 128), (40, 10, 128), (40, 10, 128))
+        """
+        check_is_fitted(self)
+        layers = self._model_.layers
+        if not isinstance(layer, str) or layer not in layers:
+            raise ValueError(f"layer is {layer!r}; network {network_name(self._model_.spec.network)} has {layers}.")
+        X = self._validate(X)
+        if layer == "fused":
+            (fused,) = self._model_.outputs(X, self._videos_at_once(), "fused")
+            return fused
+        audio, visual = self._model_.layer(X, self._videos_at_once(), layer)
+        return audio, visual
+
+    def attention(self, X: Features) -> Floats:
         """Return where the network looks: ndarray of shape (n, T, H, W), each map summing to 1.
 
         Raises
@@ -414,35 +468,56 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
                 "features (n, T, d_v), which have no regions to attend to."
             )
         X = self._validate(X)
-        (attention,) = self._model_.outputs(X, self._videos_at_once, "attention")
+        (attention,) = self._model_.outputs(X, self._videos_at_once(), "attention")
         return attention
 
-    def propagation(self, X: Features) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
-        """Return the connections that PSP keeps (Eq. 2).
+    def propagation(self, X: Features, *, tau: float | Literal["fitted"] = "fitted") -> tuple[Floats, Floats]:
+        """Return the connections that PSP keeps (Eq. 2), at the threshold of the fit or at another one.
 
         Parameters
         ----------
         X : like `X` of :meth:`fit`
+        tau : "fitted", or float in [0, 1] or -inf, default="fitted"
+            "fitted" is the threshold of the fit. A number prunes the similarities of the fitted network (Eq. 1) at
+            that threshold: nothing is trained anew, and nothing of the fit changes. 0 cuts the negative ones only,
+            -inf none, as in :class:`PSPLocalizer`.
 
         Returns
         -------
         gamma_va, gamma_av : ndarrays of shape (n, T, T)
             Row t of `gamma_va` holds what visual segment t takes from each audio segment, and `gamma_av` the
-            reverse. Rows sum to 1, or are 0 where all connections were cut.
+            reverse. Rows sum to 1, or are 0 where all connections were cut; at -inf their absolute values sum to 1,
+            and in the released weakly supervised network, which does not divide again, they sum to less.
 
         Raises
         ------
         ValueError
-            Of a network without propagation, such as that of ``tau=None``.
+            For a `tau` out of its range. Of a network without propagation, such as that of ``tau=None``; and where
+            another `tau` is asked for, of one that takes none.
+
+        Examples
+        --------
+        >>> from ave_sklearn import PSPLocalizer
+        >>> from ave_sklearn.datasets import make_av_events
+        >>> X, y = make_av_events(n_videos=40, random_state=0)
+        >>> localizer = PSPLocalizer(max_epochs=2, random_state=0).fit(X, y)
+        >>> for tau in (0, 0.095, 1):
+        ...     gamma_va, gamma_av = localizer.propagation(X, tau=tau)
+        ...     print(f"{tau}: {(gamma_va > 0).mean():.1f} of the connections")
         """
         check_is_fitted(self)
-        if self._model_.spec.params.get("tau", 0) is None:
+        tau, spec = check_threshold(tau), self._model_.spec
+        if is_without_propagation(spec.network, spec.params):
             raise ValueError(
                 "propagation needs connections, but this estimator was fitted with tau=None, without propagation; "
                 "fit with tau=0 to see all positive ones."
             )
-        X = self._validate(X)
-        gamma_va, gamma_av = self._model_.outputs(X, self._videos_at_once, "gamma_va", "gamma_av")
+        X, names = self._validate(X), ("gamma_va", "gamma_av")
+        if tau is not None and not takes_threshold(spec.network):
+            self._model_.outputs(X[:1], 1, *names)  # of a network without connections this is the error
+            raise ValueError(f"network {network_name(spec.network)} takes no tau; wanted tau='fitted' here, not {tau}.")
+        model = self._model_ if tau is None else self._model_.copied(tau=tau)
+        gamma_va, gamma_av = model.outputs(X, self._videos_at_once(), *names)
         return gamma_va, gamma_av
 
     # ---------------------------------------------------------- persistence
@@ -509,7 +584,7 @@ class WeakLocalizer(BaseLocalizer):
     def _make_supervision(self):
         return WeakSupervision(self.target)
 
-    def predict_video_proba(self, X: Features) -> NDArray[np.floating[Any]]:
+    def predict_video_proba(self, X: Features) -> Floats:
         """Return the probability of each class for the whole video, the prediction o of Eq. 5.
 
         Parameters
@@ -523,4 +598,4 @@ class WeakLocalizer(BaseLocalizer):
             whose video prediction has no background class gives background 0.
         """
         X = self._validate(X)
-        return self._model_.video_probabilities(X, self._videos_at_once)
+        return self._model_.video_probabilities(X, self._videos_at_once())

@@ -2,11 +2,13 @@
 
 import copy
 import inspect
+import math
 from collections.abc import Mapping
 from numbers import Real
 
 import torch
 
+from ave_sklearn._checks import plain
 from ave_sklearn._systems import SUPERVISIONS
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.nn import NETWORKS, PSPTrunk
@@ -92,6 +94,31 @@ def own_parameters(takes):
     named = positional[4:] + [name for name, p in takes.items() if p.kind == p.KEYWORD_ONLY]
     is_open = any(p.kind == p.VAR_KEYWORD for p in takes.values())
     return [name for name in named if name != "supervision"], is_open
+
+
+def is_without_propagation(network, params):
+    """Whether `network` is built with a `tau` of None, given or its default."""
+    default = inspect.signature(network_class(network)).parameters.get("tau")
+    return params.get("tau", 0 if default is None else default.default) is None
+
+
+def takes_threshold(network):
+    """Whether `network` can be built with another `tau`."""
+    own, is_open = own_parameters(inspect.signature(network_class(network)).parameters)
+    return is_open or "tau" in own
+
+
+def check_threshold(tau):
+    """Return the `tau` of ``propagation`` as a float, or None for that of the fit; raise ValueError for any other."""
+    tau = plain(tau)
+    if isinstance(tau, str) and tau == "fitted":
+        return None
+    if not isinstance(tau, Real) or isinstance(tau, bool) or not (0 <= tau <= 1 or tau == -math.inf):
+        raise ValueError(
+            f"tau is {tau!r}; wanted 'fitted' for the threshold of the fit, a number in [0, 1], or -inf for all "
+            "connections."
+        )
+    return float(tau)
 
 
 def warn_of_pruning(network, params, n_segments):

@@ -25,6 +25,16 @@ Optional: a method ``extra_loss(outputs, target, background)``, a loss of shape 
 video, which is added to the estimator's loss of each video; `target` holds codes (n, T) or proportions (n, C), and
 `background` is the code of that class or None. The class attributes ``pair_loss_weight``, what ``lam="auto"`` means,
 and ``supervisions``, the kinds of supervision that it can be trained with.
+
+For ``embed(X, layer=...)`` the class attribute ``layer_taps``, a dict: the name of a layer, and a pair of :class:`Tap`,
+which say where in the network its audio features (n, T, d_1) and its visual ones (n, T, d_2) are. They are read by
+forward hooks on a copy, for ``embed`` alone, so that training costs no more. In the networks here "input" is what
+enters the part that encodes each modality over time (the audio standardised, vision behind the attention over regions),
+"encoded" what leaves it, and "propagated" what PSP makes of that (Eq. 3).
+
+For ``propagation(X, tau=...)`` a parameter ``tau`` of the constructor. A copy of the network with another ``tau``,
+around the same weights, is asked for ``gamma_va`` and ``gamma_av``; so the shape of no weight may depend on a ``tau``
+that is a number.
 """
 
 from typing import Any
@@ -64,6 +74,7 @@ from ave_sklearn.nn.propagation import PSP, all_pair_similarity, propagate, prun
 from ave_sklearn.nn.standardize import FeatureDropout, Standardize, StandardizedNetwork
 from ave_sklearn.nn.systems.dmrn import ResidualFusion
 from ave_sklearn.nn.systems.psp import PSPTrunk
+from ave_sklearn.nn.taps import Tap
 from ave_sklearn.nn.transformer import AttentionBlock, FeedForward, TransformerDecoderLayer, TransformerEncoderLayer
 
 NETWORKS = {name: system.network() for name, system in SYSTEMS.items()}
@@ -97,6 +108,7 @@ __all__ = [
     "SingleHeadAttention",
     "Standardize",
     "StandardizedNetwork",
+    "Tap",
     "TransformerDecoderLayer",
     "TransformerEncoderLayer",
     "VideoHead",

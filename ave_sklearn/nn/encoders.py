@@ -5,6 +5,9 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ave_sklearn.nn.attention import AVGA, SelfAttention, attend
 from ave_sklearn.nn.layers import Dropout
+from ave_sklearn.nn.taps import encoder_taps
+
+ENCODER_TAPS = encoder_taps("encoder.audio_lstm", "encoder.visual_lstm")  # of a network with an `encoder`
 
 
 class BiLSTM(nn.Module):

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_choice, check_share, check_size
-from ave_sklearn.nn.encoders import attended_encoder
+from ave_sklearn.nn.encoders import ENCODER_TAPS, attended_encoder
 from ave_sklearn.nn.heads import flat_head
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ class AVELNet(nn.Module):
     ----------
     .. [1] Y. Tian et al., "Audio-visual event localization in unconstrained videos", ECCV 2018.
     """
+
+    layer_taps = ENCODER_TAPS
 
     def __init__(
         self,

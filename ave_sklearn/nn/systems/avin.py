@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ave_sklearn.nn._checks import check_size
 from ave_sklearn.nn.attention import MultiHeadAttention
 from ave_sklearn.nn.bilinear import BilinearFusion
-from ave_sklearn.nn.encoders import attended_encoder
+from ave_sklearn.nn.encoders import ENCODER_TAPS, attended_encoder
 from ave_sklearn.nn.heads import flat_head
 from ave_sklearn.nn.layers import linear
 
@@ -86,6 +86,8 @@ class AVINNet(nn.Module):
     .. [1] J. Ramaswamy, "What makes the sound?: A dual-modality interacting network for audio-visual event
        localization", ICASSP 2020.
     """
+
+    layer_taps = ENCODER_TAPS
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_size
 from ave_sklearn.nn.bilinear import BilinearFusion
-from ave_sklearn.nn.encoders import attended_encoder
+from ave_sklearn.nn.encoders import ENCODER_TAPS, attended_encoder
 from ave_sklearn.nn.heads import flat_head
 from ave_sklearn.nn.layers import linear
 
@@ -87,6 +87,8 @@ class AVRBNet(nn.Module):
     ----------
     .. [1] J. Ramaswamy and S. Das, "See the sound, hear the pixels", WACV 2020.
     """
+
+    layer_taps = ENCODER_TAPS
 
     def __init__(
         self,

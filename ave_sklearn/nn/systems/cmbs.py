@@ -16,6 +16,7 @@ from ave_sklearn.nn.encoders import BiLSTM
 from ave_sklearn.nn.gated import GatedHead, count_events, mean_logit, product_logit, suppression_loss
 from ave_sklearn.nn.layers import linear, masked_max, masked_mean, masked_top_mean
 from ave_sklearn.nn.relations import CrossModalRelation, Interaction, IntraModalRelation, adapter
+from ave_sklearn.nn.taps import Tap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -320,6 +321,11 @@ class CMBSNet(nn.Module):
     ----------
     .. [1] Y. Xia and Z. Zhao, "Cross-modal background suppression for audio-visual event localization", CVPR 2022.
     """
+
+    layer_taps = {
+        "input": (Tap("relations", argument=0), Tap("relations", argument=1)),  # behind it are BiLSTMs, if any
+        "encoded": (Tap("relations.audio_intra"), Tap("relations.visual_intra")),
+    }
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from ave_sklearn.nn._checks import check_choice, check_share, check_size
 from ave_sklearn.nn.agsca import AGSCA, attend_adapted
 from ave_sklearn.nn.gated import GatedHead, count_events
 from ave_sklearn.nn.relations import CrossModalRelation, Interaction, IntraModalRelation, adapter
+from ave_sklearn.nn.taps import encoder_taps
 
 if TYPE_CHECKING:
     from ave_sklearn._typing import Supervision
@@ -67,6 +68,8 @@ class CMRANNet(nn.Module):
     ----------
     .. [1] H. Xu et al., "Cross-modal relation-aware networks for audio-visual event localization", ACM MM 2020.
     """
+
+    layer_taps = encoder_taps("audio_intra", "visual_intra")
 
     def __init__(
         self,

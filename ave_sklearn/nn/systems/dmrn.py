@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_size
+from ave_sklearn.nn.encoders import ENCODER_TAPS
 from ave_sklearn.nn.heads import flat_head
 from ave_sklearn.nn.layers import linear
 from ave_sklearn.nn.systems.avel import avel_encoder
@@ -93,6 +94,8 @@ class DMRNNet(nn.Module):
     ----------
     .. [1] Y. Tian et al., "Audio-visual event localization in unconstrained videos", ECCV 2018.
     """
+
+    layer_taps = ENCODER_TAPS
 
     def __init__(
         self,

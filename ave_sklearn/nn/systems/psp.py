@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_choice, check_flag, check_share, check_size
 from ave_sklearn.nn.attention import AVGA
-from ave_sklearn.nn.encoders import Encoder, attended_encoder
+from ave_sklearn.nn.encoders import ENCODER_TAPS, Encoder, attended_encoder
 from ave_sklearn.nn.heads import Fusion, SegmentHead, VideoHead
 from ave_sklearn.nn.layers import linear
 from ave_sklearn.nn.propagation import PSP
+from ave_sklearn.nn.taps import Tap
 
 if TYPE_CHECKING:
     from ave_sklearn._typing import Supervision, Variant
@@ -63,6 +64,8 @@ class PSPTrunk(nn.Module):
         The release's weakly supervised network, which differs from its fully supervised one; of
         ``variant="released"`` only.
     """
+
+    layer_taps = {**ENCODER_TAPS, "propagated": (Tap("psp", item=1), Tap("psp", item=0))}
 
     def __init__(
         self,
