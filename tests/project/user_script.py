@@ -45,6 +45,10 @@ def main() -> None:
     assert np.array_equal(again, localizer.predict(test))
     print(len(events), longest_event(events), event_report(y[16:], again, collar=1.0)["f1"].to_dict())
 
+    heard, seen = localizer.embed(test, layer="encoded")
+    kept: float = (localizer.propagation(test, tau=0.2)[0] > 0).mean()
+    assert heard.shape == seen.shape == localizer.embed(test).shape and kept < 1
+
     low: float = paired_difference(y[16:], again, y[:8], groups=np.arange(8) % 4, confidence=0.9).interval[0]
     assert low == paired_difference(y[16:], again, y[:8], groups=list("abcdabcd"), confidence=0.9).interval[0]
 
