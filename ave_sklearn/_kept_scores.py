@@ -24,7 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ave_sklearn._checks import plain
 from ave_sklearn._files import naming_file, reading, whole_file
-from ave_sklearn._sklearn import HasMethods
+from ave_sklearn._sklearn import DocLinkMixin, FitHTMLMixin, HasMethods
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn._version import __version__
 
@@ -46,7 +46,7 @@ def _has(name):
     return available_if(lambda self: hasattr(self.estimator, name))
 
 
-class KeptScores(MetaEstimatorMixin, BaseEstimator):
+class KeptScores(FitHTMLMixin, DocLinkMixin, MetaEstimatorMixin, BaseEstimator):
     """Estimator whose scores are kept in a folder, and looked up there instead of fitting again.
 
     Around a localizer it makes a search, or a cross-validation, that can be stopped at any time: the same call fits
@@ -123,6 +123,7 @@ class KeptScores(MetaEstimatorMixin, BaseEstimator):
         "folder": [str, os.PathLike, None],
         "scoring": [str, callable, None],
     }
+    _public_module = "ave_sklearn.model_selection"
 
     def __init__(
         self,
@@ -292,6 +293,9 @@ class KeptScores(MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return self.estimator_.predict_proba(X)
+
+    def _has_attributes_at_hand(self):
+        return self._trained is not None  # or it would be trained in order to show them
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_key")

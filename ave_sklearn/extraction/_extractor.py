@@ -17,7 +17,7 @@ from ave_sklearn._device import resolve_device
 from ave_sklearn._features.container import AVFeatures
 from ave_sklearn._features.npy import check_disk_space, check_output_files, npy_files
 from ave_sklearn._features.pairs import writing
-from ave_sklearn._sklearn import HasMethods, Interval, StrOptions
+from ave_sklearn._sklearn import DocLinkMixin, HasMethods, Interval, StrOptions
 from ave_sklearn._targets.grid import LEAST_HOP, check_grid
 from ave_sklearn._targets.times import as_decimal
 from ave_sklearn.extraction._journal import Journal
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["VideoFeatureExtractor"]
 
 
-class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class VideoFeatureExtractor(DocLinkMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     """Turn video files into audio and visual features, one segment a second, as those of the AVE dataset are made.
 
     Visual: of each second the pictures on screen at 16 evenly spaced times, scaled to 224 x 224 pixels, through
@@ -186,6 +186,7 @@ class VideoFeatureExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_ke
     AVFeatures(n_videos=2, n_segments=10, audio=(128,) float32, visual=(1280,) float32, 112.6 kB)
     """
 
+    _public_module = "ave_sklearn.extraction"
     _parameter_constraints: dict = {
         "visual": [str, callable],  # of texts `check_network` knows more
         "audio": [str, callable],

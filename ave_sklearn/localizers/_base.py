@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from ave_sklearn._checks import check_positive_integer, plain
 from ave_sklearn._device import ran_out_of_memory, resolve_device, resolve_precision
 from ave_sklearn._random import own_random_state
-from ave_sklearn._sklearn import Interval, StrOptions
+from ave_sklearn._sklearn import DocLinkMixin, FitHTMLMixin, Interval, StrOptions
 from ave_sklearn._targets.encoding import ClassRule
 from ave_sklearn._targets.events import code_events
 from ave_sklearn._targets.labels import check_weights, column_names, read_labels
@@ -38,6 +38,7 @@ from ave_sklearn.localizers._networks import (
     takes_threshold,
     warn_of_pruning,
 )
+from ave_sklearn.localizers._summary import fit_summary
 from ave_sklearn.localizers._supervision import SUPERVISIONS, WeakSupervision, code_accuracy, validation_score
 from ave_sklearn.nn.contract import network_name
 
@@ -54,7 +55,7 @@ FORMAT_VERSION = 5
 SAVED = ("spec", "recipe", "weights", "forms")  # parts of a saved fit
 
 
-class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
+class BaseLocalizer(FitHTMLMixin, DocLinkMixin, ClassifierMixin, BaseEstimator, ABC):
     """Base class of the estimators: everything that is not the network's own.
 
     A subclass has
@@ -107,6 +108,12 @@ class BaseLocalizer(ClassifierMixin, BaseEstimator, ABC):
         tags.target_tags.multi_output = True
         tags.target_tags.two_d_labels = True
         return tags
+
+    def _fit_summary(self):
+        if not hasattr(self, "_model_"):  # scikit-learn takes what is within a fitted estimator for fitted
+            return {}
+        learned = self.classes_, self.background_, self.n_iter_, self.best_epoch_, self.validation_score_
+        return fit_summary(self._model_.spec, *learned)
 
     @property
     def net_(self) -> NeuralNet:
