@@ -53,7 +53,7 @@ def check_network(network, params, supervision):
     idle = [key for key in WEAK_ONLY if key in params]
     if idle and supervision == "full" and cls in NETWORKS.values():
         raise ValueError(f"network_params holds {idle}, of weak supervision only; wanted none of them here.")
-    if takes_supervision(cls):
+    if find_parameter(cls, "supervision"):
         params["supervision"] = supervision
     try:
         inspect.signature(cls).bind(1, 1, 1, None, **params)
@@ -76,16 +76,16 @@ def check_params(cls, name, params):
     return copy.deepcopy(dict(params))
 
 
-def takes_supervision(cls):
-    """Whether the constructor of `cls`, or the one that it hands its ``**kwargs`` on to, has ``supervision``."""
+def find_parameter(cls, name):
+    """Return the parameter of the constructor of `cls`, or of the one that it hands its ``**kwargs`` on to, or None."""
     for base in cls.__mro__:
         if "__init__" in vars(base):
             takes = inspect.signature(base.__init__).parameters
-            if "supervision" in takes:
-                return True
+            if name in takes:
+                return takes[name]
             if not any(p.kind == p.VAR_KEYWORD for p in takes.values()):
-                return False
-    return False
+                return None
+    return None
 
 
 def own_parameters(takes):
@@ -96,16 +96,15 @@ def own_parameters(takes):
     return [name for name in named if name != "supervision"], is_open
 
 
-def is_without_propagation(network, params):
-    """Whether `network` is built with a `tau` of None, given or its default."""
-    default = inspect.signature(network_class(network)).parameters.get("tau")
-    return params.get("tau", 0 if default is None else default.default) is None
-
-
 def takes_threshold(network):
     """Whether `network` can be built with another `tau`."""
-    own, is_open = own_parameters(inspect.signature(network_class(network)).parameters)
-    return is_open or "tau" in own
+    return find_parameter(network_class(network), "tau") is not None
+
+
+def is_without_propagation(network, params):
+    """Whether `network` takes a `tau`, and has None, given or by default."""
+    tau = find_parameter(network_class(network), "tau")
+    return tau is not None and params.get("tau", tau.default) is None
 
 
 def check_threshold(tau):

@@ -14,7 +14,7 @@ from torch import nn
 from ave_sklearn import EventLocalizer, PSPLocalizer, WeakEventLocalizer, WeakPSPLocalizer, _device
 from ave_sklearn._systems import SYSTEMS
 from ave_sklearn.datasets import make_av_events
-from ave_sklearn.nn import PSPNet, Tap, all_pair_similarity
+from ave_sklearn.nn import AVELNet, PSPNet, Tap, all_pair_similarity
 
 TAUS = [-np.inf, 0, 0.06, 0.095, 0.2, 1]
 LAYERS = {name: ["input", "encoded"] for name in ("avel", "dmrn", "avrb", "avin", "cmran", "cmbs", "cacenet")}
@@ -305,6 +305,20 @@ class WithoutPSP(PSPNet):
         super().__init__(n_audio_features, n_visual_features, n_classes, n_regions, hidden_size=8, tau=tau)
 
 
+class OpenAVEL(AVELNet):
+    """AVEL whose constructor seems to take anything."""
+
+    def __init__(self, *sizes, **params):
+        super().__init__(*sizes, hidden_size=8, **params)
+
+
+class OpenWithoutPSP(WithoutPSP):
+    """The same by way of another constructor."""
+
+    def __init__(self, *sizes, **params):
+        super().__init__(*sizes, **params)
+
+
 class ForgetfulPSP(OwnPSP):
     """PSP with something that no copy has."""
 
@@ -370,8 +384,11 @@ def test_thresholds_of_networks_of_ones_own(videos):
         assert localizer.propagation(X)[0].shape == (5, 10, 10)
         with pytest.raises(ValueError, match=f"network {network.__name__} takes no tau; wanted tau='fitted'.*not 0.1"):
             localizer.propagation(X, tau=0.1)
-    with pytest.raises(ValueError, match="fitted with tau=None, without propagation"):
-        own(WithoutPSP, videos).propagation(X, tau=0.1)
+    for network in (WithoutPSP, OpenWithoutPSP):
+        with pytest.raises(ValueError, match="fitted with tau=None, without propagation"):
+            own(network, videos).propagation(X, tau=0.1)
+    with pytest.raises(ValueError, match=r"network OpenAVEL does not give \['gamma_va', 'gamma_av'\]"):
+        own(OpenAVEL, videos).propagation(X, tau=0.1)
 
 
 def test_a_network_without_a_true_copy_shows_only_what_needs_none(videos):
