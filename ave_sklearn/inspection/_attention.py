@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,7 @@ OVERLAY = 0.5  # opacity of the attention on a picture
 GREY = (0.299, 0.587, 0.114)  # of a picture's red, green and blue: the hues are those of the attention
 STRONG = 2  # even shares, which the regions within a line exceed
 LINE = 1.5  # its width in points
+LABEL_WIDTH = 20  # letters in a line of a label below a panel
 
 
 class AttentionDisplay:
@@ -324,7 +326,8 @@ class AttentionDisplay:
         is_event = self._is_event[t]
         ax.set(xticks=[], yticks=[])
         ax.set_title(f"{t * self.hop_seconds:g} to {(t + 1) * self.hop_seconds:g} s", size="medium", color=INK)
-        ax.set_xlabel(str(self.labels[t]) if is_event else "", color=INK)
+        label = fill(str(self.labels[t]), LABEL_WIDTH) if is_event else ""
+        ax.set_xlabel(label, color=INK, size="small")
         for spine in ax.spines.values():
             spine.set(color=BOX if is_event else QUIET, linewidth=3.5 if is_event else 0.8)
 
@@ -354,7 +357,8 @@ class AttentionDisplay:
         return self.figure_.get_supxlabel()
 
     def _explain_frames(self, shown, own_figure):
-        handles = [frame_key(f"segment of an event ({self.labels_are} labels)")] * any(self._is_event[list(shown)])
+        has_event = self._is_event[list(shown)].any()
+        handles = [frame_key(f"segment of an event ({self.labels_are} labels)")] if has_event else []
         if self.pictures is not None:
             handles.append(_contour_key())
         return add_key(self.axes_, handles, own_figure=own_figure, side="upper")
@@ -369,7 +373,7 @@ def _read_attention(attention):
         )
     if not attention.min() >= 0:  # NaN too
         raise ValueError("attention holds negative shares, or NaN; wanted shares of 0 to 1.")
-    total = attention.sum((1, 2))
+    total = attention.sum((1, 2), dtype=np.float64)
     off = np.flatnonzero(abs(total - 1) > TOLERANCE)
     if len(off):
         raise ValueError(f"attention sums to {total[off[0]]:g} in segment {off[0]}; wanted 1 in each segment.")
@@ -378,9 +382,9 @@ def _read_attention(attention):
 
 def _read_pictures(pictures, n_segments):
     """Return the pictures as a list of arrays (h, w, 3), or raise ValueError."""
+    pictures = [np.asarray(picture) for picture in pictures]
     if len(pictures) != n_segments:
         raise ValueError(f"pictures holds {len(pictures)} of them; wanted {n_segments}, one for each segment.")
-    pictures = [np.asarray(picture) for picture in pictures]
     for t, picture in enumerate(pictures):
         if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
             raise ValueError(f"pictures[{t}] has the shape {picture.shape}; wanted (height, width, 3).")

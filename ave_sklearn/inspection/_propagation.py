@@ -256,21 +256,20 @@ class PropagationDisplay:
         panels = self._panels()
         n_columns = 2 if len(panels) == 2 else len(panels) // self._n_directions
         n_rows = len(panels) // n_columns
-        size = 0.9 + 3.1 * n_columns, 0.4 + 3.6 * n_rows
+        size = 0.9 + 3.1 * n_columns, 0.4 + 3.4 * n_rows
         self.axes_ = panels_of(ax, n_rows, n_columns, len(panels), size)
         self.figure_ = self.axes_[0].figure
-        cells = np.stack([gamma for _, _, gamma in panels])
-        norm, colors = _scale_of(cells)
-        write = cells.shape[-1] <= MOST_WRITTEN if include_values is None else include_values
-        self.images_, self.texts_, self.boxes_ = [], [], []
+        gammas = np.stack([gamma for _, _, gamma in panels])
+        write = gammas.shape[-1] <= MOST_WRITTEN if include_values is None else include_values
+        norm, colors = _scale_of(gammas)
+        self.images_ = [_draw_kept(one, gamma, norm, colors) for one, gamma in zip(self.axes_, gammas, strict=True)]
+        self.boxes_ = [self._box_events(one) for one in self.axes_]
+        drawn = zip(self.axes_, gammas, self.images_, strict=True)
+        self.texts_ = [_write_values(*panel) if write else [] for panel in drawn]
         for one, (direction, tau, gamma) in zip(self.axes_, panels, strict=True):
-            image = self._draw(one, gamma, norm, colors)
-            self.images_.append(image)
-            self.boxes_.append(self._box_events(one))
-            self.texts_.append(_write_values(one, gamma, image) if write else [])
+            _name_axes(one, direction, tau, gamma)
             if not write:
                 _mark_negative(one, gamma)
-            _name_axes(one, direction, tau, gamma)
         self.colorbar_ = _draw_scale(self.axes_, self.images_[0], mark_negative=not write)
         self.key_ = self._explain_boxes(own_figure=ax is None)
         return self
@@ -286,16 +285,8 @@ class PropagationDisplay:
             (direction, tau, matrix)
             for direction, gamma in gammas.items()
             if gamma is not None
-            for tau, matrix in zip(self.tau or [None] * len(gamma), gamma, strict=True)
+            for tau, matrix in zip([None] * len(gamma) if self.tau is None else self.tau, gamma, strict=True)
         ]
-
-    @staticmethod
-    def _draw(ax, gamma, norm, colors):
-        """Draw the kept connections; those that are cut show the hatched ground."""
-        ax.set_facecolor("white")
-        ax.patch.set(hatch=CUT_HATCH, edgecolor=HATCH, linewidth=0)
-        cells = np.ma.masked_equal(gamma, 0)
-        return ax.imshow(cells, norm=norm, cmap=colors, interpolation="nearest")
 
     def _box_events(self, ax):
         """Box the cells of which both segments belong to events of one label."""
@@ -307,8 +298,8 @@ class PropagationDisplay:
         return [ax.add_patch(Rectangle((s[0] - 0.5, t[0] - 0.5), s[1] - s[0], t[1] - t[0], **style)) for t, s in pairs]
 
     def _explain_boxes(self, own_figure):
-        handles = [frame_key(f"both segments belong to the event ({self.labels_are} labels)")] * bool(self.boxes_[0])
-        return add_key(self.axes_, handles, own_figure=own_figure)
+        text = f"both segments belong to the event ({self.labels_are} labels)"
+        return add_key(self.axes_, [frame_key(text)] if self.boxes_[0] else [], own_figure=own_figure)
 
 
 def _check_direction(direction):
@@ -353,6 +344,13 @@ def _scale_of(cells):
     if cells.min() < 0:
         return Normalize(-largest, largest), SIGNED_COLORS
     return Normalize(0, largest), KEPT_COLORS
+
+
+def _draw_kept(ax, gamma, norm, colors):
+    """Draw the connections that are kept; those that are cut show the hatched ground."""
+    ax.set_facecolor("white")
+    ax.patch.set(hatch=CUT_HATCH, edgecolor=HATCH, linewidth=0)
+    return ax.imshow(np.ma.masked_equal(gamma, 0), norm=norm, cmap=colors, interpolation="nearest")
 
 
 def _write_values(ax, gamma, image):

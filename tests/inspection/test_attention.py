@@ -112,6 +112,10 @@ def test_a_line_is_around_more_than_twice_an_even_share(attention, pictures):
     assert display.key_.get_lines()[0].get_color() == "white"
 
 
+def test_attention_in_half_precision():
+    assert draw(np.full((1, 60, 60), 1 / 3600, np.float16)).attention.dtype == np.float16
+
+
 def test_pictures_of_the_segments_shown(attention, pictures):
     display = draw(attention, pictures=pictures, segments=[2])
     np.testing.assert_allclose(display.pictures_[0].get_array(), pictures[2] @ [0.299, 0.587, 0.114] / 255)
@@ -153,7 +157,8 @@ def test_the_caption_says_that_attention_always_lands_somewhere(attention):
 
 @pytest.mark.parametrize("options", [{"n_columns": 2}, {"segments": [1]}])
 def test_all_texts_can_be_read(attention, pictures, options):
-    display = draw(attention, labels=LABELS, pictures=pictures, **options)
+    labels = ["Female speech, woman speaking"] * 4  # the longest label of AVE
+    display = draw(attention, labels=labels, pictures=pictures, **options)
     bar = display.colorbar_.ax
     texts = [bar.yaxis.label, *display.key_.get_texts(), *display.figure_.texts]  # of which one is the caption
     texts += [text for ax in display.axes_ for text in (ax.title, ax.xaxis.label)]
