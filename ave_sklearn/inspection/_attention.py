@@ -373,7 +373,7 @@ def _read_attention(attention):
         )
     if not attention.min() >= 0:  # NaN too
         raise ValueError("attention holds negative shares, or NaN; wanted shares of 0 to 1.")
-    total = attention.sum((1, 2), dtype=np.float64)
+    total = attention.sum((1, 2))
     off = np.flatnonzero(abs(total - 1) > TOLERANCE)
     if len(off):
         raise ValueError(f"attention sums to {total[off[0]]:g} in segment {off[0]}; wanted 1 in each segment.")

@@ -112,10 +112,6 @@ def test_a_line_is_around_more_than_twice_an_even_share(attention, pictures):
     assert display.key_.get_lines()[0].get_color() == "white"
 
 
-def test_attention_in_half_precision():
-    assert draw(np.full((1, 60, 60), 1 / 3600, np.float16)).attention.dtype == np.float16
-
-
 def test_pictures_of_the_segments_shown(attention, pictures):
     display = draw(attention, pictures=pictures, segments=[2])
     np.testing.assert_allclose(display.pictures_[0].get_array(), pictures[2] @ [0.299, 0.587, 0.114] / 255)
