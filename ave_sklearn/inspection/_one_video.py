@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ave_sklearn._checks import plain
 from ave_sklearn._targets.encoding import ClassRule, encode_segments
 from ave_sklearn._targets.events import find_runs
 from ave_sklearn._targets.labels import column_names, is_background, read_labels, read_target
@@ -33,7 +34,7 @@ def take_video(X: Any, video: int) -> Any:
             raise ValueError(f"X is a {type(X).__name__} with the keys {sorted(X)}; wanted 'audio' and 'visual'.")
         return {name: take_video(X[name], video) for name in ("audio", "visual")}
     if not isinstance(video, Integral) or isinstance(video, bool) or not 0 <= video < len(X):
-        raise ValueError(f"video is {video!r}; wanted the number of one of the {len(X)} videos of X, from 0 on.")
+        raise ValueError(f"video is {plain(video)!r}; wanted the number of one of the {len(X)} videos of X, from 0 on.")
     return getattr(X, "iloc", X)[video : video + 1]
 
 

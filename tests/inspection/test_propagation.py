@@ -271,6 +271,7 @@ def test_a_display_can_be_drawn_again():
     [
         ({"video": 3}, "video is 3; wanted the number of one of the 3 videos of X"),
         ({"video": -1}, "video is -1; wanted"),
+        ({"video": np.int64(3)}, "video is 3; wanted"),
         ({"video": True}, "video is True; wanted"),
         ({"video": "a.mp4"}, "video is 'a.mp4'; wanted"),
         ({"direction": "visual"}, "direction is 'visual'; wanted 'va', 'av' or 'both'"),
