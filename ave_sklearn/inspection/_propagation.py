@@ -256,7 +256,7 @@ class PropagationDisplay:
         panels = self._panels()
         n_columns = 2 if len(panels) == 2 else len(panels) // self._n_directions
         n_rows = len(panels) // n_columns
-        size = 0.9 + 3.1 * n_columns, 0.4 + 3.4 * n_rows
+        size = 0.9 + 3.1 * n_columns, 0.4 + 3.6 * n_rows
         self.axes_ = panels_of(ax, n_rows, n_columns, len(panels), size)
         self.figure_ = self.axes_[0].figure
         gammas = np.stack([gamma for _, _, gamma in panels])
