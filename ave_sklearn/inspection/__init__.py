@@ -1,11 +1,20 @@
 """Displays of what an estimator found and of what it did on the way, in the manner of scikit-learn's."""
 
+from ave_sklearn.inspection._ablations import AblationTable, ablation_table, ablations
 from ave_sklearn.inspection._attention import AttentionDisplay
+from ave_sklearn.inspection._curves import HistoryDisplay, TauCurveDisplay
+from ave_sklearn.inspection._embedding import EmbeddingDisplay
 from ave_sklearn.inspection._propagation import PropagationDisplay
 from ave_sklearn.inspection._timeline import EventTimelineDisplay
 
 __all__ = [
+    "AblationTable",
     "AttentionDisplay",
+    "EmbeddingDisplay",
     "EventTimelineDisplay",
+    "HistoryDisplay",
     "PropagationDisplay",
+    "TauCurveDisplay",
+    "ablation_table",
+    "ablations",
 ]

@@ -1,0 +1,45 @@
+"""Axes by name of pictures whose panels are of several kinds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ave_sklearn.inspection._style import import_pyplot
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from matplotlib.axes import Axes
+
+
+def mosaic_axes(ax: Axes | Sequence[Axes] | None, mosaic: list[list[str]], **options: Any) -> dict[str, Axes]:
+    """Return the axes of each panel by its name: those of `ax`, or those of a new figure that is made with `options`.
+
+    Parameters
+    ----------
+    ax : Axes, sequence of Axes or None
+        As many as there are panels, row by row.
+    mosaic : list of lists of str
+        Names of the panels, rows of columns; a name that stands twice is one panel over both places.
+
+    Raises
+    ------
+    ValueError
+        If `ax` holds another number of axes, or something else.
+    """
+    names = list(dict.fromkeys(name for row in mosaic for name in row))
+    if ax is None:
+        return import_pyplot().subplot_mosaic(mosaic, layout="constrained", **options)[1]
+    from matplotlib.axes import Axes
+
+    given = np.ravel(np.asarray(ax, dtype=object)).tolist()
+    wrong = [type(one).__name__ for one in given if not isinstance(one, Axes)]
+    if wrong or len(given) != len(names):
+        raise ValueError(
+            f"ax must hold {len(names)} Axes of matplotlib ({'; '.join(names)}), or be None; got "
+            f"{f'a {wrong[0]}' if wrong else len(given)}."
+        )
+    return dict(zip(names, given, strict=True))
