@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ave_sklearn._checks import plain
-from ave_sklearn._targets.encoding import ClassRule, encode_segments
 from ave_sklearn._targets.events import find_runs
-from ave_sklearn._targets.labels import column_names, is_background, read_labels, read_target
+from ave_sklearn._targets.labels import is_background, read_labels
+from ave_sklearn.inspection._true_labels import read_true
+from ave_sklearn.metrics._scorers import fitted_background
 
 if TYPE_CHECKING:
     from typing import Any
@@ -54,8 +55,10 @@ def labels_of_video(estimator: Any, X: Any, y: Any, video: int, n_segments: int)
     if y is None:
         labels = np.asarray(estimator.predict(take_video(X, video))).reshape(n_segments)
     else:
-        labels = _true_labels(estimator, y, video, n_segments, _n_videos(X))
-    background = estimator.background_ if estimator.background_ in labels.tolist() else None
+        n_videos = len(X["audio"] if isinstance(X, Mapping) else X)
+        labels = read_true(y, estimator, n_videos, n_segments)[video]
+    background = fitted_background(estimator)
+    background = background if background in labels.tolist() else None
     return {"labels": labels, "background": background, "labels_are": "true" if y is not None else "predicted"}
 
 
@@ -76,22 +79,3 @@ def event_runs(labels: NDArray[Any] | None, background: Any) -> list[tuple[int, 
         return []
     runs = find_runs(labels[None], is_background(labels, background)[None])
     return list(zip(runs["start"].tolist(), runs["stop"].tolist(), strict=True))
-
-
-def _true_labels(estimator, y, video, n_segments, n_videos):
-    rule = ClassRule(
-        getattr(estimator, "classes", None),
-        estimator.background_,
-        getattr(estimator, "classes_", None),
-        strict=False,
-        names=column_names(y),
-    )
-    y = read_target(y)
-    if len(y) != n_videos:
-        raise ValueError(f"y has {len(y)} videos and X has {n_videos}; wanted the labels of each video of X.")
-    targets = encode_segments(y, n_segments, rule)
-    return targets.classes[targets.values[video]]
-
-
-def _n_videos(X):
-    return len(X["audio"] if isinstance(X, Mapping) else X)

@@ -27,9 +27,9 @@ from ave_sklearn.inspection._timeline_input import (
     read_events_table,
     read_names,
     read_rows,
-    read_true,
     rows_of_videos,
 )
+from ave_sklearn.inspection._true_labels import read_true
 from ave_sklearn.metrics._scorers import find_attribute, fitted_background
 
 if TYPE_CHECKING:

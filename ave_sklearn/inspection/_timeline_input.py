@@ -7,17 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ave_sklearn._checks import check_positive_integer, first_few
-from ave_sklearn._targets.encoding import ClassRule, encode_segments
-from ave_sklearn._targets.labels import (
-    as_array,
-    column_names,
-    label_kind,
-    read_labels,
-    read_numbers,
-    read_target,
-)
+from ave_sklearn._targets.labels import as_array, label_kind, read_labels, read_numbers
 from ave_sklearn.datasets._event_rows import check_frame
-from ave_sklearn.metrics._scorers import find_attribute, fitted_background
 
 
 def check_n_videos(n_videos):
@@ -38,22 +29,6 @@ def probabilities_of(estimator, X):
     if not hasattr(estimator, "predict_proba"):
         raise ValueError(f"show_proba=True needs an estimator with predict_proba; got {estimator!r}.")
     return np.asarray(estimator.predict_proba(X))
-
-
-def read_true(y, estimator, n_videos, n_segments):
-    """Return the labels (n, T) of a target `y` of an estimator, read as its ``score`` reads it."""
-    try:
-        columns = find_attribute(estimator, "classes")
-    except ValueError:  # it has no such parameter
-        columns = None
-    names, y = column_names(y), read_target(y)
-    if y.ndim == 1 and n_videos == 1 and n_segments > 1:
-        y = y[None]
-    classes, background = find_attribute(estimator, "classes_"), fitted_background(estimator)
-    targets = encode_segments(y, n_segments, ClassRule(columns, background, classes, strict=False, names=names))
-    if len(y) != n_videos:
-        raise ValueError(f"y has labels of {len(y)} videos, shape {y.shape}; wanted those of the {n_videos} of X.")
-    return targets.classes[targets.values]
 
 
 def read_rows(y, name):

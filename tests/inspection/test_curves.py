@@ -1,7 +1,5 @@
 """Curves of the score against tau and of losses against the epoch, read from what was drawn."""
 
-import inspect
-
 import matplotlib
 import numpy as np
 import pytest
@@ -176,8 +174,6 @@ def test_shares_are_those_of_the_best_model():
 
 
 def test_shares_of_a_localizer(pooled):
-    if "tau" not in inspect.signature(PSPLocalizer.propagation).parameters:
-        pytest.skip("propagation has no tau yet")
     X, y = pooled
     localizer = PSPLocalizer(max_epochs=1, hidden_size=8, random_state=0)
     search = GridSearchCV(localizer, {"tau": [0, 0.1]}, cv=2).fit(X, y)

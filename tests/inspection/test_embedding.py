@@ -1,6 +1,5 @@
 """Layers of features in the plane, read from the points, colours, shapes and texts that were drawn."""
 
-import inspect
 from types import SimpleNamespace
 
 import matplotlib
@@ -203,8 +202,6 @@ def test_a_background_that_is_no_class_marks_nothing(layers):
 
 
 def test_layers_of_a_localizer(pooled):
-    if "layer" not in inspect.signature(PSPLocalizer.embed).parameters:
-        pytest.skip("embed has no layers yet")
     X, y = pooled
     localizer = PSPLocalizer(max_epochs=1, hidden_size=8, random_state=0).fit(X, y)
     display = EmbeddingDisplay.from_estimator(localizer, X, y, max_points=50, **FAST)

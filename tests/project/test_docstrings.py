@@ -9,6 +9,7 @@ from numpydoc.docscrape import ClassDoc, FunctionDoc
 import ave_sklearn
 import ave_sklearn.datasets
 import ave_sklearn.extraction
+import ave_sklearn.inspection
 import ave_sklearn.metrics
 import ave_sklearn.model_selection
 import ave_sklearn.nn
@@ -17,6 +18,7 @@ MODULES = [
     ave_sklearn,
     ave_sklearn.datasets,
     ave_sklearn.extraction,
+    ave_sklearn.inspection,
     ave_sklearn.metrics,
     ave_sklearn.model_selection,
     ave_sklearn.nn,

@@ -11,7 +11,7 @@ import pytest
 
 import ave_sklearn
 import ave_sklearn.cli
-from ave_sklearn import datasets, extraction, localizers, metrics, model_selection, nn
+from ave_sklearn import datasets, extraction, inspection, localizers, metrics, model_selection, nn
 
 ROOT = Path(__file__).parents[2]
 USER_SCRIPT = Path(__file__).with_name("user_script.py")
@@ -22,7 +22,7 @@ FLAGS = [
     "--disable-error-code=import-untyped",  # scikit-learn has no types
 ]
 
-MODULES = [ave_sklearn, ave_sklearn.cli, datasets, extraction, localizers, metrics, model_selection, nn]
+MODULES = [ave_sklearn, ave_sklearn.cli, datasets, extraction, inspection, localizers, metrics, model_selection, nn]
 PUBLIC = {f"{module.__name__}.{name}": getattr(module, name) for module in MODULES for name in module.__all__}
 SPECIAL = ["__init__", "__call__", "__getitem__", "__len__", "__array__"]
 
