@@ -151,6 +151,11 @@ class TauCurveDisplay:
                     "X needs a search whose best_estimator_ has the method propagation (refit=True, an estimator of "
                     f"PSP); got best_estimator_={best!r:.80}. Give kept= instead, or no X."
                 )
+            if best.get_params().get("tau", 0) is None:
+                raise ValueError(
+                    "X needs a best_estimator_ with connections, but the best of this search was fitted with tau=None, "
+                    "without propagation. Give kept= of another fit, or no X."
+                )
             taus = tau_curves(read_candidates(estimator.cv_results_, score), where).taus
             kept, title = kept_shares(best, X, taus), "Pruned at each threshold: the best model, not trained again"
         return cls.from_cv_results(estimator.cv_results_, score=score, where=where, kept=kept, kept_title=title, ax=ax)

@@ -166,7 +166,7 @@ class Pruning(BaseEstimator):
 
 
 def test_shares_are_those_of_the_best_model():
-    search = GridSearchCV(Pruning(), {"tau": [None, -np.inf, 0, 0.5]}, cv=2).fit(np.zeros((4, 1)), np.zeros(4))
+    search = GridSearchCV(Pruning(), {"tau": [0.5, None, -np.inf, 0]}, cv=2).fit(np.zeros((4, 1)), np.zeros(4))
     display = TauCurveDisplay.from_estimator(search, np.zeros((3, 1)))
     np.testing.assert_allclose(display.kept, [np.nan, 0.75, 0.5, 0.25])  # of four, one is 0 by itself
     assert "not trained again" in display.axes_["kept"].get_title(loc="left")
@@ -181,6 +181,14 @@ def test_shares_of_a_localizer(pooled):
     gammas = search.best_estimator_.propagation(X[:20], tau=0.1)
     assert display.kept[1] == pytest.approx(np.mean([np.mean(gamma != 0) for gamma in gammas]))
     assert display.kept[0] >= display.kept[1]
+
+
+def test_a_best_model_without_connections_is_named(pooled):
+    X, y = pooled
+    search = GridSearchCV(PSPLocalizer(max_epochs=1, hidden_size=8, random_state=0), {"tau": [None]}, cv=2).fit(X, y)
+    with pytest.raises(ValueError, match="the best of this search was fitted with tau=None.* Give kept="):
+        TauCurveDisplay.from_estimator(search, X)
+    assert "kept" not in TauCurveDisplay.from_estimator(search).axes_
 
 
 # -------------------------------------------------------------- tau: errors
