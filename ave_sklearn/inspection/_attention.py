@@ -284,15 +284,13 @@ class AttentionDisplay:
         ValueError
             If `ax` holds another number of Axes than segments are shown, or `n_columns` is no positive integer.
         """
-        from matplotlib.colors import Normalize
-
         shown = range(len(self.attention)) if self.segments is None else self.segments
         n_columns = min(check_positive_integer(n_columns, "n_columns"), len(shown))
         n_rows = -(-len(shown) // n_columns)
         size = 1.6 + 1.7 * n_columns, 1.1 + (0.6 + 1.6 * self._height_to_width) * n_rows
         self.axes_ = panels_of(ax, n_rows, n_columns, len(shown), size)
         self.figure_ = self.axes_[0].figure
-        norm = Normalize(0, float(self.attention[list(shown)].max()))
+        norm = _scale_of(self.attention[list(shown)])
         self.images_, self.pictures_, self.contours_ = [], [], []
         for one, t in zip(self.axes_, shown, strict=True):
             self._draw(one, t, norm)
@@ -362,6 +360,13 @@ class AttentionDisplay:
         if self.pictures is not None:
             handles.append(_contour_key())
         return add_key(self.axes_, handles, own_figure=own_figure, side="upper")
+
+
+def _scale_of(attention):
+    """Return the norm of the colours of all panels: from 0 to the largest share that is shown."""
+    from matplotlib.colors import Normalize
+
+    return Normalize(0, float(attention.max()))
 
 
 def _read_attention(attention):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ave_sklearn._typing import Features
 
-LINE_COLORS = [color for color in CLASS_COLORS if contrast(color, "white") >= 3]  # of graphics on white (WCAG 2.1)
+LEAST_LINE_CONTRAST = 3  # of graphics to the white that they stand on (WCAG 2.1)
 LINE_MARKERS = "osD^v"
 LINE_STYLES = ["-", "--", "-.", ":", (0, (1, 1))]
 CATEGORIES = {None: "w/o PSP", -np.inf: "all connections"}  # thresholds that are no numbers on an axis
@@ -237,9 +237,10 @@ class TauCurveDisplay:
         """Draw a line with error bars for each combination, the best point ringed and its score written."""
         ax, n_lines = self.axes_["score"], len(self.lines)
         shifts = (np.arange(n_lines) - (n_lines - 1) / 2) * 0.07 * step  # so that error bars lie side by side
+        colors = [color for color in CLASS_COLORS if contrast(color, "white") >= LEAST_LINE_CONTRAST]
         self.errorbars_ = []
         for i, (shift, line) in enumerate(zip(shifts, self.lines, strict=True)):
-            style = {"color": LINE_COLORS[i], "marker": LINE_MARKERS[i], "linestyle": LINE_STYLES[i], "label": line}
+            style = {"color": colors[i], "marker": LINE_MARKERS[i], "linestyle": LINE_STYLES[i], "label": line}
             x, y = self._broken(self.positions_ + shift, self.mean[i])
             error = self._broken(self.positions_, self.std[i])[1]
             self.errorbars_.append(ax.errorbar(x, y, yerr=error, markersize=5, capsize=2.5, elinewidth=0.9, **style))
@@ -406,12 +407,12 @@ class HistoryDisplay:
         -------
         display : HistoryDisplay
         """
-        from matplotlib.ticker import MaxNLocator
-
         curves = {name: self._values(name) for name in ENTRIES}
         curves = {name: values for name, values in curves.items() if np.isfinite(values).any()}
         mosaic = [["loss"], ["score"]] if "valid_score" in curves else [["loss"]]
         self.axes_ = mosaic_axes(ax, mosaic, sharex=True, figsize=(6.4, 0.4 + 2.2 * len(mosaic)))
+        from matplotlib.ticker import MaxNLocator  # where it is missing the line above says what to install
+
         self.figure_ = self.axes_["loss"].figure
         self.lines_ = {name: self._plot_curve(name, values) for name, values in curves.items()}
         self._finish_loss([values for name, values in curves.items() if name.endswith("loss")])
