@@ -123,7 +123,7 @@ class PSPLocalizer(BaseLocalizer):
         T.
     n_features_in_ : int
         Features of a segment: d_a + d_v, or d_a + H * W * d_v with maps.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (``n_features_in_``,)
         Only after a fit on a DataFrame.
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the torch module, called once a batch with features that are standardised
@@ -334,7 +334,7 @@ class WeakPSPLocalizer(WeakLocalizer):
         T.
     n_features_in_ : int
         Features of a segment: d_a + d_v, or d_a + H * W * d_v with maps.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (``n_features_in_``,)
         Only after a fit on a DataFrame.
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the torch module, called once a batch with features that are standardised

@@ -8,7 +8,7 @@ from torch import nn
 def initialize(module: nn.Module, generator: torch.Generator) -> None:
     """Draw every weight of `module` anew from `generator`, in the order of ``module.modules()``.
 
-    Linear weights by Xavier's uniform rule [1]_ (or as :func:`linear` was told), linear biases and
+    Linear weights by Xavier's uniform rule [1]_ (or as ``linear`` was told), linear biases and
     LSTM weights by torch's defaults, layer norms as identity; a layer with a method ``reset`` starts where that says.
 
     Parameters

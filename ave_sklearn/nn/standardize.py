@@ -65,7 +65,7 @@ class WideStatistics(NamedTuple):
 class Standardize(nn.Module):
     """Centre and scale: (x - mean) / scale, with a mean for each feature and one scale; they start at 0 and 1.
 
-    Features that the type of the buffers does not resolve, see :func:`resolves`, are centred and scaled in float64, by
+    Features that the type of the buffers does not resolve, see ``resolves``, are centred and scaled in float64, by
     `wide`; the buffers stay at 0 and 1. `wide` is part of the state dict where there is one, and otherwise leaves no
     trace there. It stays in float64 and on the CPU, where features are read, wherever the module goes.
 
@@ -183,7 +183,7 @@ class StandardizedNetwork(nn.Module):
 
     @torch.no_grad()
     def scalings(self, n_videos: int, n_visual_axes: int) -> list[Scaling]:
-        """Return what :meth:`forward` does to the features in front of the network, as a pair of :class:`Scaling`.
+        """Return what :meth:`forward` does to the features in front of the network, as a pair of ``Scaling``.
 
         Whoever reads the features of `n_videos` videos, of 3 axes and of `n_visual_axes`, can do it on the way, after
         what `wide` asks for.

@@ -16,6 +16,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from documents import read_document
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV
 
@@ -459,8 +460,7 @@ def test_grids_that_are_none(capsys, text, message):
 
 
 def test_the_guides_search_is_one():
-    guide = (Path(__file__).parents[2] / "docs" / "guide.md").read_text(encoding="utf-8")
-    (command,) = re.findall(r"```sh\n(ave-sklearn search .*?)```", guide, flags=re.S)
+    (command,) = re.findall(r"```sh\n(ave-sklearn search .*?)```", read_document("docs/command_line.md"), flags=re.S)
     args = build_parser().parse_args(shlex.split(command.replace("\\\n", ""))[1:])
     assert dict(args.grid) == {"tau": [None, 0, 0.095], "lam": [0, 10]}
     assert (args.random_state, args.folds, args.work) == (0, 5, "search")

@@ -8,13 +8,13 @@ import tracemalloc
 import warnings
 import weakref
 from fractions import Fraction
-from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pytest
+from documents import read_guide
 from helpers import grey, sine, write_video
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -27,7 +27,6 @@ from ave_sklearn.extraction._folder_writing import write_features
 from ave_sklearn.extraction._media import MediaInfo, TooShort, check_length, count_windows, probe
 from ave_sklearn.extraction._opening import file_stamp
 
-GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 COLUMNS = ["filename", "start", "error", "warning", "note", "held", "padding", "damage"]
 PROBE = "ave_sklearn.extraction._report.probe"
 
@@ -670,7 +669,7 @@ def test_a_file_cut_off_by_a_copy_is_named_with_the_others(tmp_path):
 
 @pytest.mark.slow
 def test_the_guides_example_of_padded_videos_labels_their_ends_as_background(tmp_path, monkeypatch):
-    (code,) = re.findall(r"```python\n([^`]*is_padding[^`]*)```", GUIDE.read_text(encoding="utf-8"))
+    (code,) = re.findall(r"```python\n([^`]*is_padding[^`]*)```", read_guide())
     paths = [str(write_video(tmp_path / f"{name}.mp4", name, fps=5)) for name in (10, 6, 7.4, 7.7, 0.3)]
     monkeypatch.chdir(tmp_path)
     rows = [f"{path},0,10,dog" for path in paths[:4]]  # the list does not know how long videos are

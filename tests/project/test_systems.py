@@ -2,16 +2,14 @@
 
 import inspect
 import re
-from pathlib import Path
 
 import pytest
+from documents import read_document
 
 from ave_sklearn import EventLocalizer
 from ave_sklearn._systems import SYSTEMS
 from ave_sklearn.cli.commands import build_parser
 from ave_sklearn.nn import NETWORKS
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -44,7 +42,7 @@ def test_the_docstring_lists_it(name):
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_the_guide_has_its_row(name):
     system = SYSTEMS[name]
-    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8").splitlines()
+    guide = read_document("docs/guide/systems.md").splitlines()
     (row,) = (line.split("|")[1:-1] for line in guide if line.startswith(f'| `"{name}"` |'))
     _, title, source, output, parameters = (cell.strip() for cell in row)
     assert f"{system.reference} {system.year}" in title or title.startswith("the same")
@@ -60,7 +58,7 @@ def test_the_guide_has_its_row(name):
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_the_readme_names_it(name):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = read_document("README.md")
     title = SYSTEMS[name].title.removeprefix("AVEL, ").removesuffix(" fusion")
     assert re.search(rf"\b{title}\b", readme)
 
