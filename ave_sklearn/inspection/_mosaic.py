@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ave_sklearn.inspection._style import import_pyplot
+from ave_sklearn.inspection._style import given_axes, import_pyplot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,13 +31,4 @@ def mosaic_axes(ax: Axes | Sequence[Axes] | None, mosaic: list[list[str]], **opt
     names = list(dict.fromkeys(name for row in mosaic for name in row))
     if ax is None:
         return import_pyplot().subplot_mosaic(mosaic, layout="constrained", **options)[1]
-    from matplotlib.axes import Axes
-
-    given = np.ravel(np.asarray(ax, dtype=object)).tolist()
-    wrong = [type(one).__name__ for one in given if not isinstance(one, Axes)]
-    if wrong or len(given) != len(names):
-        raise ValueError(
-            f"ax must hold {len(names)} Axes of matplotlib ({'; '.join(names)}), or be None; got "
-            f"{f'a {wrong[0]}' if wrong else len(given)}."
-        )
-    return dict(zip(names, given, strict=True))
+    return dict(zip(names, given_axes(ax, len(names), "; ".join(names)), strict=True))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ave_sklearn.inspection._style import BOX, INK, import_pyplot
+from ave_sklearn.inspection._style import BOX, INK, given_axes, import_pyplot
 
 if TYPE_CHECKING:
     from typing import Any
@@ -39,15 +39,7 @@ def panels_of(ax: Any, n_rows: int, n_columns: int, n_panels: int, size: tuple[f
             empty.remove()
         grid[0, 0].figure.get_layout_engine().set(w_pad=0.06, h_pad=0.1)
         return grid.ravel()[:n_panels]
-    from matplotlib.axes import Axes
-
-    axes = np.array(ax, dtype=object).ravel()
-    if len(axes) != n_panels:
-        raise ValueError(f"ax holds {len(axes)} Axes; wanted {n_panels}, one for each panel, or None.")
-    for one in axes:
-        if not isinstance(one, Axes):
-            raise ValueError(f"ax holds a {type(one).__name__}; wanted matplotlib's Axes, or None.")
-    return axes
+    return np.array(given_axes(ax, n_panels, "one for each panel"), dtype=object)
 
 
 def add_key(axes: NDArray[Any], handles: list[Any], *, own_figure: bool, side: str = "lower") -> Legend | None:

@@ -35,7 +35,27 @@ def import_pyplot() -> ModuleType:
 
 def axes_of(ax: Axes | None, **options: Any) -> Axes:
     """Return `ax`, or one of a new figure that is made with `options`."""
-    return import_pyplot().subplots(layout="constrained", **options)[1] if ax is None else ax
+    if ax is None:
+        return import_pyplot().subplots(layout="constrained", **options)[1]
+    return given_axes(ax, 1)[0]
+
+
+def given_axes(ax: Any, n_axes: int, what: str = "") -> list[Axes]:
+    """Return the axes that a user gave, one or an array of them, as a list of `n_axes`, row by row.
+
+    Raises
+    ------
+    ValueError
+        If `ax` holds another number of axes, or something else; `what` says what each is for.
+    """
+    from matplotlib.axes import Axes
+
+    given = np.array(ax, dtype=object).ravel().tolist()
+    wrong = [type(one).__name__ for one in given if not isinstance(one, Axes)]
+    if wrong or len(given) != n_axes:
+        wanted = f"{n_axes} Axes of matplotlib{f' ({what})' if what else ''}"
+        raise ValueError(f"ax must hold {wanted}, or be None; got {f'a {wrong[0]}' if wrong else len(given)}.")
+    return given
 
 
 def class_colors(labels: Sequence[Any], background: Any = None) -> dict[Any, str]:

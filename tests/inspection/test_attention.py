@@ -4,8 +4,9 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from drawn_texts import unreadable
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from readable import unreadable
 
 from ave_sklearn import PSPLocalizer
 from ave_sklearn.inspection import AttentionDisplay
@@ -155,10 +156,7 @@ def test_the_caption_says_that_attention_always_lands_somewhere(attention):
 def test_all_texts_can_be_read(attention, pictures, options):
     labels = ["Female speech, woman speaking"] * 4  # the longest label of AVE
     display = draw(attention, labels=labels, pictures=pictures, **options)
-    bar = display.colorbar_.ax
-    texts = [bar.yaxis.label, *display.key_.get_texts(), *display.figure_.texts]  # of which one is the caption
-    texts += [text for ax in display.axes_ for text in (ax.title, ax.xaxis.label)]
-    assert unreadable(display.figure_, texts, with_ticks_of=[bar.yaxis, bar.child_axes[0].yaxis]) == []
+    assert unreadable(display.figure_) == []
 
 
 def test_axes_of_the_users_are_drawn_into(attention):
@@ -234,7 +232,7 @@ def test_what_are_no_pictures(attention, pictures, change, message):
         ({"labels": [0, 1, 2, 3]}, "background='background' is text, but the labels are numbers"),
         ({"hop_seconds": 0}, "hop_seconds must be a positive number"),
         ({"n_columns": 0}, "n_columns must be a positive integer"),
-        ({"ax": np.array([None] * 3)}, "ax holds 3 Axes; wanted 4"),
+        ({"ax": Figure().subplots(3)}, "ax must hold 4 Axes of matplotlib.*; got 3"),
     ],
 )
 def test_other_errors(attention, options, message):

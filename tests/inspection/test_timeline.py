@@ -474,3 +474,8 @@ def test_show_proba_needs_probabilities():
 def test_errors_of_tables(true, pred, options, message):
     with pytest.raises(ValueError, match=message):
         EventTimelineDisplay.from_events(true, pred, **options)
+
+
+def test_what_is_no_axes_is_refused():
+    with pytest.raises(ValueError, match="ax must hold 1 Axes of matplotlib, or be None; got a Figure"):
+        EventTimelineDisplay.from_predictions(None, [["dog", "background"]], ax=plt.figure())
