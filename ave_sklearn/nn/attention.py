@@ -46,6 +46,21 @@ class AVGA(nn.Module):
     References
     ----------
     .. [1] Y. Tian et al., "Audio-visual event localization in unconstrained videos", ECCV 2018.
+
+    Examples
+    --------
+    The attention of each segment sums to 1, and the visual features are the mean of the regions that it weights.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import AVGA
+    >>> audio, regions = torch.rand(2, 10, 6), torch.rand(2, 10, 9, 5)
+    >>> visual, attention = AVGA(n_audio_features=6, n_visual_features=5)(audio, regions)
+    >>> visual.shape, attention.shape
+    (torch.Size([2, 10, 5]), torch.Size([2, 10, 9]))
+    >>> torch.allclose(attention.sum(-1), torch.ones(2, 10))
+    True
+    >>> torch.allclose(visual, (attention.unsqueeze(-1) * regions).sum(2))
+    True
     """
 
     def __init__(
@@ -101,6 +116,20 @@ def attend(attention: nn.Module | None, audio: Tensor, visual: Tensor) -> tuple[
     pooled : Tensor of shape (n, T, d_v)
     outputs : dict
         ``attention`` of shape (n, T, H, W), where there are maps.
+
+    Examples
+    --------
+    Maps of 3 x 4 regions become one vector a segment; pooled features stay as they are.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import AVGA, attend
+    >>> audio, maps = torch.rand(2, 10, 6), torch.rand(2, 10, 3, 4, 5)
+    >>> pooled, outputs = attend(AVGA(6, 5), audio, maps)
+    >>> pooled.shape, outputs["attention"].shape
+    (torch.Size([2, 10, 5]), torch.Size([2, 10, 3, 4]))
+    >>> same, outputs = attend(None, audio, pooled)
+    >>> same is pooled, outputs
+    (True, {})
     """
     if attention is None:
         return visual, {}
@@ -132,6 +161,19 @@ class MultiHeadAttention(nn.Module):
     References
     ----------
     .. [1] A. Vaswani et al., "Attention is all you need", NIPS 2017.
+
+    Examples
+    --------
+    Where the mask leaves one entry of the memory, every query gets the same, whatever it asks for.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import MultiHeadAttention
+    >>> attention, query, memory = MultiHeadAttention(8, n_heads=2), torch.rand(1, 3, 8), torch.rand(1, 4, 8)
+    >>> attention(query, memory).shape
+    torch.Size([1, 3, 8])
+    >>> attended = attention(query, memory, mask=torch.tensor([[True, False, False, False]]))
+    >>> torch.allclose(attended, attended[:, :1], atol=1e-5)
+    True
     """
 
     def __init__(
@@ -192,6 +234,18 @@ class SingleHeadAttention(nn.Module):
         Lengths of `q` and `k`, and of `u`, which are linear in these.
     scaled : bool, default=True
         :math:`\kappa` is the square root of `key_size`, else 1.
+
+    Examples
+    --------
+    Each of three queries gets a mean of the values of five entries; of entries that are all alike, their value.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import SingleHeadAttention
+    >>> attention = SingleHeadAttention(n_queries=6, n_memory=4, key_size=2, value_size=7)
+    >>> query, memory = torch.rand(1, 3, 6), torch.rand(1, 1, 4).expand(1, 5, 4)
+    >>> attended = attention(query, memory)
+    >>> attended.shape, torch.allclose(attended, attention.value(memory[:, :3]), atol=1e-5)
+    (torch.Size([1, 3, 7]), True)
     """
 
     def __init__(self, n_queries: int, n_memory: int, key_size: int, value_size: int, *, scaled: bool = True) -> None:
@@ -225,6 +279,19 @@ class ContextBlock(nn.Module):
         See :class:`SingleHeadAttention`.
     norm : torch.nn.LayerNorm or None, default=None
         LN, that of another block; None is one of its own.
+
+    Examples
+    --------
+    Every segment sees all others: another last one changes the first. Padding is not seen.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import ContextBlock
+    >>> block, x = ContextBlock(n_features=8, key_size=2, dropout=0.1).eval(), torch.rand(1, 4, 8)
+    >>> other, mask = torch.cat([x[:, :3], torch.rand(1, 1, 8)], 1), torch.tensor([[True, True, True, False]])
+    >>> torch.equal(block(x)[:, 0], block(other)[:, 0])
+    False
+    >>> torch.allclose(block(x, mask)[:, 0], block(other, mask)[:, 0], atol=1e-5)
+    True
     """
 
     def __init__(
@@ -254,6 +321,18 @@ class SelfAttention(nn.Module):
     References
     ----------
     .. [1] A. Vaswani et al., "Attention is all you need", NIPS 2017.
+
+    Examples
+    --------
+    What lies in padding, here the last segment, changes nothing in the others.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import SelfAttention
+    >>> attention, x, mask = SelfAttention(8), torch.rand(1, 4, 8), torch.tensor([[True, True, True, False]])
+    >>> before = attention(x, mask)
+    >>> x[:, 3] = 100.0
+    >>> before.shape, torch.allclose(before[:, :3], attention(x, mask)[:, :3], atol=1e-5)
+    (torch.Size([1, 4, 8]), True)
     """
 
     def __init__(self, n_features: int) -> None:

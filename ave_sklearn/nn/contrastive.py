@@ -52,6 +52,18 @@ def segment_contrastive_loss(
     ----------
     .. [1] J. Zhou, D. Guo and M. Wang, "Contrastive positive sample propagation along the audio-visual event
        line", TPAMI 2022.
+
+    Examples
+    --------
+    An event and a background segment in each of three videos: orthogonal in the first, a loss of
+    log(1 + exp(-1 / 0.6)), and alike in the second, log 2. The third has no event.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import segment_contrastive_loss
+    >>> fused = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [1.0, 0.0]]])
+    >>> is_event = torch.tensor([[True, False], [True, False], [False, False]])
+    >>> segment_contrastive_loss(fused, is_event)
+    tensor([0.1730, 0.6931, 0.0000])
     """
     valid = torch.ones_like(is_event) if mask is None else mask
     event, background = is_event & valid, ~is_event & valid
@@ -104,6 +116,17 @@ def video_contrastive_loss(
     ----------
     .. [1] J. Zhou, D. Guo and M. Wang, "Contrastive positive sample propagation along the audio-visual event
        line", TPAMI 2022.
+
+    Examples
+    --------
+    Three videos of one segment. The first is as far from the third, of its category, as can be, and at the second, of
+    another one: :math:`0.2 + \sqrt2 - 0`. The second has no other of its category, and is far enough from the others.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import video_contrastive_loss
+    >>> fused, category = torch.tensor([[[1.0, 0.0]], [[1.0, 0.0]], [[0.0, 1.0]]]), torch.tensor([0, 1, 0])
+    >>> video_contrastive_loss(fused, category, has_event=torch.tensor([True, True, True]))
+    tensor([1.6142, 0.0000, 0.2000])
     """
     vector = masked_mean(F.normalize(fused, dim=-1), mask)
     difference = vector[:, None] - vector[None]
@@ -161,6 +184,18 @@ def view_contrastive_loss(
     ----------
     .. [1] X. He et al., "CACE-Net: Co-guidance attention and contrastive enhancement for effective audio-visual event
        localization", ACM MM 2024.
+
+    Examples
+    --------
+    Both views of an event and of a background segment, orthogonal in the first video, and alike in the second: a loss
+    of log 3, for each view has one positive among three others.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import view_contrastive_loss
+    >>> view = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]])
+    >>> is_event = torch.tensor([[True, False], [True, False]])
+    >>> view_contrastive_loss(view, view, is_event)
+    tensor([0.0000, 1.0986])
     """
     n_segments = is_event.shape[1]
     valid = torch.ones_like(is_event) if mask is None else mask
@@ -189,6 +224,20 @@ class ContrastiveLoss(nn.Module):
         Of :func:`video_contrastive_loss`.
     temperature, margin, n_negatives
         See these functions.
+
+    Examples
+    --------
+    Two videos of a background and an event segment, of two categories. All features alike cost the margin 0.2 and
+    log 2. Where events differ from background and from each other, log(1 + exp(-1 / 0.6)) of the segments remains.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import ContrastiveLoss
+    >>> criterion = ContrastiveLoss(1.0, 1.0, temperature=0.6, margin=0.2, n_negatives=3)
+    >>> target = torch.tensor([[0, 1], [0, 2]])
+    >>> criterion({"fused": torch.ones(2, 2, 3)}, target, background=0)
+    tensor([0.8931, 0.8931])
+    >>> criterion({"fused": torch.eye(3)[target]}, target, background=0)
+    tensor([0.1730, 0.1730])
     """
 
     def __init__(

@@ -36,6 +36,19 @@ def gated_probabilities(event_logits: Tensor, category_logits: Tensor, n_classes
     -------
     proba : Tensor of shape (n, T, C)
         Rows sum to 1.
+
+    Examples
+    --------
+    Two segments, events with the probabilities 0.75 and 0.25; class 0 is background. The most probable class is the
+    video's category, 2, in the first, and background in the second.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import gated_probabilities
+    >>> event_logits = torch.tensor([[0.75, 0.25]]).logit()
+    >>> category_logits = torch.tensor([[1.0, 2.0]]).log()
+    >>> gated_probabilities(event_logits, category_logits, n_classes=3, background=0)
+    tensor([[[0.1818, 0.2727, 0.5455],
+             [0.6667, 0.1111, 0.2222]]])
     """
     sigma = torch.sigmoid(event_logits).unsqueeze(-1)
     share = torch.exp(category_logits - category_logits.amax(-1, keepdim=True)).unsqueeze(1)
@@ -64,6 +77,18 @@ def class_probabilities(outputs: Mapping[str, Tensor], n_classes: int, backgroun
     Returns
     -------
     proba : Tensor of shape (n, T, C)
+
+    Examples
+    --------
+    The outputs of a network that classifies segments, and of a gated one:
+
+    >>> import torch
+    >>> from ave_sklearn.nn import class_probabilities
+    >>> class_probabilities({"logits": torch.tensor([[[1.0, 3.0]]]).log()}, n_classes=2, background=0)
+    tensor([[[0.2500, 0.7500]]])
+    >>> gated = {"event_logits": torch.tensor([[-2.0, 2.0]]), "category_logits": torch.tensor([[0.0, 1.0]])}
+    >>> class_probabilities(gated, n_classes=3, background=0).argmax(-1)
+    tensor([[0, 2]])
     """
     if "logits" in outputs:
         return outputs["logits"].softmax(-1)
@@ -85,6 +110,17 @@ def video_probabilities(video_logits: Tensor, n_classes: int, background: int | 
     -------
     proba : Tensor of shape (n, C)
         Background is 0 where the network has no logit for it.
+
+    Examples
+    --------
+    A network with a logit for background, and a gated one without:
+
+    >>> import torch
+    >>> from ave_sklearn.nn import video_probabilities
+    >>> video_probabilities(torch.tensor([[2.0, 1.0, 1.0]]).log(), n_classes=3, background=0)
+    tensor([[0.5000, 0.2500, 0.2500]])
+    >>> video_probabilities(torch.tensor([[1.0, 3.0]]).log(), n_classes=3, background=0)
+    tensor([[0.0000, 0.2500, 0.7500]])
     """
     proba = video_logits.softmax(-1)
     return proba if proba.shape[1] == n_classes else with_background(proba, background)

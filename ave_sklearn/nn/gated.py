@@ -132,6 +132,19 @@ def gated_cross_entropy(
     Returns
     -------
     loss : Tensor of shape (n,)
+
+    Examples
+    --------
+    Three videos of two segments; class 0 is background. The first is right, the second says nothing, a loss of log 2
+    for the events and of log 2 for the category, and the third has no event, so that its category does not count.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import gated_cross_entropy
+    >>> event_logits = torch.tensor([[-200.0, 200.0], [0.0, 0.0], [-200.0, -200.0]])
+    >>> category_logits = torch.tensor([[0.0, 200.0], [0.0, 0.0], [0.0, 200.0]])
+    >>> target = torch.tensor([[0, 2], [0, 2], [0, 0]])
+    >>> gated_cross_entropy(event_logits, category_logits, target, background=0)
+    tensor([0.0000, 1.3863, 0.0000])
     """
     is_event = (target != background).to(event_logits.dtype)
     smooth = is_event * (1 - label_smoothing) + label_smoothing / 2
@@ -173,5 +186,18 @@ def suppression_loss(
     References
     ----------
     .. [1] Y. Xia and Z. Zhao, "Cross-modal background suppression for audio-visual event localization", CVPR 2022.
+
+    Examples
+    --------
+    A video of background alone. Logits make the loss 0; a gate that is closed, 0, is taken for a logit in the authors'
+    code, and still costs log 2.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import suppression_loss
+    >>> evidence, target = torch.zeros(1, 2), torch.tensor([[0, 0, 0]])
+    >>> suppression_loss(torch.full((1, 3), -200.0), evidence, target, background=0)
+    tensor([0.])
+    >>> suppression_loss(torch.zeros(1, 3), evidence, target, background=0)
+    tensor([0.6931])
     """
     return gated_cross_entropy(gate_logits, evidence, target, background, mask=mask)

@@ -34,6 +34,19 @@ class Fusion(nn.Module):
         False leaves out W_3, as the authors' released weakly supervised network does.
     activation : callable or None, default=None
         Between projection and layer norm; the released fully supervised network has ReLU.
+
+    Examples
+    --------
+    The layer norm makes both modalities count alike, though the audio is a hundred times as large.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import Fusion
+    >>> v, a = torch.tensor([[[1.0, 3.0]]]), torch.tensor([[[100.0, 300.0]]])
+    >>> fused, v_normed, a_normed = Fusion(size=2, project=False)(v, a)
+    >>> v_normed.round(decimals=3).tolist(), a_normed.round(decimals=3).tolist()
+    ([[[-1.0, 1.0]]], [[[-1.0, 1.0]]])
+    >>> torch.equal(fused, (v_normed + a_normed) / 2)
+    True
     """
 
     def __init__(

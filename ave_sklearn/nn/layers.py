@@ -106,6 +106,20 @@ class Positions(nn.Module):
     ----------
     n_positions, n_features : int
         Shape of the last two axes.
+
+    Examples
+    --------
+    It adds nothing at first. Training gives each position a vector of its own, the same for all videos.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import Positions
+    >>> positions, x = Positions(n_positions=2, n_features=3), torch.ones(1, 2, 3)
+    >>> torch.equal(positions(x), x)
+    True
+    >>> with torch.no_grad():
+    ...     positions.weight[1] = 5.0
+    >>> positions(x).tolist()
+    [[[1.0, 1.0, 1.0], [6.0, 6.0, 6.0]]]
     """
 
     def __init__(self, n_positions: int, n_features: int) -> None:

@@ -39,6 +39,19 @@ def segment_cross_entropy(
     Returns
     -------
     loss : Tensor of shape (n,)
+
+    Examples
+    --------
+    A video of two segments. The first gives both classes the same probability, a loss of log 2 = 0.693; the second is
+    right, a loss of 0. Where the mask calls the second one padding, the first alone counts.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import segment_cross_entropy
+    >>> logits, target = torch.tensor([[[0.0, 0.0], [200.0, 0.0]]]), torch.tensor([[1, 0]])
+    >>> segment_cross_entropy(logits, target)
+    tensor([0.3466])
+    >>> segment_cross_entropy(logits, target, mask=torch.tensor([[True, False]]))
+    tensor([0.6931])
     """
     loss = F.cross_entropy(logits.transpose(1, 2), target, reduction="none", label_smoothing=label_smoothing)
     return masked_mean(loss, mask)
@@ -69,6 +82,18 @@ def pair_similarity_loss(similarity: Tensor, is_event: Tensor, *, mask: Tensor |
     Returns
     -------
     loss : Tensor of shape (n,)
+
+    Examples
+    --------
+    Three videos. In the first, sound and picture agree where the event is; in the second, where it is not; the third
+    has no event.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import pair_similarity_loss
+    >>> similarity = torch.tensor([[0.8, 0.8, 0.0, 0.0], [0.0, 0.0, 0.8, 0.8], [0.8, 0.0, 0.0, 0.0]])
+    >>> is_event = torch.tensor([[True, True, False, False], [True, True, False, False], [False] * 4])
+    >>> pair_similarity_loss(similarity, is_event).tolist()
+    [0.0, 0.25, 0.0]
     """
     similarity = F.relu(similarity)
     if mask is not None:
@@ -95,6 +120,18 @@ def video_binary_cross_entropy(video_logits: Tensor, proportions: Tensor, *, lab
     Returns
     -------
     loss : Tensor of shape (n,)
+
+    Examples
+    --------
+    The first video's prediction is right, and that of the second says nothing, a loss of log 2. The third's is right
+    too, yet of a mixed video the loss stays above 0: it is the mean entropy of the proportions.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import video_binary_cross_entropy
+    >>> proportions = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.5, 0.5]])
+    >>> video_logits = torch.tensor([[200.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    >>> video_binary_cross_entropy(video_logits, proportions)
+    tensor([0.0000, 0.6931, 0.6931])
     """
     target = (1 - label_smoothing) * proportions + label_smoothing / proportions.shape[1]
     prediction = video_logits.softmax(-1)
@@ -137,6 +174,20 @@ class FullyLoss(nn.Module):
     extra : callable or None, default=None
         A network's own loss, added: ``extra(outputs, target, background)`` of shape (n,) or (), which counts once a
         video; it is given ``mask`` too where there is one.
+
+    Examples
+    --------
+    The classes of both segments are right. L_avps is 0.25 where background is as similar as the event, and 0 where the
+    event alone is similar.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import FullyLoss
+    >>> criterion = FullyLoss(lam=10.0, background=0)
+    >>> logits, target, weight = torch.tensor([[[200.0, 0.0], [0.0, 200.0]]]), torch.tensor([[0, 1]]), torch.ones(1)
+    >>> criterion({"logits": logits, "similarity": torch.tensor([[1.0, 1.0]])}, target, weight).item()
+    2.5
+    >>> criterion({"logits": logits, "similarity": torch.tensor([[0.0, 1.0]])}, target, weight).item()
+    0.0
     """
 
     def __init__(
@@ -187,6 +238,20 @@ class WeakLoss(nn.Module):
         Code of the background class.
     extra : callable or None, default=None
         See :class:`FullyLoss`.
+
+    Examples
+    --------
+    Shares of background, dog and cat, and the logits of a gated network, which knows dog and cat alone. It is right
+    about the first video, and the second one has no event: the loss is 0. Without an opinion on the first video, the
+    mean over both is half of log 2.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import WeakLoss
+    >>> target, weight = torch.tensor([[0.4, 0.6, 0.0], [1.0, 0.0, 0.0]]), torch.ones(2)
+    >>> WeakLoss(background=0)({"video_logits": torch.tensor([[200.0, 0.0], [0.0, 200.0]])}, target, weight).item()
+    0.0
+    >>> round(WeakLoss(background=0)({"video_logits": torch.zeros(2, 2)}, target, weight).item(), 3)
+    0.347
     """
 
     def __init__(

@@ -23,6 +23,17 @@ def all_pair_similarity(v: Tensor, a: Tensor) -> Tensor:
     -------
     beta_va : Tensor of shape (n, T, T)
         Rows are visual segments, columns audio segments; its transpose is :math:`\beta^{av}`.
+
+    Examples
+    --------
+    Two visual segments, the rows, and two audio segments, the columns. With d = 4 products are divided by 2.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import all_pair_similarity
+    >>> v = torch.tensor([[[2.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0]]])
+    >>> a = torch.tensor([[[1.0, 0.0, 0.0, 0.0], [3.0, 1.0, 0.0, 0.0]]])
+    >>> all_pair_similarity(v, a).tolist()
+    [[[1.0, 3.0], [0.0, 1.0]]]
     """
     return v @ a.transpose(1, 2) / v.shape[-1] ** 0.5
 
@@ -52,6 +63,21 @@ def prune(
     Returns
     -------
     gamma : Tensor of shape (n, T, T)
+
+    Examples
+    --------
+    The first row has shares 9/13, 3/13 and 1/13. The last one is less than `tau` and cut, the others are divided by
+    their sum. The third row has no positive similarity, so that this segment takes nothing.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import prune
+    >>> beta = torch.tensor([[[9.0, 3.0, 1.0], [2.0, 2.0, -4.0], [-1.0, -2.0, -3.0]]])
+    >>> prune(beta, tau=0.095)
+    tensor([[[0.7500, 0.2500, 0.0000],
+             [0.5000, 0.5000, 0.0000],
+             [0.0000, 0.0000, 0.0000]]])
+    >>> prune(beta, tau=0.0)[0, 0]
+    tensor([0.6923, 0.2308, 0.0769])
     """
     if mask is not None:
         beta = beta * (mask[:, :, None] & mask[:, None, :])
@@ -78,6 +104,17 @@ def propagate(gamma: Tensor, source: Tensor, target: Tensor) -> Tensor:
     -------
     updated : Tensor of shape (n, T, d)
         :math:`a^{psp}` or :math:`v^{psp}`.
+
+    Examples
+    --------
+    The first segment has no connection and stays as it is. The second takes half of each source.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import propagate
+    >>> gamma = torch.tensor([[[0.0, 0.0], [0.5, 0.5]]])
+    >>> source, target = torch.tensor([[[4.0], [2.0]]]), torch.tensor([[[10.0], [20.0]]])
+    >>> propagate(gamma, source, target).tolist()
+    [[[10.0], [23.0]]]
     """
     return gamma @ source + target
 
@@ -97,6 +134,21 @@ class PSP(nn.Module):
         The authors' code: ReLU after each projection, strict threshold.
     renormalize : bool, default=True
         See :func:`prune`.
+
+    Examples
+    --------
+    With projections that change nothing, the audio segments see the visual ones with the shares 0.8 and 0.2, and 0 and
+    1. The share 0.2 is cut.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import PSP
+    >>> psp = PSP(size=2, tau=0.3)
+    >>> for weight in psp.parameters():
+    ...     _ = torch.nn.init.eye_(weight)
+    >>> v, a = torch.tensor([[[2.0, 0.0], [0.0, 2.0]]]), torch.tensor([[[4.0, 1.0], [0.0, 1.0]]])
+    >>> v_psp, a_psp, gammas = psp(v, a)
+    >>> gammas["gamma_av"].tolist(), a_psp.tolist()
+    ([[[1.0, 0.0], [0.0, 1.0]]], [[[6.0, 1.0], [0.0, 3.0]]])
     """
 
     def __init__(

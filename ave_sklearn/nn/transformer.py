@@ -35,6 +35,17 @@ class AttentionBlock(nn.Module):
     References
     ----------
     .. [1] A. Vaswani et al., "Attention is all you need", NIPS 2017.
+
+    Examples
+    --------
+    Three queries attend to a memory of five entries, of which the mask hides the last two.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import AttentionBlock
+    >>> block, x, memory = AttentionBlock(8, n_heads=2), torch.rand(1, 3, 8), torch.rand(1, 5, 8)
+    >>> updated = block(x, memory, mask=torch.tensor([[True, True, True, False, False]]))
+    >>> updated.shape, torch.allclose(updated, block(x, memory[:, :3]), atol=1e-5)
+    (torch.Size([1, 3, 8]), True)
     """
 
     def __init__(
@@ -70,6 +81,16 @@ class FeedForward(nn.Module):
         Behind each layer.
     init : {"xavier", "torch"}, default="xavier"
         See :func:`ave_sklearn.nn.initialize`.
+
+    Examples
+    --------
+    Each segment is updated by itself; none sees another.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import FeedForward
+    >>> layer, x = FeedForward(n_features=8, hidden_size=16), torch.rand(2, 10, 8)
+    >>> layer(x).shape, torch.allclose(layer(x)[:, 3:], layer(x[:, 3:]), atol=1e-5)
+    (torch.Size([2, 10, 8]), True)
     """
 
     def __init__(self, n_features: int, hidden_size: int, dropout: float = 0.0, init: Init = "xavier") -> None:
@@ -102,6 +123,19 @@ class TransformerEncoderLayer(nn.Module):
         On the attention weights, and behind attention and both feed-forward layers.
     init : {"xavier", "torch"}, default="xavier"
         Of attention (:class:`MultiHeadAttention`) and of the feed-forward layer.
+
+    Examples
+    --------
+    Ten segments see each other, then the five of another sequence. The layer has as many weights as torch's.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import TransformerEncoderLayer
+    >>> layer, x = TransformerEncoderLayer(8, n_heads=2, feedforward_size=16), torch.rand(2, 10, 8)
+    >>> layer(x, x).shape, layer(x, torch.rand(2, 5, 8)).shape
+    (torch.Size([2, 10, 8]), torch.Size([2, 10, 8]))
+    >>> theirs = torch.nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=16)
+    >>> sum(weight.numel() for weight in layer.parameters()) == sum(weight.numel() for weight in theirs.parameters())
+    True
     """
 
     def __init__(
@@ -136,6 +170,17 @@ class TransformerDecoderLayer(TransformerEncoderLayer):
     ----------
     n_features, n_heads, feedforward_size, dropout, init
         See :class:`TransformerEncoderLayer`.
+
+    Examples
+    --------
+    Ten segments of sound see each other, then twelve entries of a memory, of which the mask hides the last four.
+
+    >>> import torch
+    >>> from ave_sklearn.nn import TransformerDecoderLayer
+    >>> layer, x, memory = TransformerDecoderLayer(8, 2, 16), torch.rand(2, 10, 8), torch.rand(2, 12, 8)
+    >>> updated = layer(x, memory, mask=(torch.arange(12) < 8).expand(2, 12))
+    >>> updated.shape, torch.allclose(updated, layer(x, memory[:, :8]), atol=1e-5)
+    (torch.Size([2, 10, 8]), True)
     """
 
     def __init__(

@@ -63,6 +63,22 @@ class PSPTrunk(nn.Module):
     weak_release : bool, default=False
         The release's weakly supervised network, which differs from its fully supervised one; of
         ``variant="released"`` only.
+
+    Examples
+    --------
+    Two videos of ten segments, with visual maps of 3 x 3 regions:
+
+    >>> import torch
+    >>> from ave_sklearn.nn import PSPTrunk
+    >>> trunk = PSPTrunk(n_audio_features=6, n_visual_features=5, n_regions=9, hidden_size=8)
+    >>> outputs = trunk(torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5))
+    >>> for name, output in outputs.items():
+    ...     print(name, tuple(output.shape))
+    gamma_va (2, 10, 10)
+    gamma_av (2, 10, 10)
+    attention (2, 10, 3, 3)
+    fused (2, 10, 8)
+    similarity (2, 10)
     """
 
     layer_taps = {**ENCODER_TAPS, "propagated": (Tap("psp", item=1), Tap("psp", item=0))}
