@@ -30,7 +30,7 @@ class AVGA(nn.Module):
     Parameters
     ----------
     n_audio_features, n_visual_features : int
-        Lengths of `a` and of each region `V_l`.
+        Lengths of :math:`a` and of each region :math:`V_l`.
     hidden_size : int, default=512
         Width of both ReLU layers.
     attention_size : int, default=49
@@ -49,17 +49,19 @@ class AVGA(nn.Module):
 
     Examples
     --------
-    The attention of each segment sums to 1, and the visual features are the mean of the regions that it weights.
+    The attention of each segment sums to 1, and what is seen is the mean of the regions that it weights.
 
     >>> import torch
     >>> from ave_sklearn.nn import AVGA
+    >>> avga = AVGA(n_audio_features=6, n_visual_features=5)
     >>> audio, regions = torch.rand(2, 10, 6), torch.rand(2, 10, 9, 5)
-    >>> visual, attention = AVGA(n_audio_features=6, n_visual_features=5)(audio, regions)
+    >>> visual, attention = avga(audio, regions)
     >>> visual.shape, attention.shape
     (torch.Size([2, 10, 5]), torch.Size([2, 10, 9]))
     >>> torch.allclose(attention.sum(-1), torch.ones(2, 10))
     True
-    >>> torch.allclose(visual, (attention.unsqueeze(-1) * regions).sum(2))
+    >>> mean = (attention.unsqueeze(-1) * regions).sum(2)
+    >>> torch.allclose(visual, mean)
     True
     """
 
@@ -164,14 +166,16 @@ class MultiHeadAttention(nn.Module):
 
     Examples
     --------
-    Where the mask leaves one entry of the memory, every query gets the same, whatever it asks for.
+    The mask leaves one entry of the memory, so that all queries get the same, whatever they ask for.
 
     >>> import torch
     >>> from ave_sklearn.nn import MultiHeadAttention
-    >>> attention, query, memory = MultiHeadAttention(8, n_heads=2), torch.rand(1, 3, 8), torch.rand(1, 4, 8)
-    >>> attention(query, memory).shape
+    >>> attention = MultiHeadAttention(8, n_heads=2)
+    >>> query, memory = torch.rand(1, 3, 8), torch.rand(1, 4, 8)
+    >>> mask = torch.tensor([[True, False, False, False]])
+    >>> attended = attention(query, memory, mask)
+    >>> attended.shape
     torch.Size([1, 3, 8])
-    >>> attended = attention(query, memory, mask=torch.tensor([[True, False, False, False]]))
     >>> torch.allclose(attended, attended[:, :1], atol=1e-5)
     True
     """
@@ -231,21 +235,25 @@ class SingleHeadAttention(nn.Module):
     n_queries, n_memory : int
         Lengths of a query's and of a memory entry's features.
     key_size, value_size : int
-        Lengths of `q` and `k`, and of `u`, which are linear in these.
+        Lengths of :math:`q` and :math:`k`, and of :math:`u`, which are linear in these.
     scaled : bool, default=True
         :math:`\kappa` is the square root of `key_size`, else 1.
 
     Examples
     --------
-    Each of three queries gets a mean of the values of five entries; of entries that are all alike, their value.
+    Each of three queries gets a weighted mean of the values of five entries. Where the entries are all alike, that is
+    their value, whatever the weights.
 
     >>> import torch
     >>> from ave_sklearn.nn import SingleHeadAttention
-    >>> attention = SingleHeadAttention(n_queries=6, n_memory=4, key_size=2, value_size=7)
-    >>> query, memory = torch.rand(1, 3, 6), torch.rand(1, 1, 4).expand(1, 5, 4)
-    >>> attended = attention(query, memory)
-    >>> attended.shape, torch.allclose(attended, attention.value(memory[:, :3]), atol=1e-5)
-    (torch.Size([1, 3, 7]), True)
+    >>> attention = SingleHeadAttention(6, 4, key_size=2, value_size=7)
+    >>> query, entry = torch.rand(1, 3, 6), torch.rand(1, 1, 4)
+    >>> attended = attention(query, memory=entry.expand(1, 5, 4))
+    >>> attended.shape
+    torch.Size([1, 3, 7])
+    >>> value = attention.value(entry).expand(1, 3, 7)
+    >>> torch.allclose(attended, value, atol=1e-5)
+    True
     """
 
     def __init__(self, n_queries: int, n_memory: int, key_size: int, value_size: int, *, scaled: bool = True) -> None:
@@ -257,9 +265,18 @@ class SingleHeadAttention(nn.Module):
         self.scale = None if scaled else 1.0
 
     def forward(self, query: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return (..., S, value_size) for queries (..., S, n_queries) and a memory (..., M, n_memory).
+        """Attend from each query to the memory.
 
-        `mask` of shape (n, M) is false on entries of a memory of shape (n, M, n_memory) that do not count.
+        Parameters
+        ----------
+        query : Tensor of shape (..., S, n_queries)
+        memory : Tensor of shape (..., M, n_memory)
+        mask : bool Tensor of shape (n, M) or None, default=None
+            False on entries of a memory of shape (n, M, n_memory) that do not count.
+
+        Returns
+        -------
+        attended : Tensor of shape (..., S, value_size)
         """
         return dot_product_attention(self.query(query), self.key(memory), self.value(memory), mask, self.scale)
 
@@ -272,7 +289,7 @@ class ContextBlock(nn.Module):
     n_features : int
         Length of the last axis, kept.
     key_size : int
-        See :class:`SingleHeadAttention`, which is `A`.
+        See :class:`SingleHeadAttention`, which is :math:`A`.
     dropout : float
         On what the attention gives.
     scaled : bool, default=True
@@ -282,15 +299,18 @@ class ContextBlock(nn.Module):
 
     Examples
     --------
-    Every segment sees all others: another last one changes the first. Padding is not seen.
+    Every segment sees all others: another last one changes the first. Not so where the mask calls it padding.
 
     >>> import torch
     >>> from ave_sklearn.nn import ContextBlock
-    >>> block, x = ContextBlock(n_features=8, key_size=2, dropout=0.1).eval(), torch.rand(1, 4, 8)
-    >>> other, mask = torch.cat([x[:, :3], torch.rand(1, 1, 8)], 1), torch.tensor([[True, True, True, False]])
-    >>> torch.equal(block(x)[:, 0], block(other)[:, 0])
+    >>> block = ContextBlock(n_features=8, key_size=2, dropout=0.1).eval()
+    >>> x, last = torch.rand(1, 4, 8), torch.rand(1, 1, 8)
+    >>> other = torch.cat([x[:, :3], last], 1)
+    >>> torch.allclose(block(x)[:, 0], block(other)[:, 0])
     False
-    >>> torch.allclose(block(x, mask)[:, 0], block(other, mask)[:, 0], atol=1e-5)
+    >>> mask = torch.tensor([[True, True, True, False]])
+    >>> first, same = block(x, mask)[:, 0], block(other, mask)[:, 0]
+    >>> torch.allclose(first, same, atol=1e-5)
     True
     """
 
@@ -303,15 +323,27 @@ class ContextBlock(nn.Module):
         self.norm = nn.LayerNorm(n_features) if norm is None else norm
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return `x` of shape (..., S, n_features) in its context, of the same shape; `mask` (n, S) hides entries."""
+        """Return each entry in the context of the others.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., S, n_features)
+        mask : bool Tensor of shape (n, S) or None, default=None
+            False on entries of an `x` of shape (n, S, n_features) that do not count.
+
+        Returns
+        -------
+        updated : Tensor of shape (..., S, n_features)
+        """
         return self.norm(x + self.dropout(self.attention(x, x, mask)))
 
 
 class SelfAttention(nn.Module):
     r"""Self-attention over the segments of one modality, for the paper's SAPSP ablation (Table 1).
 
-    :math:`\mathrm{LN}(x + \mathrm{softmax}(q k^\top / \sqrt d)\,u)` with `q`, `k`, `u` linear in `x` [1]_. One head,
-    no biases and this residual are choices: the paper says no more than that it has self-attention.
+    :math:`\mathrm{LN}(x + \mathrm{softmax}(q k^\top / \sqrt d)\,u)` with :math:`q`, :math:`k` and
+    :math:`u` linear in :math:`x` [1]_. One head, no biases and this residual are choices: the paper says no more than
+    that it has self-attention.
 
     Parameters
     ----------
@@ -328,11 +360,12 @@ class SelfAttention(nn.Module):
 
     >>> import torch
     >>> from ave_sklearn.nn import SelfAttention
-    >>> attention, x, mask = SelfAttention(8), torch.rand(1, 4, 8), torch.tensor([[True, True, True, False]])
-    >>> before = attention(x, mask)
+    >>> attention, x = SelfAttention(8), torch.rand(1, 4, 8)
+    >>> mask = torch.tensor([[True, True, True, False]])
+    >>> before = attention(x, mask)[:, :3]
     >>> x[:, 3] = 100.0
-    >>> before.shape, torch.allclose(before[:, :3], attention(x, mask)[:, :3], atol=1e-5)
-    (torch.Size([1, 4, 8]), True)
+    >>> torch.allclose(before, attention(x, mask)[:, :3], atol=1e-5)
+    True
     """
 
     def __init__(self, n_features: int) -> None:
@@ -341,5 +374,16 @@ class SelfAttention(nn.Module):
         self.norm = nn.LayerNorm(n_features)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the attended `x`, of the same shape (n, T, d); `mask` (n, T) hides invalid segments."""
+        """Attend from each segment to all.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, T, d)
+        mask : bool Tensor of shape (n, T) or None, default=None
+            False on padding.
+
+        Returns
+        -------
+        updated : Tensor of shape (n, T, d)
+        """
         return self.norm(x + dot_product_attention(self.query(x), self.key(x), self.value(x), mask))

@@ -38,8 +38,11 @@ def segment_contrastive_loss(
     Parameters
     ----------
     fused : Tensor of shape (n, T, d)
+        Fused features; how long a vector is does not matter.
     is_event : bool Tensor of shape (n, T)
+        True on event segments.
     temperature : float, default=0.6
+        :math:`\theta`.
     mask : bool Tensor of shape (n, T) or None, default=None
         False on padding.
 
@@ -55,13 +58,14 @@ def segment_contrastive_loss(
 
     Examples
     --------
-    An event and a background segment in each of three videos: orthogonal in the first, a loss of
-    log(1 + exp(-1 / 0.6)), and alike in the second, log 2. The third has no event.
+    An event and a background segment. Orthogonal, they have the loss log(1 + exp(-1 / 0.6)) = 0.173; alike, log 2. The
+    third video has no event.
 
     >>> import torch
     >>> from ave_sklearn.nn import segment_contrastive_loss
-    >>> fused = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [1.0, 0.0]]])
-    >>> is_event = torch.tensor([[True, False], [True, False], [False, False]])
+    >>> apart, alike = [[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]
+    >>> fused = torch.tensor([apart, alike, alike])
+    >>> is_event = torch.tensor([[1, 0], [1, 0], [0, 0]]).bool()
     >>> segment_contrastive_loss(fused, is_event)
     tensor([0.1730, 0.6931, 0.0000])
     """
@@ -97,7 +101,9 @@ def video_contrastive_loss(
     Parameters
     ----------
     fused : Tensor of shape (n, T, d)
+        Fused features; how long a vector is does not matter.
     category : int Tensor of shape (n,)
+        Code of each video's category.
     has_event : bool Tensor of shape (n,)
         Videos without an event have no category and are left out.
     margin : float, default=0.2
@@ -119,13 +125,14 @@ def video_contrastive_loss(
 
     Examples
     --------
-    Three videos of one segment. The first is as far from the third, of its category, as can be, and at the second, of
-    another one: :math:`0.2 + \sqrt2 - 0`. The second has no other of its category, and is far enough from the others.
+    Three videos of one segment. The first lies where the second does, of another category, and far from the third, of
+    its own: :math:`0.2 + \sqrt2 - 0`. The second has none of its own, and is far enough from the others on average.
 
     >>> import torch
     >>> from ave_sklearn.nn import video_contrastive_loss
-    >>> fused, category = torch.tensor([[[1.0, 0.0]], [[1.0, 0.0]], [[0.0, 1.0]]]), torch.tensor([0, 1, 0])
-    >>> video_contrastive_loss(fused, category, has_event=torch.tensor([True, True, True]))
+    >>> fused = torch.tensor([[[1.0, 0.0]], [[1.0, 0.0]], [[0.0, 1.0]]])
+    >>> category, has_event = torch.tensor([0, 1, 0]), torch.ones(3) > 0
+    >>> video_contrastive_loss(fused, category, has_event)
     tensor([1.6142, 0.0000, 0.2000])
     """
     vector = masked_mean(F.normalize(fused, dim=-1), mask)
@@ -168,7 +175,9 @@ def view_contrastive_loss(
     query, key : Tensor of shape (n, T, d)
         The two views, of unit length.
     is_event : bool Tensor of shape (n, T)
+        True on event segments.
     temperature : float, default=0.01
+        :math:`\theta`.
     all_events : bool, default=False
         Keep the loss of a video whose segments are all events: log(2T - 1), whatever the views, and without a gradient.
         The authors' code has it.
@@ -187,12 +196,13 @@ def view_contrastive_loss(
 
     Examples
     --------
-    Both views of an event and of a background segment, orthogonal in the first video, and alike in the second: a loss
-    of log 3, for each view has one positive among three others.
+    Both views of an event and of a background segment, apart in the first video and alike in the second. There each
+    view has one positive among three others, and a loss of log 3.
 
     >>> import torch
     >>> from ave_sklearn.nn import view_contrastive_loss
-    >>> view = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]])
+    >>> apart, alike = [[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]
+    >>> view = torch.tensor([apart, alike])
     >>> is_event = torch.tensor([[True, False], [True, False]])
     >>> view_contrastive_loss(view, view, is_event)
     tensor([0.0000, 1.0986])
@@ -227,12 +237,14 @@ class ContrastiveLoss(nn.Module):
 
     Examples
     --------
-    Two videos of a background and an event segment, of two categories. All features alike cost the margin 0.2 and
-    log 2. Where events differ from background and from each other, log(1 + exp(-1 / 0.6)) of the segments remains.
+    Two videos of a background and an event segment, of two categories. Where all features are alike, each costs the
+    margin 0.2 and log 2. Where events differ from background and from each other, the loss of the segments remains,
+    log(1 + exp(-1 / 0.6)).
 
     >>> import torch
     >>> from ave_sklearn.nn import ContrastiveLoss
-    >>> criterion = ContrastiveLoss(1.0, 1.0, temperature=0.6, margin=0.2, n_negatives=3)
+    >>> rule = {"temperature": 0.6, "margin": 0.2, "n_negatives": 3}
+    >>> criterion = ContrastiveLoss(1.0, 1.0, **rule)
     >>> target = torch.tensor([[0, 1], [0, 2]])
     >>> criterion({"fused": torch.ones(2, 2, 3)}, target, background=0)
     tensor([0.8931, 0.8931])
@@ -250,7 +262,23 @@ class ContrastiveLoss(nn.Module):
     def forward(
         self, outputs: Mapping[str, Tensor], target: Tensor, background: int, mask: Tensor | None = None
     ) -> Tensor:
-        """Return the loss of each video (n,) for segment codes (n, T) or video proportions (n, C)."""
+        """Return the loss of each video.
+
+        Parameters
+        ----------
+        outputs : dict of Tensors
+            Of a network: ``fused`` (n, T, d).
+        target : int Tensor of shape (n, T), or float Tensor of shape (n, C)
+            Class of each segment, or the share of each class in a video.
+        background : int
+            Code of the background class.
+        mask : bool Tensor of shape (n, T) or None, default=None
+            False on padding.
+
+        Returns
+        -------
+        loss : Tensor of shape (n,)
+        """
         fused, of_videos = outputs["fused"], target.is_floating_point()
         if of_videos:
             shares = without_background(target, background)

@@ -26,7 +26,9 @@ def gated_probabilities(event_logits: Tensor, category_logits: Tensor, n_classes
     Parameters
     ----------
     event_logits : Tensor of shape (n, T)
+        e, positive where there is an event.
     category_logits : Tensor of shape (n, C - 1), or (n, C) with background
+        c, one vector a video.
     n_classes : int
         C.
     background : int
@@ -39,14 +41,14 @@ def gated_probabilities(event_logits: Tensor, category_logits: Tensor, n_classes
 
     Examples
     --------
-    Two segments, events with the probabilities 0.75 and 0.25; class 0 is background. The most probable class is the
-    video's category, 2, in the first, and background in the second.
+    Two segments, which have an event with the probabilities 0.75 and 0.25; class 0 of 3 is background. The first has
+    the video's category, class 2, as the most probable class, and the second has background.
 
     >>> import torch
     >>> from ave_sklearn.nn import gated_probabilities
     >>> event_logits = torch.tensor([[0.75, 0.25]]).logit()
     >>> category_logits = torch.tensor([[1.0, 2.0]]).log()
-    >>> gated_probabilities(event_logits, category_logits, n_classes=3, background=0)
+    >>> gated_probabilities(event_logits, category_logits, 3, 0)
     tensor([[[0.1818, 0.2727, 0.5455],
              [0.6667, 0.1111, 0.2222]]])
     """
@@ -77,16 +79,19 @@ def class_probabilities(outputs: Mapping[str, Tensor], n_classes: int, backgroun
     Returns
     -------
     proba : Tensor of shape (n, T, C)
+        Rows sum to 1.
 
     Examples
     --------
-    The outputs of a network that classifies segments, and of a gated one:
+    A network that classifies segments, and a gated one, which has an event of class 2 in the second segment:
 
     >>> import torch
     >>> from ave_sklearn.nn import class_probabilities
-    >>> class_probabilities({"logits": torch.tensor([[[1.0, 3.0]]]).log()}, n_classes=2, background=0)
+    >>> outputs = {"logits": torch.tensor([[[1.0, 3.0]]]).log()}
+    >>> class_probabilities(outputs, n_classes=2, background=0)
     tensor([[[0.2500, 0.7500]]])
-    >>> gated = {"event_logits": torch.tensor([[-2.0, 2.0]]), "category_logits": torch.tensor([[0.0, 1.0]])}
+    >>> gated = {"event_logits": torch.tensor([[-2.0, 2.0]])}
+    >>> gated["category_logits"] = torch.tensor([[0.0, 1.0]])
     >>> class_probabilities(gated, n_classes=3, background=0).argmax(-1)
     tensor([[0, 2]])
     """
@@ -109,7 +114,7 @@ def video_probabilities(video_logits: Tensor, n_classes: int, background: int | 
     Returns
     -------
     proba : Tensor of shape (n, C)
-        Background is 0 where the network has no logit for it.
+        Rows sum to 1. Background is 0 where the network has no logit for it.
 
     Examples
     --------
@@ -117,9 +122,11 @@ def video_probabilities(video_logits: Tensor, n_classes: int, background: int | 
 
     >>> import torch
     >>> from ave_sklearn.nn import video_probabilities
-    >>> video_probabilities(torch.tensor([[2.0, 1.0, 1.0]]).log(), n_classes=3, background=0)
+    >>> flat = torch.tensor([[2.0, 1.0, 1.0]]).log()
+    >>> video_probabilities(flat, n_classes=3, background=0)
     tensor([[0.5000, 0.2500, 0.2500]])
-    >>> video_probabilities(torch.tensor([[1.0, 3.0]]).log(), n_classes=3, background=0)
+    >>> gated = torch.tensor([[1.0, 3.0]]).log()
+    >>> video_probabilities(gated, n_classes=3, background=0)
     tensor([[0.0000, 0.2500, 0.7500]])
     """
     proba = video_logits.softmax(-1)

@@ -118,12 +118,14 @@ def gated_cross_entropy(
     Parameters
     ----------
     event_logits : Tensor of shape (n, T)
+        Positive where there is an event.
     category_logits : Tensor of shape (n, C - 1)
         Of all classes but background.
     target : int Tensor of shape (n, T)
         Class of each segment; a video's category is its most frequent event class. A video without an event has
         no category, and its second term is 0.
     background : int
+        Code of the background class.
     label_smoothing : float, default=0.0
         Share of each target spread evenly over the classes, of which the first term has two.
     mask : bool Tensor of shape (n, T) or None, default=None
@@ -135,15 +137,15 @@ def gated_cross_entropy(
 
     Examples
     --------
-    Three videos of two segments; class 0 is background. The first is right, the second says nothing, a loss of log 2
-    for the events and of log 2 for the category, and the third has no event, so that its category does not count.
+    Three videos of two segments; class 0 is background. The first is right. The second says nothing: log 2 for the
+    events and log 2 for the category. The third has no event, so that its category does not count.
 
     >>> import torch
     >>> from ave_sklearn.nn import gated_cross_entropy
-    >>> event_logits = torch.tensor([[-200.0, 200.0], [0.0, 0.0], [-200.0, -200.0]])
-    >>> category_logits = torch.tensor([[0.0, 200.0], [0.0, 0.0], [0.0, 200.0]])
+    >>> event_logits = torch.tensor([[-200.0, 200], [0, 0], [-200, -200]])
+    >>> category_logits = torch.tensor([[0.0, 200], [0, 0], [0, 200]])
     >>> target = torch.tensor([[0, 2], [0, 2], [0, 0]])
-    >>> gated_cross_entropy(event_logits, category_logits, target, background=0)
+    >>> gated_cross_entropy(event_logits, category_logits, target, 0)
     tensor([0.0000, 1.3863, 0.0000])
     """
     is_event = (target != background).to(event_logits.dtype)
@@ -176,6 +178,7 @@ def suppression_loss(
     target : int Tensor of shape (n, T)
         Class of each segment.
     background : int
+        Code of the background class.
     mask : bool Tensor of shape (n, T) or None, default=None
         False on padding.
 
@@ -189,15 +192,16 @@ def suppression_loss(
 
     Examples
     --------
-    A video of background alone. Logits make the loss 0; a gate that is closed, 0, is taken for a logit in the authors'
-    code, and still costs log 2.
+    A video of background alone. Logits of a closed gate make the loss 0. A gate of 0 itself, taken for a logit as in
+    the authors' code, still costs log 2.
 
     >>> import torch
     >>> from ave_sklearn.nn import suppression_loss
     >>> evidence, target = torch.zeros(1, 2), torch.tensor([[0, 0, 0]])
-    >>> suppression_loss(torch.full((1, 3), -200.0), evidence, target, background=0)
+    >>> logits, gate = torch.full((1, 3), -200.0), torch.zeros(1, 3)
+    >>> suppression_loss(logits, evidence, target, background=0)
     tensor([0.])
-    >>> suppression_loss(torch.zeros(1, 3), evidence, target, background=0)
+    >>> suppression_loss(gate, evidence, target, background=0)
     tensor([0.6931])
     """
     return gated_cross_entropy(gate_logits, evidence, target, background, mask=mask)

@@ -113,7 +113,8 @@ class Positions(nn.Module):
 
     >>> import torch
     >>> from ave_sklearn.nn import Positions
-    >>> positions, x = Positions(n_positions=2, n_features=3), torch.ones(1, 2, 3)
+    >>> positions = Positions(n_positions=2, n_features=3)
+    >>> x = torch.ones(1, 2, 3)
     >>> torch.equal(positions(x), x)
     True
     >>> with torch.no_grad():
@@ -127,7 +128,7 @@ class Positions(nn.Module):
         self.weight = nn.Parameter(torch.zeros(n_positions, n_features))
 
     def reset(self) -> None:
-        """Start at 0."""
+        """Set all vectors to 0, in place."""
         self.weight.zero_()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ def segment_cross_entropy(
     Parameters
     ----------
     logits : Tensor of shape (n, T, C)
+        Scores of each class, before the softmax.
     target : int Tensor of shape (n, T)
         Class of each segment.
     label_smoothing : float, default=0.0
@@ -43,14 +44,17 @@ def segment_cross_entropy(
     Examples
     --------
     A video of two segments. The first gives both classes the same probability, a loss of log 2 = 0.693; the second is
-    right, a loss of 0. Where the mask calls the second one padding, the first alone counts.
+    right, a loss of 0. Their mean is the loss of the video. Where the mask calls the second one padding, the first
+    counts alone.
 
     >>> import torch
     >>> from ave_sklearn.nn import segment_cross_entropy
-    >>> logits, target = torch.tensor([[[0.0, 0.0], [200.0, 0.0]]]), torch.tensor([[1, 0]])
+    >>> logits = torch.tensor([[[0.0, 0.0], [200.0, 0.0]]])
+    >>> target = torch.tensor([[1, 0]])
     >>> segment_cross_entropy(logits, target)
     tensor([0.3466])
-    >>> segment_cross_entropy(logits, target, mask=torch.tensor([[True, False]]))
+    >>> mask = torch.tensor([[True, False]])
+    >>> segment_cross_entropy(logits, target, mask=mask)
     tensor([0.6931])
     """
     loss = F.cross_entropy(logits.transpose(1, 2), target, reduction="none", label_smoothing=label_smoothing)
@@ -74,8 +78,9 @@ def pair_similarity_loss(similarity: Tensor, is_event: Tensor, *, mask: Tensor |
     Parameters
     ----------
     similarity : Tensor of shape (n, T)
-        In [-1, 1].
+        Cosines s, in [-1, 1].
     is_event : bool Tensor of shape (n, T)
+        True on event segments.
     mask : bool Tensor of shape (n, T) or None, default=None
         False on padding.
 
@@ -85,15 +90,15 @@ def pair_similarity_loss(similarity: Tensor, is_event: Tensor, *, mask: Tensor |
 
     Examples
     --------
-    Three videos. In the first, sound and picture agree where the event is; in the second, where it is not; the third
-    has no event.
+    Four videos of two segments. Sound and picture agree where the event is, everywhere, and where the event is not. The
+    last video has no event.
 
     >>> import torch
     >>> from ave_sklearn.nn import pair_similarity_loss
-    >>> similarity = torch.tensor([[0.8, 0.8, 0.0, 0.0], [0.0, 0.0, 0.8, 0.8], [0.8, 0.0, 0.0, 0.0]])
-    >>> is_event = torch.tensor([[True, True, False, False], [True, True, False, False], [False] * 4])
+    >>> similarity = torch.tensor([[1.0, 0], [1, 1], [0, 1], [0, 1]])
+    >>> is_event = torch.tensor([[1, 0], [1, 0], [1, 0], [0, 0]]).bool()
     >>> pair_similarity_loss(similarity, is_event).tolist()
-    [0.0, 0.25, 0.0]
+    [0.0, 0.25, 1.0, 0.0]
     """
     similarity = F.relu(similarity)
     if mask is not None:
@@ -123,13 +128,13 @@ def video_binary_cross_entropy(video_logits: Tensor, proportions: Tensor, *, lab
 
     Examples
     --------
-    The first video's prediction is right, and that of the second says nothing, a loss of log 2. The third's is right
-    too, yet of a mixed video the loss stays above 0: it is the mean entropy of the proportions.
+    The first prediction is right, and the second says nothing, a loss of log 2. The third is right too, yet its loss is
+    not 0: a video of both classes keeps the entropy of its proportions.
 
     >>> import torch
     >>> from ave_sklearn.nn import video_binary_cross_entropy
     >>> proportions = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.5, 0.5]])
-    >>> video_logits = torch.tensor([[200.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    >>> video_logits = torch.tensor([[200.0, 0], [0, 0], [0, 0]])
     >>> video_binary_cross_entropy(video_logits, proportions)
     tensor([0.0000, 0.6931, 0.6931])
     """
@@ -159,9 +164,10 @@ def checked_extra_loss(extra, outputs, target, background, mask=None):
 
 
 class FullyLoss(nn.Module):
-    """L_ce + lam * L_avps (Eq. 10), averaged over the videos of a batch.
+    """Loss of full supervision: L_ce + lam * L_avps (Eq. 10), averaged over the videos of a batch.
 
-    Of a gated network, L_ce is :func:`gated_cross_entropy`. The loss of n videos of weights w, with mean 1 over all
+    L_ce is :func:`segment_cross_entropy`, or of a gated network :func:`gated_cross_entropy`, and L_avps is
+    :func:`pair_similarity_loss`. The loss of n videos of weights w, with mean 1 over all
     training videos, is ``(loss * w).sum() / n``: a video's pull does not depend on its neighbours in the batch.
 
     Parameters
@@ -171,6 +177,7 @@ class FullyLoss(nn.Module):
     background : int or None, default=None
         Code of the background class; None leaves L_avps out, as do ``lam=0`` and one-segment videos.
     label_smoothing : float, default=0.0
+        Share of each target spread evenly over the classes.
     extra : callable or None, default=None
         A network's own loss, added: ``extra(outputs, target, background)`` of shape (n,) or (), which counts once a
         video; it is given ``mask`` too where there is one.
@@ -178,16 +185,19 @@ class FullyLoss(nn.Module):
     Examples
     --------
     The classes of both segments are right. L_avps is 0.25 where background is as similar as the event, and 0 where the
-    event alone is similar.
+    event alone is.
 
     >>> import torch
     >>> from ave_sklearn.nn import FullyLoss
     >>> criterion = FullyLoss(lam=10.0, background=0)
-    >>> logits, target, weight = torch.tensor([[[200.0, 0.0], [0.0, 200.0]]]), torch.tensor([[0, 1]]), torch.ones(1)
-    >>> criterion({"logits": logits, "similarity": torch.tensor([[1.0, 1.0]])}, target, weight).item()
-    2.5
-    >>> criterion({"logits": logits, "similarity": torch.tensor([[0.0, 1.0]])}, target, weight).item()
-    0.0
+    >>> target, weight = torch.tensor([[0, 1]]), torch.ones(1)
+    >>> outputs = {"logits": torch.tensor([[[200.0, 0], [0, 200]]])}
+    >>> outputs["similarity"] = torch.tensor([[1.0, 1.0]])
+    >>> criterion(outputs, target, weight)
+    tensor(2.5000)
+    >>> outputs["similarity"] = torch.tensor([[0.0, 1.0]])
+    >>> criterion(outputs, target, weight)
+    tensor(0.)
     """
 
     def __init__(
@@ -203,7 +213,29 @@ class FullyLoss(nn.Module):
     def forward(
         self, outputs: Mapping[str, Tensor], target: Tensor, weight: Tensor, mask: Tensor | None = None
     ) -> Tensor:
-        """Return the loss of network `outputs` for `target` (n, T) and video weights `weight` (n,) of mean 1."""
+        """Return the loss of a batch.
+
+        Parameters
+        ----------
+        outputs : dict of Tensors
+            Of a network: ``logits`` (n, T, C), or ``event_logits`` (n, T) and ``category_logits`` (n, C - 1); and
+            ``similarity`` (n, T) where the loss has the term L_avps.
+        target : int Tensor of shape (n, T)
+            Class of each segment.
+        weight : Tensor of shape (n,)
+            Of the videos, with mean 1 over all training videos.
+        mask : bool Tensor of shape (n, T) or None, default=None
+            False on padding.
+
+        Returns
+        -------
+        loss : Tensor of shape ()
+
+        Raises
+        ------
+        ValueError
+            Where `extra` gives something else than a loss of shape (n,) or ().
+        """
         loss = self.cross_entropy(outputs, target, label_smoothing=self.label_smoothing, mask=mask)
         if self.needs_similarity and target.shape[1] > 1:
             is_event = target != self.background
@@ -218,7 +250,10 @@ class FullyLoss(nn.Module):
         return bool(self.lam) and self.background is not None
 
     def cross_entropy(self, outputs: Mapping[str, Tensor], target: Tensor, **options: Any) -> Tensor:
-        """Return the classification loss of each video (n,)."""
+        """Return the classification loss of each video, of shape (n,).
+
+        `options` are ``label_smoothing`` and ``mask``; see :meth:`forward` for the others.
+        """
         if "logits" in outputs:
             return segment_cross_entropy(outputs["logits"], target, **options)
         gated = outputs["event_logits"], outputs["category_logits"]
@@ -226,32 +261,36 @@ class FullyLoss(nn.Module):
 
 
 class WeakLoss(nn.Module):
-    """Eq. 11 averaged over the videos of a batch, weighted as in :class:`FullyLoss`.
+    """Loss of weak supervision: Eq. 11 averaged over the videos of a batch, weighted as in :class:`FullyLoss`.
 
-    A network whose video prediction has no background class is compared with the shares of the event classes
-    among themselves, and videos without an event do not count.
+    Of each video it is :func:`video_binary_cross_entropy`. A network whose video prediction has no background class is
+    compared with the shares of the event classes among themselves, and videos without an event do not count.
 
     Parameters
     ----------
     label_smoothing : float, default=0.0
+        Share of each target spread evenly over the classes.
     background : int or None, default=None
-        Code of the background class.
+        Code of the background class; a network without a logit for it needs that.
     extra : callable or None, default=None
         See :class:`FullyLoss`.
 
     Examples
     --------
-    Shares of background, dog and cat, and the logits of a gated network, which knows dog and cat alone. It is right
-    about the first video, and the second one has no event: the loss is 0. Without an opinion on the first video, the
-    mean over both is half of log 2.
+    Shares of background, dog and cat in two videos, and a gated network, which has logits of dog and cat alone. Where
+    the first video is a dog's for certain, the loss is 0, for the second one has no event and does not count. Where the
+    network is undecided, the first costs log 2, and the mean is half of that.
 
     >>> import torch
     >>> from ave_sklearn.nn import WeakLoss
-    >>> target, weight = torch.tensor([[0.4, 0.6, 0.0], [1.0, 0.0, 0.0]]), torch.ones(2)
-    >>> WeakLoss(background=0)({"video_logits": torch.tensor([[200.0, 0.0], [0.0, 200.0]])}, target, weight).item()
-    0.0
-    >>> round(WeakLoss(background=0)({"video_logits": torch.zeros(2, 2)}, target, weight).item(), 3)
-    0.347
+    >>> criterion, weight = WeakLoss(background=0), torch.ones(2)
+    >>> target = torch.tensor([[0.4, 0.6, 0.0], [1.0, 0.0, 0.0]])
+    >>> right = {"video_logits": torch.tensor([[200.0, 0], [0, 200]])}
+    >>> criterion(right, target, weight)
+    tensor(0.)
+    >>> undecided = {"video_logits": torch.zeros(2, 2)}
+    >>> criterion(undecided, target, weight)
+    tensor(0.3466)
     """
 
     def __init__(
@@ -261,7 +300,26 @@ class WeakLoss(nn.Module):
         self.label_smoothing, self.background, self.extra = label_smoothing, background, extra
 
     def forward(self, outputs: Mapping[str, Tensor], target: Tensor, weight: Tensor) -> Tensor:
-        """Return the loss of network `outputs` for `target` (n, C) and video weights `weight` (n,) of mean 1."""
+        """Return the loss of a batch.
+
+        Parameters
+        ----------
+        outputs : dict of Tensors
+            Of a network: ``video_logits`` (n, C), or (n, C - 1) without background.
+        target : Tensor of shape (n, C)
+            Share of segments of each class; rows sum to 1.
+        weight : Tensor of shape (n,)
+            Of the videos, with mean 1 over all training videos.
+
+        Returns
+        -------
+        loss : Tensor of shape ()
+
+        Raises
+        ------
+        ValueError
+            Where `extra` gives something else than a loss of shape (n,) or ().
+        """
         logits = outputs["video_logits"]
         if logits.shape[1] < target.shape[1]:
             events = without_background(target, self.background)

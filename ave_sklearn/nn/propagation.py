@@ -26,12 +26,12 @@ def all_pair_similarity(v: Tensor, a: Tensor) -> Tensor:
 
     Examples
     --------
-    Two visual segments, the rows, and two audio segments, the columns. With d = 4 products are divided by 2.
+    Rows are two visual segments, columns two audio segments. With d = 4, products are divided by 2.
 
     >>> import torch
     >>> from ave_sklearn.nn import all_pair_similarity
-    >>> v = torch.tensor([[[2.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0]]])
-    >>> a = torch.tensor([[[1.0, 0.0, 0.0, 0.0], [3.0, 1.0, 0.0, 0.0]]])
+    >>> v = torch.tensor([[[2.0, 0, 0, 0], [0, 2, 0, 0]]])
+    >>> a = torch.tensor([[[1.0, 0, 0, 0], [3, 1, 0, 0]]])
     >>> all_pair_similarity(v, a).tolist()
     [[[1.0, 3.0], [0.0, 1.0]]]
     """
@@ -66,12 +66,13 @@ def prune(
 
     Examples
     --------
-    The first row has shares 9/13, 3/13 and 1/13. The last one is less than `tau` and cut, the others are divided by
-    their sum. The third row has no positive similarity, so that this segment takes nothing.
+    The first row has shares 9/13, 3/13 and 1/13. The last one is less than `tau` and cut, and the others are divided by
+    their sum. The third row has no positive similarity, so that this segment takes nothing. With ``tau=0`` negative
+    connections alone are cut.
 
     >>> import torch
     >>> from ave_sklearn.nn import prune
-    >>> beta = torch.tensor([[[9.0, 3.0, 1.0], [2.0, 2.0, -4.0], [-1.0, -2.0, -3.0]]])
+    >>> beta = torch.tensor([[[9.0, 3, 1], [2, 2, -4], [-1, -2, -3]]])
     >>> prune(beta, tau=0.095)
     tensor([[[0.7500, 0.2500, 0.0000],
              [0.5000, 0.5000, 0.0000],
@@ -112,7 +113,8 @@ def propagate(gamma: Tensor, source: Tensor, target: Tensor) -> Tensor:
     >>> import torch
     >>> from ave_sklearn.nn import propagate
     >>> gamma = torch.tensor([[[0.0, 0.0], [0.5, 0.5]]])
-    >>> source, target = torch.tensor([[[4.0], [2.0]]]), torch.tensor([[[10.0], [20.0]]])
+    >>> source = torch.tensor([[[4.0], [2.0]]])
+    >>> target = torch.tensor([[[10.0], [20.0]]])
     >>> propagate(gamma, source, target).tolist()
     [[[10.0], [23.0]]]
     """
@@ -137,18 +139,21 @@ class PSP(nn.Module):
 
     Examples
     --------
-    With projections that change nothing, the audio segments see the visual ones with the shares 0.8 and 0.2, and 0 and
-    1. The share 0.2 is cut.
+    With projections that change nothing, the first audio segment has the shares 0.8 and 0.2 of the visual segments, and
+    the second 0 and 1. The share 0.2 is cut, so that each audio segment takes from the visual one of its own second.
 
     >>> import torch
     >>> from ave_sklearn.nn import PSP
     >>> psp = PSP(size=2, tau=0.3)
     >>> for weight in psp.parameters():
     ...     _ = torch.nn.init.eye_(weight)
-    >>> v, a = torch.tensor([[[2.0, 0.0], [0.0, 2.0]]]), torch.tensor([[[4.0, 1.0], [0.0, 1.0]]])
+    >>> v = torch.tensor([[[2.0, 0.0], [0.0, 2.0]]])
+    >>> a = torch.tensor([[[4.0, 1.0], [0.0, 1.0]]])
     >>> v_psp, a_psp, gammas = psp(v, a)
-    >>> gammas["gamma_av"].tolist(), a_psp.tolist()
-    ([[[1.0, 0.0], [0.0, 1.0]]], [[[6.0, 1.0], [0.0, 3.0]]])
+    >>> gammas["gamma_av"].tolist()
+    [[[1.0, 0.0], [0.0, 1.0]]]
+    >>> a_psp.tolist()
+    [[[6.0, 1.0], [0.0, 3.0]]]
     """
 
     def __init__(
@@ -163,18 +168,46 @@ class PSP(nn.Module):
         self.dropout = Dropout(dropout)
 
     def project(self, layer: nn.Module, x: Tensor) -> Tensor:
-        """Apply one of the four projections."""
+        """Return `x` of shape (n, T, d_l) behind one of the four projections, `layer`, of the same shape."""
         y = layer(x)
         return self.dropout(F.relu(y) if self.released else y)
 
     def connections(self, v: Tensor, a: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return gamma_va and gamma_av, each (n, T, T), of encoded features `v` and `a` (n, T, d_l)."""
+        """Return the connections that are left between the two modalities.
+
+        Parameters
+        ----------
+        v, a : Tensors of shape (n, T, d_l)
+            Encoded features, visual and audio.
+        mask : bool Tensor of shape (n, T) or None, default=None
+            False on padding.
+
+        Returns
+        -------
+        gamma_va, gamma_av : Tensors of shape (n, T, T)
+            In row t and column s, the share that visual segment t takes from audio segment s, or audio segment t from
+            visual segment s.
+        """
         beta = all_pair_similarity(self.project(self.w1_v, v), self.project(self.w1_a, a))
         rule = {"strict": self.released, "renormalize": self.renormalize, "mask": mask}
         return prune(beta, self.tau, **rule), prune(beta.transpose(1, 2), self.tau, **rule)
 
     def forward(self, v: Tensor, a: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """Return v_psp and a_psp of shape (n, T, d_l), and a dict with gamma_va and gamma_av (n, T, T)."""
+        """Let each modality take from the segments of the other that it is connected to.
+
+        Parameters
+        ----------
+        v, a : Tensors of shape (n, T, d_l)
+            Encoded features, visual and audio.
+        mask : bool Tensor of shape (n, T) or None, default=None
+            False on padding.
+
+        Returns
+        -------
+        v_psp, a_psp : Tensors of shape (n, T, d_l)
+        gammas : dict of Tensors
+            ``gamma_va`` and ``gamma_av`` (n, T, T), see :meth:`connections`; empty where `tau` is None.
+        """
         if self.tau is None:
             return v, a, {}
         gamma_va, gamma_av = self.connections(v, a, mask)

@@ -42,9 +42,11 @@ class AttentionBlock(nn.Module):
 
     >>> import torch
     >>> from ave_sklearn.nn import AttentionBlock
-    >>> block, x, memory = AttentionBlock(8, n_heads=2), torch.rand(1, 3, 8), torch.rand(1, 5, 8)
-    >>> updated = block(x, memory, mask=torch.tensor([[True, True, True, False, False]]))
-    >>> updated.shape, torch.allclose(updated, block(x, memory[:, :3]), atol=1e-5)
+    >>> block, x = AttentionBlock(8, n_heads=2), torch.rand(1, 3, 8)
+    >>> memory = torch.rand(1, 5, 8)
+    >>> mask = torch.tensor([[True, True, True, False, False]])
+    >>> updated, same = block(x, memory, mask), block(x, memory[:, :3])
+    >>> updated.shape, torch.allclose(updated, same, atol=1e-5)
     (torch.Size([1, 3, 8]), True)
     """
 
@@ -64,7 +66,20 @@ class AttentionBlock(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the updated `x`, see :meth:`MultiHeadAttention.forward` for the shapes."""
+        """Update a sequence.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., S, d)
+        memory : Tensor of shape (..., M, d)
+            `x` itself for self-attention.
+        mask : bool Tensor of shape (..., M) or None, default=None
+            False on entries of the memory that do not count.
+
+        Returns
+        -------
+        updated : Tensor of shape (..., S, d)
+        """
         return self.norm(x + self.dropout(self.attention(x, memory, mask)))
 
 
@@ -88,9 +103,12 @@ class FeedForward(nn.Module):
 
     >>> import torch
     >>> from ave_sklearn.nn import FeedForward
-    >>> layer, x = FeedForward(n_features=8, hidden_size=16), torch.rand(2, 10, 8)
-    >>> layer(x).shape, torch.allclose(layer(x)[:, 3:], layer(x[:, 3:]), atol=1e-5)
-    (torch.Size([2, 10, 8]), True)
+    >>> layer = FeedForward(n_features=8, hidden_size=16)
+    >>> x = torch.rand(2, 10, 8)
+    >>> layer(x).shape
+    torch.Size([2, 10, 8])
+    >>> torch.allclose(layer(x)[:, 3:], layer(x[:, 3:]), atol=1e-5)
+    True
     """
 
     def __init__(self, n_features: int, hidden_size: int, dropout: float = 0.0, init: Init = "xavier") -> None:
@@ -126,16 +144,19 @@ class TransformerEncoderLayer(nn.Module):
 
     Examples
     --------
-    Ten segments see each other, then the five of another sequence. The layer has as many weights as torch's.
+    Ten segments attend to each other, or to the five of another sequence. The layer has the weights of torch's.
 
     >>> import torch
     >>> from ave_sklearn.nn import TransformerEncoderLayer
-    >>> layer, x = TransformerEncoderLayer(8, n_heads=2, feedforward_size=16), torch.rand(2, 10, 8)
-    >>> layer(x, x).shape, layer(x, torch.rand(2, 5, 8)).shape
+    >>> layer = TransformerEncoderLayer(8, n_heads=2, feedforward_size=16)
+    >>> x, memory = torch.rand(2, 10, 8), torch.rand(2, 5, 8)
+    >>> layer(x, x).shape, layer(x, memory).shape
     (torch.Size([2, 10, 8]), torch.Size([2, 10, 8]))
-    >>> theirs = torch.nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=16)
-    >>> sum(weight.numel() for weight in layer.parameters()) == sum(weight.numel() for weight in theirs.parameters())
-    True
+    >>> theirs = torch.nn.TransformerEncoderLayer(8, 2, 16)
+    >>> sum(p.numel() for p in layer.parameters())
+    600
+    >>> sum(p.numel() for p in theirs.parameters())
+    600
     """
 
     def __init__(
@@ -173,13 +194,15 @@ class TransformerDecoderLayer(TransformerEncoderLayer):
 
     Examples
     --------
-    Ten segments of sound see each other, then twelve entries of a memory, of which the mask hides the last four.
+    Ten segments attend to each other, then to twelve entries of a memory, of which the mask hides the last four.
 
     >>> import torch
     >>> from ave_sklearn.nn import TransformerDecoderLayer
-    >>> layer, x, memory = TransformerDecoderLayer(8, 2, 16), torch.rand(2, 10, 8), torch.rand(2, 12, 8)
-    >>> updated = layer(x, memory, mask=(torch.arange(12) < 8).expand(2, 12))
-    >>> updated.shape, torch.allclose(updated, layer(x, memory[:, :8]), atol=1e-5)
+    >>> layer, x = TransformerDecoderLayer(8, 2, 16), torch.rand(2, 10, 8)
+    >>> memory = torch.rand(2, 12, 8)
+    >>> mask = (torch.arange(12) < 8).expand(2, 12)
+    >>> updated, same = layer(x, memory, mask), layer(x, memory[:, :8])
+    >>> updated.shape, torch.allclose(updated, same, atol=1e-5)
     (torch.Size([2, 10, 8]), True)
     """
 
@@ -190,5 +213,17 @@ class TransformerDecoderLayer(TransformerEncoderLayer):
         self.self_attention = AttentionBlock(n_features, n_heads, dropout, init=init)
 
     def forward(self, x: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the updated `x`; see :meth:`TransformerEncoderLayer.forward`, `mask` is of the memory alone."""
+        """Update a sequence.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., S, d)
+        memory : Tensor of shape (..., M, d)
+        mask : bool Tensor of shape (..., M) or None, default=None
+            False on entries of the memory that do not count. All of `x` counts.
+
+        Returns
+        -------
+        updated : Tensor of shape (..., S, d)
+        """
         return super().forward(self.self_attention(x, x), memory, mask)

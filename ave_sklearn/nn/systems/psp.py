@@ -70,7 +70,7 @@ class PSPTrunk(nn.Module):
 
     >>> import torch
     >>> from ave_sklearn.nn import PSPTrunk
-    >>> trunk = PSPTrunk(n_audio_features=6, n_visual_features=5, n_regions=9, hidden_size=8)
+    >>> trunk = PSPTrunk(6, 5, n_regions=9, hidden_size=8)
     >>> outputs = trunk(torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5))
     >>> for name, output in outputs.items():
     ...     print(name, tuple(output.shape))
@@ -114,7 +114,21 @@ class PSPTrunk(nn.Module):
         self.fusion = Fusion(hidden_size, dropout, project=not weak, activation=activation)
 
     def forward(self, audio: Tensor, visual: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
-        """Return ``fused`` (n, T, d_l), ``similarity`` (n, T) and what :class:`PSPNet` lists beside its logits."""
+        """Encode, propagate and fuse.
+
+        Parameters
+        ----------
+        audio : Tensor of shape (n, T, d_a)
+        visual : Tensor of shape (n, T, d_v) or (n, T, H, W, d_v)
+        mask : bool Tensor of shape (n, T) or None, default=None
+            False on padding at the end of videos.
+
+        Returns
+        -------
+        outputs : dict of Tensors
+            ``fused`` (n, T, d_l), ``similarity`` (n, T), the cosine that L_avps takes; with propagation ``gamma_va``
+            and ``gamma_av`` (n, T, T); with maps ``attention`` (n, T, H, W).
+        """
         a, v, attention = self.encoder(audio, visual, mask)
         v, a, gamma = self.psp(v, a, mask)
         fused, v_normed, a_normed = self.fusion(v, a)
