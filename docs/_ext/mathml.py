@@ -10,10 +10,16 @@ def write_inline(translator, node):
     raise SkipNode
 
 
+def lined_up(equation):
+    """Return LaTeX of several lines, which have `&` where they are lined up, as one system."""
+    is_bare = r"\\" in equation and r"\begin" not in equation
+    return rf"\begin{{split}}{equation}\end{{split}}" if is_bare else equation
+
+
 def write_block(translator, node):
     """Write an equation of its own, with its number where it has one."""
     number = f'<span class="eqno">({node["number"]})</span>' if node.get("number") else ""
-    translator.body.append(f'<div class="math">{number}{convert(node.astext(), display="block")}</div>')
+    translator.body.append(f'<div class="math">{number}{convert(lined_up(node.astext()), display="block")}</div>')
     raise SkipNode
 
 
