@@ -117,8 +117,8 @@ class ContextAGSCA(AGSCA):
     r"""AGSCA whose channels are chosen by regions in their context, and which looks without the sound too [1]_.
 
     With :math:`S_l` the regions in their context (:class:`ContextBlock`, keys of a quarter of their length),
-    :class:`AGSCA`'s attention to the channels is computed from S and applied to the regions :math:`V_l`. Of what it
-    gives, :math:`v`,
+    :class:`AGSCA`'s attention to the channels is computed from :math:`S` and applied to the regions :math:`V_l`. Of
+    what it gives, :math:`v`,
 
     .. math::
 

@@ -28,7 +28,7 @@ def segment_contrastive_loss(
     r"""Event against background segments within a video: CPSP's "event-aware" loss [1]_.
 
     With the cosine :math:`s_{ij}` of two segments' fused features, :math:`p_{ij} = \exp(s_{ij} / \theta)`, event
-    segments E and background segments B of the video,
+    segments :math:`E` and background segments :math:`B` of the video,
 
     .. math:: L = -\frac{1}{|E|} \sum_{i \in E} \log
         \frac{\sum_{j \in E} p_{ij}}{\sum_{j \in E} p_{ij} + \frac{1}{|B|}\sum_{j \in B} p_{ij}} .
@@ -107,9 +107,9 @@ def video_contrastive_loss(
     has_event : bool Tensor of shape (n,)
         Videos without an event have no category and are left out.
     margin : float, default=0.2
-        m.
+        :math:`m`.
     n_negatives : int, default=3
-        k.
+        How many count, k.
     mask : bool Tensor of shape (n, T) or None, default=None
         False on padding.
 

@@ -172,7 +172,7 @@ def suppression_loss(
     Parameters
     ----------
     gate_logits : Tensor of shape (n, T)
-        z.
+        Logits of the gate, z.
     evidence : Tensor of shape (n, C - 1)
         s, of all classes but background.
     target : int Tensor of shape (n, T)
