@@ -43,14 +43,14 @@ class AGSCA(nn.Module):
 
     Examples
     --------
-    The attention of each segment sums to 1, and is spread: no region has more than :math:`e^2 \approx 7.4` times
-    another's.
+    The attention of each segment sums to 1, and is spread, however large the features are: no region has more than
+    :math:`e^2 \approx 7.39` times another's.
 
     >>> import torch
     >>> from ave_sklearn.nn import AGSCA
     >>> agsca = AGSCA(n_audio_features=6, n_visual_features=5)
     >>> audio, regions = torch.rand(2, 10, 6), torch.rand(2, 10, 9, 5)
-    >>> visual, attention = agsca(audio, regions)
+    >>> visual, attention = agsca(100 * audio, 100 * regions)
     >>> visual.shape, attention.shape
     (torch.Size([2, 10, 5]), torch.Size([2, 10, 9]))
     >>> torch.allclose(attention.sum(-1), torch.ones(2, 10))

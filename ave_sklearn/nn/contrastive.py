@@ -197,15 +197,15 @@ def view_contrastive_loss(
     Examples
     --------
     Both views of an event and of a background segment, apart in the first video and alike in the second. There each
-    view has one positive among three others, and a loss of log 3.
+    view has one positive among three others, and a loss of log 3. The third video has no background.
 
     >>> import torch
     >>> from ave_sklearn.nn import view_contrastive_loss
     >>> apart, alike = [[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]
-    >>> view = torch.tensor([apart, alike])
-    >>> is_event = torch.tensor([[True, False], [True, False]])
+    >>> view = torch.tensor([apart, alike, alike])
+    >>> is_event = torch.tensor([[1, 0], [1, 0], [1, 1]]).bool()
     >>> view_contrastive_loss(view, view, is_event)
-    tensor([0.0000, 1.0986])
+    tensor([0.0000, 1.0986, 0.0000])
     """
     n_segments = is_event.shape[1]
     valid = torch.ones_like(is_event) if mask is None else mask
