@@ -16,8 +16,8 @@ class AGSCA(nn.Module):
 
     .. math::
 
-        m &= \mathrm{mean}_l(\mathrm{ReLU}(U_a a) \odot \mathrm{ReLU}(U_v V_l)), \qquad
-        V_l' = V_l \odot (1 + \sigma(U_2\,\mathrm{ReLU}(U_1 m))), \\
+        m &= \mathrm{mean}_l(\mathrm{ReLU}(U_a a) \odot \mathrm{ReLU}(U_v V_l)), \\
+        V_l' &= V_l \odot (1 + \sigma(U_2\,\mathrm{ReLU}(U_1 m))), \\
         s_l &= \tanh(w\,(\mathrm{ReLU}(W_v V_l') \odot \mathrm{ReLU}(W_a a))), \qquad
         v = \sum_l \mathrm{softmax}(s)_l V_l' .
 

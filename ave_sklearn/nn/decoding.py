@@ -30,7 +30,7 @@ def gated_probabilities(event_logits: Tensor, category_logits: Tensor, n_classes
     category_logits : Tensor of shape (n, C - 1), or (n, C) with background
         c, one vector a video.
     n_classes : int
-        Their number C, background included.
+        Number C of classes, background included.
     background : int
         Code of the background class.
 
@@ -72,7 +72,7 @@ def class_probabilities(outputs: Mapping[str, Tensor], n_classes: int, backgroun
         With ``logits`` (n, T, C), whose softmax it is, or ``event_logits`` and ``category_logits``
         (:func:`gated_probabilities`).
     n_classes : int
-        Their number C, background included.
+        Number C of classes, background included.
     background : int or None
         Code of the background class; gated systems need one.
 
@@ -107,7 +107,7 @@ def video_probabilities(video_logits: Tensor, n_classes: int, background: int | 
     ----------
     video_logits : Tensor of shape (n, C), or (n, C - 1) of a gated network
     n_classes : int
-        Their number C, background included.
+        Number C of classes, background included.
     background : int or None
         Code of the background class.
 

@@ -90,8 +90,8 @@ def pair_similarity_loss(similarity: Tensor, is_event: Tensor, *, mask: Tensor |
 
     Examples
     --------
-    Four videos of two segments. Sound and picture agree where the event is, everywhere, and where the event is not. The
-    last video has no event.
+    Four videos of two segments. Sound and picture agree where the event is, a loss of 0; in both segments; and in that
+    without the event alone. The last video has no event.
 
     >>> import torch
     >>> from ave_sklearn.nn import pair_similarity_loss
