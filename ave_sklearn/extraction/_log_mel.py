@@ -35,6 +35,16 @@ def mel_filterbank() -> NDArray[np.float64]:
     References
     ----------
     S. Hershey et al., "CNN Architectures for Large-Scale Audio Classification", ICASSP 2017.
+
+    Examples
+    --------
+    >>> from ave_sklearn.extraction import mel_filterbank
+    >>> weights = mel_filterbank()
+    >>> weights.shape
+    (257, 64)
+    >>> tone = weights[32]  # the bin at 32 * 16000 / 512 = 1000 Hz, between the peaks of two bands
+    >>> tone.nonzero()[0].tolist(), round(float(tone.sum()), 6)
+    ([19, 20], 1.0)
     """
     bins = mel(np.linspace(0, SAMPLE_RATE / 2, N_FFT // 2 + 1))[:, None]
     edges = np.linspace(mel(LOWEST), mel(HIGHEST), N_BANDS + 2)

@@ -16,6 +16,17 @@ class ExtractionError(ValueError):
         The cause; with no `path` the whole message.
     path : str or None, default=None
         The file.
+
+    Examples
+    --------
+    >>> from ave_sklearn.extraction import ExtractionError
+    >>> try:
+    ...     raise ExtractionError("it holds no sound", path="lesson.mp4")
+    ... except ExtractionError as error:
+    ...     print(error)
+    lesson.mp4: it holds no sound
+    >>> issubclass(ExtractionError, ValueError)
+    True
     """
 
     def __init__(self, reason: str, path: str | None = None) -> None:

@@ -39,6 +39,15 @@ class VGG19(nn.Module):
     References
     ----------
     K. Simonyan and A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR 2015.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.extraction import VGG19
+    >>> with torch.device("meta"):  # shapes alone, without weights
+    ...     maps = VGG19()(torch.empty(10, 3, 224, 224))
+    >>> tuple(maps.shape)
+    (10, 512, 7, 7)
     """
 
     def __init__(self) -> None:
@@ -70,6 +79,15 @@ class VGGish(nn.Module):
     References
     ----------
     S. Hershey et al., "CNN Architectures for Large-Scale Audio Classification", ICASSP 2017.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.extraction import VGGish
+    >>> with torch.device("meta"):  # shapes alone, without weights
+    ...     embeddings = VGGish()(torch.empty(10, 1, 96, 64))
+    >>> tuple(embeddings.shape)
+    (10, 128)
     """
 
     def __init__(self) -> None:
@@ -134,6 +152,14 @@ def pca_quantize(
     -------
     quantized : ndarray of float32, of shape (n, 128)
         Whole numbers from 0 to 255.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ave_sklearn.extraction import pca_quantize
+    >>> embeddings = [[-9, -2, 0, 1, 2, 9]]
+    >>> pca_quantize(embeddings, eigen_vectors=np.eye(6), means=np.zeros(6)).astype(int).tolist()
+    [[0, 0, 128, 191, 255, 255]]
     """
     components = (np.asarray(embeddings, np.float64) - means) @ eigen_vectors.T
     return np.round((np.clip(components, -2, 2) + 2) * (255 / 4)).astype(np.float32)

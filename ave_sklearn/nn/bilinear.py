@@ -37,6 +37,15 @@ class BilinearFusion(nn.Module):
     ----------
     .. [1] Z. Yu et al., "Multi-modal factorized bilinear pooling with co-attention learning for visual question
        answering", ICCV 2017.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import BilinearFusion
+    >>> fusion = BilinearFusion(8).eval()
+    >>> fused = fusion(torch.rand(2, 10, 8), torch.rand(2, 10, 8))
+    >>> tuple(fused.shape), torch.allclose(fused.norm(dim=-1), torch.ones(2, 10))
+    ((2, 10, 8), True)
     """
 
     def __init__(self, size: int, n_factors: int = 5, dropout: float = 0.1) -> None:

@@ -21,6 +21,19 @@ class BiLSTM(nn.Module):
         Length of a segment's input.
     hidden_size : int
         Length d_l of a segment's output, both directions together: even.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import BiLSTM
+    >>> lstm = BiLSTM(n_features=6, hidden_size=8)
+    >>> x = torch.rand(2, 10, 6)
+    >>> mask = torch.arange(10) < torch.tensor([[10], [7]])  # the second video has 7 segments, the rest is padding
+    >>> codes = lstm(x, mask)
+    >>> tuple(codes.shape), codes[1, 7:].count_nonzero().item()
+    ((2, 10, 8), 0)
+    >>> torch.allclose(codes[1:, :7], lstm(x[1:, :7]), atol=1e-6)  # as if it were alone
+    True
     """
 
     def __init__(self, n_features: int, hidden_size: int) -> None:
@@ -67,6 +80,16 @@ class Encoder(nn.Module):
         Self-attention over segments in front of the LSTMs (SAPSP, Table 1).
     dropout : float, default=0.0
         On the LSTMs' outputs; neither the paper nor the authors' code has it there.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import AVGA, Encoder
+    >>> encoder = Encoder(6, 5, hidden_size=8, attention=AVGA(6, 5))
+    >>> audio, visual = torch.rand(2, 10, 6), torch.rand(2, 10, 3, 4, 5)  # maps of 3 x 4 regions
+    >>> a, v, extras = encoder(audio, visual)
+    >>> tuple(a.shape), tuple(v.shape), tuple(extras["attention"].shape)
+    ((2, 10, 8), (2, 10, 8), (2, 10, 3, 4))
     """
 
     def __init__(

@@ -37,6 +37,18 @@ class GatedHead(nn.Module):
         Give ``video_logits`` too.
     init : {"xavier", "torch"}, default="xavier"
         See :func:`ave_sklearn.nn.initialize`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import GatedHead
+    >>> outputs = GatedHead(size=16, n_categories=3)(torch.randn(2, 10, 16))
+    >>> {name: tuple(x.shape) for name, x in outputs.items()}
+    {'event_logits': (2, 10), 'category_logits': (2, 3)}
+    >>> category = 1 + outputs["category_logits"].argmax(1, keepdim=True)
+    >>> labels = torch.where(outputs["event_logits"] > 0, category, 0)  # 0 is background
+    >>> all(len(set(video) - {0}) <= 1 for video in labels.tolist())  # one category a video
+    True
     """
 
     def __init__(

@@ -100,6 +100,16 @@ class SegmentHead(nn.Module):
         Between the layers; None is ReLU, as in the authors' code (the paper names none).
     bias : bool, default=False
         Of the layers; PSP's code has none.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import SegmentHead
+    >>> head = SegmentHead(size=16, n_classes=4)
+    >>> tuple(head(torch.rand(2, 10, 16))["logits"].shape)
+    (2, 10, 4)
+    >>> sum(weight.numel() for weight in head.parameters()) == 16 * 64 + 64 * 4
+    True
     """
 
     def __init__(
@@ -145,6 +155,17 @@ class VideoHead(nn.Module):
         Before the sigmoid; the released network of PSP has ReLU.
     pooling : {"mean", "max"}, default="mean"
         Over time.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import SegmentHead, VideoHead
+    >>> head = VideoHead(SegmentHead(size=16, n_classes=4), n_classes=4)
+    >>> outputs = head(torch.rand(2, 10, 16))
+    >>> {name: tuple(x.shape) for name, x in outputs.items()}
+    {'logits': (2, 10, 4), 'video_logits': (2, 4)}
+    >>> torch.allclose(outputs["video_logits"], outputs["logits"].mean(1))
+    True
     """
 
     def __init__(
@@ -199,6 +220,17 @@ def flat_head(
     Returns
     -------
     head : SegmentHead or VideoHead
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import flat_head
+    >>> fused = torch.rand(2, 10, 16)
+    >>> list(flat_head(16, 4, "full")(fused))
+    ['logits']
+    >>> outputs = flat_head(16, 4, "weak", pooling="max")(fused)
+    >>> torch.equal(outputs["video_logits"], outputs["logits"].amax(1))
+    True
     """
     check_choice("supervision", supervision, ["full", "weak"])
     check_choice("pooling", pooling, ["mean", "max"])  # fully supervised too, where nothing uses them

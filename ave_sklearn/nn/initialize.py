@@ -27,6 +27,18 @@ def initialize(module: nn.Module, generator: torch.Generator) -> None:
     ----------
     .. [1] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural
        networks", AISTATS 2010.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import SegmentHead, initialize
+    >>> first, second = SegmentHead(16, 4), SegmentHead(16, 4)
+    >>> torch.equal(first.output.weight, second.output.weight)
+    False
+    >>> for head in (first, second):
+    ...     initialize(head, torch.Generator().manual_seed(0))
+    >>> torch.equal(first.output.weight, second.output.weight)
+    True
     """
     for layer in module.modules():
         if isinstance(layer, nn.Linear):

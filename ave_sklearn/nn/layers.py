@@ -37,6 +37,21 @@ class Dropout(RandomLayer):
     ----------
     p : float in [0, 1)
         Probability of zeroing an element in training mode; the others are scaled by 1 / (1 - p).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import Dropout
+    >>> layer, x = Dropout(0.5), torch.ones(10, 20)
+    >>> layer.generator = torch.Generator().manual_seed(0)
+    >>> dropped = layer(x)
+    >>> dropped.unique()
+    tensor([0., 2.])
+    >>> layer.generator = torch.Generator().manual_seed(0)
+    >>> torch.equal(layer(x), dropped)  # the same mask again
+    True
+    >>> torch.equal(layer.eval()(x), x)
+    True
     """
 
     def __init__(self, p: float) -> None:
@@ -68,6 +83,17 @@ class Noise(RandomLayer):
     ----------
     std : float
         Standard deviation.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import Noise
+    >>> layer, x = Noise(0.1), torch.ones(10, 20)
+    >>> layer.generator = torch.Generator().manual_seed(0)
+    >>> torch.allclose(layer(x), x, atol=0.6), torch.equal(layer(x), x)
+    (True, False)
+    >>> torch.equal(layer.eval()(x), x)
+    True
     """
 
     def __init__(self, std: float) -> None:
@@ -93,6 +119,18 @@ def set_dropout_generator(module: nn.Module, generator: torch.Generator | None) 
     module : torch.nn.Module
     generator : torch.Generator or None
         On the device of the module; None is torch's global one.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import Dropout, Noise, set_dropout_generator
+    >>> network = torch.nn.Sequential(Dropout(0.5), Noise(0.1))
+    >>> outputs = []
+    >>> for _ in range(2):
+    ...     set_dropout_generator(network, torch.Generator().manual_seed(0))
+    ...     outputs.append(network(torch.ones(10, 20)))
+    >>> torch.equal(*outputs)
+    True
     """
     for layer in module.modules():
         if isinstance(layer, RandomLayer):
@@ -149,6 +187,16 @@ def masked_mean(x: Tensor, mask: Tensor | None = None) -> Tensor:
     -------
     mean : Tensor of shape (n, ...)
         0 for a video without a segment that counts.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import masked_mean
+    >>> x = torch.tensor([[[1.0], [3.0], [99.0]]])  # a video of two segments, and padding
+    >>> masked_mean(x, torch.tensor([[True, True, False]]))
+    tensor([[2.]])
+    >>> masked_mean(x[:, :2])
+    tensor([[2.]])
     """
     if mask is None:
         return x.mean(1)
@@ -168,6 +216,14 @@ def masked_max(x: Tensor, mask: Tensor | None = None) -> Tensor:
     Returns
     -------
     maximum : Tensor of shape (n, ...)
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import masked_max
+    >>> x = torch.tensor([[[1.0], [3.0], [99.0]]])  # a video of two segments, and padding
+    >>> masked_max(x, torch.tensor([[True, True, False]]))
+    tensor([[3.]])
     """
     if mask is None:
         return x.amax(1)
@@ -188,6 +244,17 @@ def masked_top_mean(x: Tensor, k: int, mask: Tensor | None = None) -> Tensor:
     Returns
     -------
     mean : Tensor of shape (n, d)
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import masked_top_mean
+    >>> x = torch.tensor([[[1.0], [6.0], [2.0], [99.0]]])  # a video of three segments, and padding
+    >>> mask = torch.tensor([[True, True, True, False]])
+    >>> masked_top_mean(x, 2, mask)
+    tensor([[4.]])
+    >>> masked_top_mean(x, 9, mask)  # there are three
+    tensor([[3.]])
     """
     k = min(k, x.shape[1])
     if mask is None:

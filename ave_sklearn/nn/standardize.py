@@ -23,6 +23,18 @@ class FeatureDropout(Dropout):
     ----------
     p : float in [0, 1)
         See :class:`Dropout`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import FeatureDropout
+    >>> layer = FeatureDropout(0.5)
+    >>> layer.generator = torch.Generator().manual_seed(0)
+    >>> x = layer(torch.ones(2, 10, 99))
+    >>> torch.equal(x[:, 3], x[:, 0])  # the same features in all segments of a video
+    True
+    >>> torch.equal(x[0], x[1])  # and others in the next video
+    False
     """
 
     def mask_shape(self, x: Tensor) -> tuple[int, ...]:
@@ -77,6 +89,15 @@ class Standardize(nn.Module):
     Attributes
     ----------
     wide : WideStatistics or None
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import Standardize
+    >>> layer = Standardize(2)
+    >>> layer.set_statistics(mean=[1.0, 2.0], scale=4.0)
+    >>> layer(torch.tensor([9.0, 2.0]))
+    tensor([2., 0.])
     """
 
     def __init__(self, n_features: int) -> None:
@@ -149,6 +170,17 @@ class StandardizedNetwork(nn.Module):
         Lengths of the last axes of `audio` and `visual`.
     feature_dropout : float in [0, 1), default=0.0
         Share of the features that are hidden in training.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import AVELNet, StandardizedNetwork
+    >>> inner = AVELNet(6, 5, n_classes=4, hidden_size=8)
+    >>> network = StandardizedNetwork(inner, 6, 5)
+    >>> network.set_statistics(audio=([3.0] * 6, 2.0), visual=([0.0] * 5, 1.0))
+    >>> audio, visual = torch.rand(2, 10, 6), torch.rand(2, 10, 5)
+    >>> torch.allclose(network(audio, visual)["logits"], inner((audio - 3) / 2, visual)["logits"])
+    True
     """
 
     def __init__(

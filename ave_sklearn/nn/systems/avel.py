@@ -70,6 +70,17 @@ class AVELNet(nn.Module):
     References
     ----------
     .. [1] Y. Tian et al., "Audio-visual event localization in unconstrained videos", ECCV 2018.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import AVELNet
+    >>> network = AVELNet(6, 5, n_classes=4, n_regions=9, hidden_size=8)
+    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5))  # two videos of 10 segments, with maps
+    >>> {name: tuple(x.shape) for name, x in outputs.items()}
+    {'logits': (2, 10, 4), 'attention': (2, 10, 3, 3), 'fused': (2, 10, 16), 'similarity': (2, 10)}
+    >>> sum(weight.numel() for weight in AVELNet(128, 512, 29, 49).parameters())  # at the AVE dataset's sizes
+    1335246
     """
 
     layer_taps = ENCODER_TAPS

@@ -85,6 +85,17 @@ class AVINNet(nn.Module):
     ----------
     .. [1] J. Ramaswamy, "What makes the sound?: A dual-modality interacting network for audio-visual event
        localization", ICASSP 2020.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import AVINNet
+    >>> network = AVINNet(6, 5, n_classes=4, n_regions=9, hidden_size=8)
+    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5))  # two videos of 10 segments, with maps
+    >>> {name: tuple(x.shape) for name, x in outputs.items()}
+    {'logits': (2, 10, 4), 'attention': (2, 10, 3, 3), 'fused': (2, 10, 8), 'similarity': (2, 10)}
+    >>> sum(weight.numel() for weight in AVINNet(128, 512, 29, 49).parameters())  # at the AVE dataset's sizes
+    2963150
     """
 
     layer_taps = ENCODER_TAPS

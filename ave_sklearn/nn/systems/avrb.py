@@ -86,6 +86,17 @@ class AVRBNet(nn.Module):
     References
     ----------
     .. [1] J. Ramaswamy and S. Das, "See the sound, hear the pixels", WACV 2020.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import AVRBNet
+    >>> network = AVRBNet(6, 5, n_classes=4, n_regions=9, hidden_size=8)
+    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5))  # two videos of 10 segments, with maps
+    >>> {name: tuple(x.shape) for name, x in outputs.items()}
+    {'logits': (2, 10, 4), 'attention': (2, 10, 3, 3), 'fused': (2, 10, 8), 'similarity': (2, 10)}
+    >>> sum(weight.numel() for weight in AVRBNet(128, 512, 29, 49).parameters())  # at the AVE dataset's sizes
+    2174415
     """
 
     layer_taps = ENCODER_TAPS

@@ -66,6 +66,17 @@ class AVSDNNet(nn.Module):
     ----------
     .. [1] Y.-B. Lin, Y.-J. Li and Y.-C. F. Wang, "Dual-modality seq2seq network for audio-visual event
        localization", ICASSP 2019.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import AVSDNNet
+    >>> network = AVSDNNet(6, 5, n_classes=4, n_regions=9, hidden_size=8)
+    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5))  # two videos of 10 segments, with maps
+    >>> {name: tuple(x.shape) for name, x in outputs.items()}
+    {'logits': (2, 10, 4), 'attention': (2, 10, 3, 3), 'fused': (2, 10, 8)}
+    >>> sum(weight.numel() for weight in AVSDNNet(128, 512, 29, 49).parameters())  # at the AVE dataset's sizes
+    2173390
     """
 
     def __init__(

@@ -162,6 +162,17 @@ class CMANNet(nn.Module):
     ----------
     .. [1] H. Xuan et al., "Cross-modal attention network for temporal inconsistent audio-visual event
        localization", AAAI 2020.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import CMANNet
+    >>> network = CMANNet(6, 5, n_classes=4, n_regions=9, hidden_size=8)
+    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5))  # two videos of 10 segments, with maps
+    >>> {name: tuple(x.shape) for name, x in outputs.items()}
+    {'logits': (2, 10, 4), 'attention': (2, 10, 3, 3), 'fused': (2, 10, 16), 'similarity': (2, 10)}
+    >>> sum(weight.numel() for weight in CMANNet(128, 512, 29, 49).parameters())  # at the AVE dataset's sizes
+    2467741
     """
 
     def __init__(

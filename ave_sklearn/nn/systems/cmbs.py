@@ -320,6 +320,18 @@ class CMBSNet(nn.Module):
     References
     ----------
     .. [1] Y. Xia and Z. Zhao, "Cross-modal background suppression for audio-visual event localization", CVPR 2022.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import CMBSNet
+    >>> network = CMBSNet(6, 5, n_classes=4, hidden_size=8, feedforward_size=16)
+    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 5))  # two videos of 10 segments
+    >>> {name: tuple(outputs[name].shape) for name in ("event_logits", "category_logits", "gate", "evidence", "fused")}
+    {'event_logits': (2, 10), 'category_logits': (2, 3), 'gate': (2, 10), 'evidence': (2, 3), 'fused': (2, 10, 8)}
+    >>> losses = network.extra_loss(outputs, target=torch.tensor([[0] * 5 + [1] * 5, [2] * 10]), background=0)
+    >>> tuple(losses.shape)  # one number a video
+    (2,)
     """
 
     layer_taps = {

@@ -67,6 +67,18 @@ class CMRANNet(nn.Module):
     References
     ----------
     .. [1] H. Xu et al., "Cross-modal relation-aware networks for audio-visual event localization", ACM MM 2020.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import CMRANNet
+    >>> network = CMRANNet(6, 5, n_classes=4, hidden_size=8, feedforward_size=16)
+    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 5))  # two videos of 10 segments
+    >>> {name: tuple(x.shape) for name, x in outputs.items()}
+    {'event_logits': (2, 10), 'category_logits': (2, 3), 'fused': (2, 10, 8), 'similarity': (2, 10)}
+    >>> weak = CMRANNet(6, 5, n_classes=4, supervision="weak", hidden_size=8, feedforward_size=16)
+    >>> tuple(weak(torch.rand(2, 10, 6), torch.rand(2, 10, 5))["video_logits"].shape)  # background is a category too
+    (2, 4)
     """
 
     layer_taps = encoder_taps("audio_intra", "visual_intra")

@@ -61,6 +61,24 @@ class CPSPNet(PSPTrunk):
     ----------
     .. [1] J. Zhou, D. Guo and M. Wang, "Contrastive positive sample propagation along the audio-visual event
        line", TPAMI 2022.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import CPSPNet
+    >>> network = CPSPNet(6, 5, n_classes=4, hidden_size=8)
+    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 5))  # two videos of 10 segments
+    >>> for name, x in outputs.items():
+    ...     print(name, tuple(x.shape))
+    event_logits (2, 10)
+    category_logits (2, 3)
+    gamma_va (2, 10, 10)
+    gamma_av (2, 10, 10)
+    fused (2, 10, 8)
+    similarity (2, 10)
+    >>> losses = network.extra_loss(outputs, target=torch.tensor([[0] * 5 + [1] * 5, [2] * 10]), background=0)
+    >>> tuple(losses.shape)  # both contrasts, one number a video
+    (2,)
     """
 
     pair_loss_weight = 10.0  # lam, where an estimator leaves it to the network

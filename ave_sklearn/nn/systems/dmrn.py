@@ -39,6 +39,18 @@ class ResidualFusion(nn.Module):
     References
     ----------
     .. [1] Y. Tian et al., "Audio-visual event localization in unconstrained videos", ECCV 2018.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import ResidualFusion
+    >>> block = ResidualFusion(8)
+    >>> v, a = torch.rand(2, 10, 8), torch.rand(2, 10, 8)
+    >>> new_v, new_a = block(v, a)
+    >>> tuple(new_v.shape)
+    (2, 10, 8)
+    >>> torch.allclose(new_v.atanh() - a, new_a.atanh() - v, atol=1e-4)  # m, what both have in common
+    True
     """
 
     def __init__(self, size: int) -> None:
@@ -93,6 +105,17 @@ class DMRNNet(nn.Module):
     References
     ----------
     .. [1] Y. Tian et al., "Audio-visual event localization in unconstrained videos", ECCV 2018.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import DMRNNet
+    >>> network = DMRNNet(6, 5, n_classes=4, n_regions=9, hidden_size=8)
+    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5))  # two videos of 10 segments, with maps
+    >>> {name: tuple(x.shape) for name, x in outputs.items()}
+    {'logits': (2, 10, 4), 'attention': (2, 10, 3, 3), 'fused': (2, 10, 8), 'similarity': (2, 10)}
+    >>> sum(weight.numel() for weight in DMRNNet(128, 512, 29, 49).parameters())  # at the AVE dataset's sizes
+    1571150
     """
 
     layer_taps = ENCODER_TAPS

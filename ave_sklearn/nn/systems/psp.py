@@ -187,6 +187,23 @@ class PSPNet(PSPTrunk):
     References
     ----------
     .. [1] J. Zhou et al., "Positive sample propagation along the audio-visual event line", CVPR 2021.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ave_sklearn.nn import PSPNet
+    >>> network = PSPNet(6, 5, n_classes=4, hidden_size=8)
+    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 5))  # two videos of 10 segments
+    >>> for name, x in outputs.items():
+    ...     print(name, tuple(x.shape))
+    logits (2, 10, 4)
+    gamma_va (2, 10, 10)
+    gamma_av (2, 10, 10)
+    fused (2, 10, 8)
+    similarity (2, 10)
+    >>> released = PSPNet(128, 512, 29, 49, variant="released", hidden_size=256)  # at the AVE dataset's sizes
+    >>> sum(weight.numel() for weight in released.parameters())
+    1548657
     """
 
     pair_loss_weight = 10.0  # lam, where an estimator leaves it to the network
