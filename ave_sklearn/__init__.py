@@ -2,6 +2,14 @@
 
 Which seconds of a video hold an event that is both seen and heard, and which event is it? The estimators implement
 "Positive Sample Propagation along the Audio-Visual Event Line" (CVPR 2021) on arrays of precomputed features.
+
+Examples
+--------
+>>> from ave_sklearn import PSPLocalizer
+>>> from ave_sklearn.datasets import make_av_events
+>>> X, y = make_av_events(n_videos=20, random_state=0)
+>>> PSPLocalizer(max_epochs=2, random_state=0).fit(X, y).predict(X).shape  # a label for each segment
+(20, 10)
 """
 
 from importlib import import_module

@@ -1,4 +1,14 @@
-"""Splits of videos, stratified by category: folds, one hold-out; out-of-fold probabilities, kept scores."""
+"""Splits of videos, stratified by category: folds, one hold-out; out-of-fold probabilities, kept scores.
+
+Examples
+--------
+>>> from ave_sklearn.datasets import make_av_events
+>>> from ave_sklearn.model_selection import split_videos
+>>> X, y = make_av_events(n_videos=20, random_state=0)
+>>> train, test = split_videos(y, test_size=0.25, random_state=0)
+>>> len(train), len(test)
+(15, 5)
+"""
 
 from __future__ import annotations
 

@@ -1,11 +1,14 @@
 """The site's settings: ``sphinx-build -W docs docs/_build/html`` builds it, without a network."""
 
 import sys
+from collections import namedtuple
 from inspect import unwrap
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS / "_ext"))
+
+from sphinx.pycode import ModuleAnalyzer  # noqa: E402
 
 from ave_sklearn import __version__  # noqa: E402
 
@@ -42,11 +45,25 @@ numpydoc_class_members_toctree = False
 nitpick_ignore_regex = [("py:.*", r"(collections|dask|joblib|numpy|pandas|sklearn|skorch|torch)\..*")]  # other sites
 
 
+FIELD = type(namedtuple("Field", "x").x)  # "Alias for field number 0"; the parameters say what it is
+
+
 def skip_members_of_others(app, kind, name, thing, skip, options):
     """Leave out what a class inherits from another library, as the hundred methods of a torch module."""
     function = unwrap(getattr(thing, "fget", thing) or thing) if callable(thing) or hasattr(thing, "fget") else thing
     home = getattr(function, "__module__", None)
-    return True if home is not None and not home.startswith("ave_sklearn") else None
+    foreign = home is not None and not home.startswith("ave_sklearn")
+    return True if foreign or isinstance(thing, FIELD) or vars(tuple).get(name, app) is thing else None
+
+
+def find_docstring(app, what, name, thing, options, lines):
+    """Give a constant what is written below its assignment, in whichever module of the package that is."""
+    if what != "data":
+        return
+    modules = [module for module in sorted(sys.modules) if module.split(".")[0] == "ave_sklearn"]
+    texts = [ModuleAnalyzer.for_module(module).find_attr_docs() for module in modules]
+    key = "", name.rpartition(".")[2]
+    lines[:] = next((text[key] for text in texts if key in text), lines)
 
 
 # ------------------------------------------------- gallery
@@ -92,3 +109,4 @@ html_context = {"default_mode": "auto"}
 def setup(app):
     """Connect what Sphinx asks while it reads docstrings."""
     app.connect("autodoc-skip-member", skip_members_of_others)
+    app.connect("autodoc-process-docstring", find_docstring, priority=400)  # in front of numpydoc

@@ -41,6 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     status : int
         0; 1 after an error, which goes to standard error as one line; 130 after Ctrl-C. Usage errors exit with 2.
+
+    Examples
+    --------
+    >>> from ave_sklearn.cli import main
+    >>> main(["score", "no-such-model", "--features", "nor-these", "--annotations", "events.csv"])
+    1
     """
     parser = build_parser()
     if "_ARGCOMPLETE" in os.environ:
@@ -96,6 +102,14 @@ def run() -> NoReturn:
 
     A request to terminate is taken as Ctrl-C, so that temporary files are removed. The process then ends at once:
     threads that are still at work on a video would let the interpreter abort.
+
+    Examples
+    --------
+    >>> import subprocess
+    >>> import sys
+    >>> program = [sys.executable, "-c", "from ave_sklearn.cli import run; run()"]
+    >>> subprocess.run([*program, "--version"], capture_output=True, text=True).stdout.split()[0]
+    'ave-sklearn'
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     for name in ("stdout", "stderr"):

@@ -1,4 +1,11 @@
-"""Features of video files: decoding, the log-mel front end, VGG-19 and VGGish."""
+"""Features of video files: decoding, the log-mel front end, VGG-19 and VGGish.
+
+Examples
+--------
+>>> from ave_sklearn.extraction import VideoFeatureExtractor
+>>> extractor = VideoFeatureExtractor(visual="efficientnet-lite0", audio="log-mel")  # needs no download
+>>> X = extractor.transform(["dog.mp4", "bell.mp4"])  # doctest: +SKIP
+"""
 
 from ave_sklearn.extraction._extractor import VideoFeatureExtractor
 from ave_sklearn.extraction._folder_merging import merge_features

@@ -22,7 +22,7 @@ def mel(frequency):
 
 
 def mel_filterbank() -> NDArray[np.float64]:
-    """Return the triangles that turn a magnitude spectrum into mel bands.
+    """Return the triangles that turn a magnitude spectrum into the mel bands of VGGish [1]_.
 
     Triangles are linear in mel, not in Hz, and each rises to 1: none is divided by its width. The bin at 0 Hz is in
     none of them.
@@ -34,7 +34,7 @@ def mel_filterbank() -> NDArray[np.float64]:
 
     References
     ----------
-    S. Hershey et al., "CNN Architectures for Large-Scale Audio Classification", ICASSP 2017.
+    .. [1] S. Hershey et al., "CNN architectures for large-scale audio classification", ICASSP 2017.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def mel_filterbank() -> NDArray[np.float64]:
 
 
 def log_mel_spectrogram(waveform: ArrayLike) -> NDArray[np.float64]:
-    """Return ln(mel bands of the magnitude spectrum + 0.01) of each 10 ms.
+    """Return ln(mel bands of the magnitude spectrum + 0.01) of each 10 ms, as VGGish takes it [1]_.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def log_mel_spectrogram(waveform: ArrayLike) -> NDArray[np.float64]:
 
     References
     ----------
-    S. Hershey et al., "CNN Architectures for Large-Scale Audio Classification", ICASSP 2017.
+    .. [1] S. Hershey et al., "CNN architectures for large-scale audio classification", ICASSP 2017.
 
     Examples
     --------

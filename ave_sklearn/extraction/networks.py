@@ -1,4 +1,14 @@
-"""The two networks of AVE's features, with the weight names of their public torch versions."""
+"""The two networks of AVE's features, with the weight names of their public torch versions.
+
+Examples
+--------
+>>> import torch
+>>> from ave_sklearn.extraction.networks import VGG19
+>>> with torch.device("meta"):  # names and shapes alone, without weights
+...     weights = VGG19().state_dict()
+>>> tuple(weights["features.0.weight"].shape), list(weights)[-1]
+((64, 3, 3, 3), 'features.34.bias')
+"""
 
 from __future__ import annotations
 
@@ -31,14 +41,15 @@ def _convolutions(n_channels, blocks):
 
 
 class VGG19(nn.Module):
-    """VGG-19 up to its last pooling layer, pool5.
+    """VGG-19 [1]_ up to its last pooling layer, pool5.
 
     The state dict has torchvision's keys, ``features.0.weight`` to ``features.34.bias``; those of the classifier
     behind pool5 are not wanted.
 
     References
     ----------
-    K. Simonyan and A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR 2015.
+    .. [1] K. Simonyan and A. Zisserman, "Very deep convolutional networks for large-scale image recognition", ICLR
+       2015.
 
     Examples
     --------
@@ -71,14 +82,14 @@ class VGG19(nn.Module):
 
 
 class VGGish(nn.Module):
-    """VGGish: an embedding of 0.96 s of sound, after the ReLU, as the audio features of AVE are.
+    """VGGish [1]_: an embedding of 0.96 s of sound, after the ReLU, as the audio features of AVE are.
 
     The state dict has the keys of the public torch port (torchvggish), ``features.0.weight`` to
     ``embeddings.4.bias``.
 
     References
     ----------
-    S. Hershey et al., "CNN Architectures for Large-Scale Audio Classification", ICASSP 2017.
+    .. [1] S. Hershey et al., "CNN architectures for large-scale audio classification", ICASSP 2017.
 
     Examples
     --------

@@ -1,4 +1,11 @@
-"""Displays of what an estimator found and of what it did on the way, in the manner of scikit-learn's."""
+"""Displays of what an estimator found and of what it did on the way, in the manner of scikit-learn's.
+
+Examples
+--------
+>>> from ave_sklearn.inspection import ablations
+>>> ablations()[3]  # the grid of the paper's Table 3, for a search
+[{'tau': [0, 0.025, 0.075, 0.095, 0.115]}]
+"""
 
 from ave_sklearn.inspection._ablations import AblationTable, ablation_table, ablations
 from ave_sklearn.inspection._attention import AttentionDisplay

@@ -9,6 +9,14 @@ alone or several in a dict. All of them are such that higher is better.
 
 `paired_difference` compares two systems by one of the metrics, with an interval and a p-value. `reference_predictions`
 gives two predictions that any system should be read beside.
+
+Examples
+--------
+>>> from ave_sklearn.metrics import event_f1_score, segment_accuracy_score
+>>> y_true = [["dog", "dog", "background", "background"]]
+>>> y_pred = [["dog", "dog", "dog", "background"]]  # three of four segments; the event is found, too long
+>>> segment_accuracy_score(y_true, y_pred), event_f1_score(y_true, y_pred)
+(0.75, 1.0)
 """
 
 from ave_sklearn.metrics._comparison import PairedDifference, paired_difference

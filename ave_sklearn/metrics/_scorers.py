@@ -205,5 +205,54 @@ def _wrapped(estimator):
 
 
 segment_accuracy_scorer = make_scorer(segment_accuracy_score)
+"""Score a fitted localizer by the accuracy of its segments, for ``scoring=`` of scikit-learn's tools.
+
+It is :func:`segment_accuracy_score` of what ``predict`` returns, a share of segments, within [0, 1]. It is called as
+``segment_accuracy_scorer(estimator, X, y)``.
+
+Examples
+--------
+>>> from ave_sklearn import PSPLocalizer
+>>> from ave_sklearn.datasets import make_av_events
+>>> from ave_sklearn.metrics import segment_accuracy_score, segment_accuracy_scorer
+>>> X, y = make_av_events(n_videos=20, random_state=0)
+>>> localizer = PSPLocalizer(max_epochs=1, random_state=0).fit(X, y)
+>>> segment_accuracy_scorer(localizer, X, y) == segment_accuracy_score(y, localizer.predict(X))
+True
+"""
+
 event_f1_scorer = EventF1Scorer()
+"""Score a fitted localizer by the F1 of the events that it predicts, for ``scoring=`` of scikit-learn's tools.
+
+It is an :class:`EventF1Scorer` with its default parameters: an event is found at an intersection over union of 0.5. It
+is called as ``event_f1_scorer(estimator, X, y)``, and returns a number within [0, 1].
+
+Examples
+--------
+>>> from ave_sklearn import PSPLocalizer
+>>> from ave_sklearn.datasets import make_av_events
+>>> from ave_sklearn.metrics import event_f1_score, event_f1_scorer
+>>> X, y = make_av_events(n_videos=20, random_state=0)
+>>> localizer = PSPLocalizer(max_epochs=1, random_state=0).fit(X, y)
+>>> event_f1_scorer(localizer, X, y) == event_f1_score(y, localizer.predict(X))
+True
+"""
+
 segment_log_loss_scorer = SegmentLogLossScorer()
+"""Score a fitted localizer by minus its :func:`segment_log_loss`, for ``scoring=`` of scikit-learn's tools.
+
+It is a :class:`SegmentLogLossScorer`, called as ``segment_log_loss_scorer(estimator, X, y)``. It returns nats, not
+positive; higher is better.
+
+Examples
+--------
+>>> from sklearn.model_selection import cross_validate
+>>> from ave_sklearn import PSPLocalizer
+>>> from ave_sklearn.datasets import make_av_events
+>>> from ave_sklearn.metrics import segment_accuracy_scorer, segment_log_loss_scorer
+>>> X, y = make_av_events(n_videos=20, random_state=0)
+>>> scorers = {"accuracy": segment_accuracy_scorer, "log_loss": segment_log_loss_scorer}
+>>> scores = cross_validate(PSPLocalizer(max_epochs=1, random_state=0), X, y, cv=2, scoring=scorers)
+>>> bool((scores["test_accuracy"] >= 0).all()), bool((scores["test_log_loss"] < 0).all())
+(True, True)
+"""

@@ -35,6 +35,23 @@ enters the part that encodes each modality over time (the audio standardised, vi
 For ``propagation(X, tau=...)`` a parameter ``tau`` of the constructor. A copy of the network with another ``tau``,
 around the same weights, is asked for ``gamma_va`` and ``gamma_av``; so the shape of no weight may depend on a ``tau``
 that is a number.
+
+Examples
+--------
+A network that follows the contract, with neither recurrence nor attention:
+
+>>> import torch
+>>> from ave_sklearn import EventLocalizer
+>>> from ave_sklearn.datasets import make_av_events
+>>> class Linear(torch.nn.Module):
+...     def __init__(self, n_audio_features, n_visual_features, n_classes, n_regions=None):
+...         super().__init__()
+...         self.layer = torch.nn.Linear(n_audio_features + n_visual_features, n_classes)
+...     def forward(self, audio, visual):
+...         return {"logits": self.layer(torch.cat([audio, visual], -1))}
+>>> X, y = make_av_events(n_videos=20, random_state=0)
+>>> EventLocalizer(network=Linear, max_epochs=2, random_state=0).fit(X, y).predict(X).shape
+(20, 10)
 """
 
 from typing import Any
@@ -78,7 +95,22 @@ from ave_sklearn.nn.taps import Tap
 from ave_sklearn.nn.transformer import AttentionBlock, FeedForward, TransformerDecoderLayer, TransformerEncoderLayer
 
 NETWORKS = {name: system.network() for name, system in SYSTEMS.items()}
-"""The networks that :class:`~ave_sklearn.EventLocalizer` knows by name."""
+"""The networks that :class:`~ave_sklearn.EventLocalizer` knows by name: a dict of name and class.
+
+All are constructed and called alike, as the contract in :mod:`ave_sklearn.nn` says. The order is that of the tables. A
+class of your own needs no entry here: an estimator takes it as it is, ``network=MyNetwork``.
+
+Examples
+--------
+>>> import torch
+>>> from ave_sklearn.nn import NETWORKS
+>>> list(NETWORKS)
+['avel', 'dmrn', 'avsdn', 'cman', 'dam', 'avrb', 'avin', 'avt', 'cmran', 'psp', 'cpsp', 'cmbs', 'cacenet']
+>>> audio, visual = torch.rand(2, 10, 6), torch.rand(2, 10, 5)
+>>> outputs = {name: network(6, 5, n_classes=4, hidden_size=8)(audio, visual) for name, network in NETWORKS.items()}
+>>> [name for name in outputs if "event_logits" in outputs[name]]  # gated: one category a video
+['dam', 'cmran', 'cpsp', 'cmbs', 'cacenet']
+"""
 
 __all__ = [
     "AGSCA",

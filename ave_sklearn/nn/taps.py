@@ -33,11 +33,24 @@ class Tap(NamedTuple):
 
     Examples
     --------
+    PSP names what its two LSTMs are given, and the two parts of what its module ``psp`` returns:
+
     >>> from ave_sklearn.nn import PSPNet, Tap
     >>> PSPNet.layer_taps["input"]
     (Tap(module='encoder.audio_lstm', argument=0, item=None), Tap(module='encoder.visual_lstm', argument=0, item=None))
-    >>> Tap("psp", item=1).read(arguments=("v", "a"), result=("v_psp", "a_psp", {}))
-    'a_psp'
+    >>> PSPNet.layer_taps["propagated"]
+    (Tap(module='psp', argument=None, item=1), Tap(module='psp', argument=None, item=0))
+
+    A subclass may name another layer, here the normalised summands of Eq. 4, for ``embed(X, layer="normed")``:
+
+    >>> class MyNetwork(PSPNet):
+    ...     layer_taps = {**PSPNet.layer_taps, "normed": (Tap("fusion", item=2), Tap("fusion", item=1))}
+    >>> from ave_sklearn import EventLocalizer
+    >>> from ave_sklearn.datasets import make_av_events
+    >>> X, y = make_av_events(n_videos=20, random_state=0)
+    >>> audio, visual = EventLocalizer(network=MyNetwork, max_epochs=1).fit(X, y).embed(X, layer="normed")
+    >>> audio.shape, visual.shape
+    ((20, 10, 128), (20, 10, 128))
     """
 
     module: str

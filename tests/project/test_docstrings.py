@@ -1,9 +1,17 @@
-"""Public docstrings: every parameter is documented, with the default that the signature has."""
+"""Public docstrings: every parameter is documented, with its default. Every name has an example and a page."""
 
+import ast
+import doctest
 import inspect
+import pkgutil
 import re
+import sys
+from functools import cache
+from importlib import import_module
+from pathlib import Path
 
 import pytest
+from documents import ROOT
 from numpydoc.docscrape import ClassDoc, FunctionDoc
 
 import ave_sklearn
@@ -64,3 +72,77 @@ def test_fitted_attributes_are_documented(name, pooled):
     assert public <= documented
     assert documented - public == {"feature_names_in_", "net_"}
     assert fitted.net_.module_ is not None  # a property
+
+
+def public_modules():
+    """Return the package and its modules that say what of them is public, by name."""
+    names = [module.name for module in pkgutil.walk_packages(ave_sklearn.__path__, "ave_sklearn.")]
+    public = [name for name in names if "._" not in name and not name.endswith("conftest")]
+    modules = [ave_sklearn, *map(import_module, public)]
+    return {module.__name__: module for module in modules if hasattr(module, "__all__")}
+
+
+EVERY_MODULE = public_modules()
+EVERY_NAME = {
+    f"{module}.{name}": getattr(thing, name) for module, thing in EVERY_MODULE.items() for name in thing.__all__
+}
+EVERY_NAME |= EVERY_MODULE
+PARSER = doctest.DocTestParser()
+
+
+@cache
+def written_below():
+    """Return the strings below assignments of modules, by the name: docstrings that Python does not keep."""
+    found = {}
+    for path in Path(ave_sklearn.__file__).parent.rglob("*.py"):
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        for statement, following in zip(body, body[1:], strict=False):
+            if isinstance(statement, ast.Assign) and isinstance(following, ast.Expr):
+                found[ast.unparse(statement.targets[0])] = inspect.cleandoc(ast.literal_eval(following.value))
+    return found
+
+
+def is_constant(thing):
+    """Whether Python keeps no docstring of its own for `thing`."""
+    return not (inspect.isclass(thing) or inspect.isfunction(thing) or inspect.ismodule(thing))
+
+
+def docstring(name):
+    """Return the text of a public name's page."""
+    thing = EVERY_NAME[name]
+    return written_below().get(name.rpartition(".")[2], "") if is_constant(thing) else inspect.getdoc(thing)
+
+
+@pytest.mark.parametrize("name", EVERY_NAME)
+def test_there_is_an_example(name):
+    _, heading, examples = docstring(name).rpartition("Examples\n--------\n")
+    assert heading
+    assert [example for example in PARSER.get_examples(examples) if not example.options.get(doctest.SKIP)]
+
+
+@pytest.mark.parametrize("name", [name for name, thing in EVERY_NAME.items() if not is_constant(thing)])
+def test_doctest_finds_the_example(name):
+    thing = EVERY_NAME[name]
+    module = thing if inspect.ismodule(thing) else sys.modules[thing.__module__]
+    wanted = module.__name__ if thing is module else f"{module.__name__}.{thing.__qualname__}"
+    assert Path(module.__file__).is_relative_to(Path(ave_sklearn.__file__).parent)  # which pytest walks through
+    assert wanted in {found.name for found in doctest.DocTestFinder(recurse=thing is not module).find(module)}
+
+
+@pytest.mark.parametrize("name", [name for name, thing in EVERY_NAME.items() if is_constant(thing)])
+def test_the_example_of_a_constant_runs(name):
+    runner = doctest.DocTestRunner(verbose=False)
+    runner.run(PARSER.get_doctest(docstring(name), {}, name, None, 0))
+    assert runner.tries and not runner.failures
+
+
+def test_the_reference_lists_every_name_once():
+    pages = [(ROOT / "docs" / "api" / page).read_text(encoding="utf-8") for page in ("index.rst", "nn.rst")]
+    block = r"^\.\. currentmodule:: (\S+)\n\n\.\. autosummary::\n(?:   :.+\n)+\n((?:   \w+\n)+)"
+    lists = re.findall(block, "\n".join(pages), re.MULTILINE)
+    listed = [f"{module}.{name}" for module, names in lists for name in names.split()]
+    names = {}  # a thing that several modules have is listed under one of its names
+    for name, thing in EVERY_NAME.items():
+        if not inspect.ismodule(thing):
+            names.setdefault(id(thing), name)
+    assert sorted(names.get(id(EVERY_NAME.get(name)), name) for name in listed) == sorted(names.values())
