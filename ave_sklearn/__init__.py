@@ -8,7 +8,8 @@ Examples
 >>> from ave_sklearn import PSPLocalizer
 >>> from ave_sklearn.datasets import make_av_events
 >>> X, y = make_av_events(n_videos=20, random_state=0)
->>> PSPLocalizer(max_epochs=2, random_state=0).fit(X, y).predict(X).shape  # a label for each segment
+>>> localizer = PSPLocalizer(max_epochs=2, random_state=0).fit(X, y)
+>>> localizer.predict(X).shape  # a label for each segment
 (20, 10)
 """
 

@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Examples
     --------
     >>> from ave_sklearn.cli import main
-    >>> main(["score", "no-such-model", "--features", "nor-these", "--annotations", "events.csv"])
+    >>> main("score model.joblib --features nowhere --annotations events.csv".split())
     1
     """
     parser = build_parser()
@@ -108,7 +108,8 @@ def run() -> NoReturn:
     >>> import subprocess
     >>> import sys
     >>> program = [sys.executable, "-c", "from ave_sklearn.cli import run; run()"]
-    >>> subprocess.run([*program, "--version"], capture_output=True, text=True).stdout.split()[0]
+    >>> text = subprocess.check_output([*program, "--version"], text=True)
+    >>> text.split()[0]
     'ave-sklearn'
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)

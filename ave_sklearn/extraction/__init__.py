@@ -3,7 +3,7 @@
 Examples
 --------
 >>> from ave_sklearn.extraction import VideoFeatureExtractor
->>> extractor = VideoFeatureExtractor(visual="efficientnet-lite0", audio="log-mel")  # needs no download
+>>> extractor = VideoFeatureExtractor(visual="efficientnet-lite0", audio="log-mel")
 >>> X = extractor.transform(["dog.mp4", "bell.mp4"])  # doctest: +SKIP
 """
 

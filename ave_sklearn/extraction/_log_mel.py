@@ -42,7 +42,7 @@ def mel_filterbank() -> NDArray[np.float64]:
     >>> weights = mel_filterbank()
     >>> weights.shape
     (257, 64)
-    >>> tone = weights[32]  # the bin at 32 * 16000 / 512 = 1000 Hz, between the peaks of two bands
+    >>> tone = weights[32]  # the bin at 32 * 16000 / 512 = 1000 Hz, in two bands
     >>> tone.nonzero()[0].tolist(), round(float(tone.sum()), 6)
     ([19, 20], 1.0)
     """

@@ -169,8 +169,8 @@ def pca_quantize(
     >>> import numpy as np
     >>> from ave_sklearn.extraction import pca_quantize
     >>> embeddings = [[-9, -2, 0, 1, 2, 9]]
-    >>> pca_quantize(embeddings, eigen_vectors=np.eye(6), means=np.zeros(6)).astype(int).tolist()
-    [[0, 0, 128, 191, 255, 255]]
+    >>> pca_quantize(embeddings, np.eye(6), np.zeros(6))
+    array([[  0.,   0., 128., 191., 255., 255.]], dtype=float32)
     """
     components = (np.asarray(embeddings, np.float64) - means) @ eigen_vectors.T
     return np.round((np.clip(components, -2, 2) + 2) * (255 / 4)).astype(np.float32)

@@ -14,7 +14,7 @@ Examples
 --------
 >>> from ave_sklearn.metrics import event_f1_score, segment_accuracy_score
 >>> y_true = [["dog", "dog", "background", "background"]]
->>> y_pred = [["dog", "dog", "dog", "background"]]  # three of four segments; the event is found, too long
+>>> y_pred = [["dog", "dog", "dog", "background"]]  # found, and a segment too long
 >>> segment_accuracy_score(y_true, y_pred), event_f1_score(y_true, y_pred)
 (0.75, 1.0)
 """

@@ -54,10 +54,13 @@ class PairedDifference:
     >>> import numpy as np
     >>> from ave_sklearn.metrics import paired_difference
     >>> y_true = np.zeros((3, 10), dtype=int)
-    >>> y_pred = (np.arange(10) < [[1], [2], [3]]).astype(int)  # 1, 2 and 3 of 10 segments are wrong
-    >>> result = paired_difference(y_true, y_true, y_pred, groups=["ann", "bob", "eve"])
-    >>> round(result.difference, 3), [round(end, 3) for end in result.interval], result.pvalue < 0.05
-    (0.2, [-0.048, 0.448], False)
+    >>> y_pred = (np.arange(10) < [[1], [2], [3]]).astype(int)  # 10, 20, 30 % wrong
+    >>> speakers = ["ann", "bob", "eve"]
+    >>> result = paired_difference(y_true, y_true, y_pred, groups=speakers)
+    >>> round(result.difference, 3), result.pvalue < 0.05
+    (0.2, False)
+    >>> [round(end, 3) for end in result.interval]
+    [-0.048, 0.448]
     >>> result.method, result.n_videos, result.n_groups
     ('t over groups', 3, 3)
     """

@@ -44,13 +44,14 @@ A network that follows the contract, with neither recurrence nor attention:
 >>> from ave_sklearn import EventLocalizer
 >>> from ave_sklearn.datasets import make_av_events
 >>> class Linear(torch.nn.Module):
-...     def __init__(self, n_audio_features, n_visual_features, n_classes, n_regions=None):
+...     def __init__(self, d_a, d_v, n_classes, n_regions=None):
 ...         super().__init__()
-...         self.layer = torch.nn.Linear(n_audio_features + n_visual_features, n_classes)
+...         self.layer = torch.nn.Linear(d_a + d_v, n_classes)
 ...     def forward(self, audio, visual):
 ...         return {"logits": self.layer(torch.cat([audio, visual], -1))}
 >>> X, y = make_av_events(n_videos=20, random_state=0)
->>> EventLocalizer(network=Linear, max_epochs=2, random_state=0).fit(X, y).predict(X).shape
+>>> localizer = EventLocalizer(network=Linear, max_epochs=2, random_state=0)
+>>> localizer.fit(X, y).predict(X).shape
 (20, 10)
 """
 
@@ -104,12 +105,18 @@ Examples
 --------
 >>> import torch
 >>> from ave_sklearn.nn import NETWORKS
->>> list(NETWORKS)
-['avel', 'dmrn', 'avsdn', 'cman', 'dam', 'avrb', 'avin', 'avt', 'cmran', 'psp', 'cpsp', 'cmbs', 'cacenet']
+>>> " ".join(NETWORKS)
+'avel dmrn avsdn cman dam avrb avin avt cmran psp cpsp cmbs cacenet'
 >>> audio, visual = torch.rand(2, 10, 6), torch.rand(2, 10, 5)
->>> outputs = {name: network(6, 5, n_classes=4, hidden_size=8)(audio, visual) for name, network in NETWORKS.items()}
->>> [name for name in outputs if "event_logits" in outputs[name]]  # gated: one category a video
-['dam', 'cmran', 'cpsp', 'cmbs', 'cacenet']
+>>> for name, Network in NETWORKS.items():
+...     outputs = Network(6, 5, n_classes=4, hidden_size=8)(audio, visual)
+...     if "event_logits" in outputs:  # gated: one category a video
+...         print(name)
+dam
+cmran
+cpsp
+cmbs
+cacenet
 """
 
 __all__ = [

@@ -28,11 +28,12 @@ class BiLSTM(nn.Module):
     >>> from ave_sklearn.nn import BiLSTM
     >>> lstm = BiLSTM(n_features=6, hidden_size=8)
     >>> x = torch.rand(2, 10, 6)
-    >>> mask = torch.arange(10) < torch.tensor([[10], [7]])  # the second video has 7 segments, the rest is padding
+    >>> mask = torch.arange(10) < torch.tensor([[10], [7]])  # 10 segments and 7
     >>> codes = lstm(x, mask)
     >>> tuple(codes.shape), codes[1, 7:].count_nonzero().item()
     ((2, 10, 8), 0)
-    >>> torch.allclose(codes[1:, :7], lstm(x[1:, :7]), atol=1e-6)  # as if it were alone
+    >>> alone = lstm(x[1:, :7])
+    >>> torch.allclose(codes[1:, :7], alone, atol=1e-6)
     True
     """
 
@@ -86,8 +87,8 @@ class Encoder(nn.Module):
     >>> import torch
     >>> from ave_sklearn.nn import AVGA, Encoder
     >>> encoder = Encoder(6, 5, hidden_size=8, attention=AVGA(6, 5))
-    >>> audio, visual = torch.rand(2, 10, 6), torch.rand(2, 10, 3, 4, 5)  # maps of 3 x 4 regions
-    >>> a, v, extras = encoder(audio, visual)
+    >>> audio, maps = torch.rand(2, 10, 6), torch.rand(2, 10, 3, 4, 5)
+    >>> a, v, extras = encoder(audio, maps)
     >>> tuple(a.shape), tuple(v.shape), tuple(extras["attention"].shape)
     ((2, 10, 8), (2, 10, 8), (2, 10, 3, 4))
     """

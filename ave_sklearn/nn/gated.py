@@ -46,8 +46,8 @@ class GatedHead(nn.Module):
     >>> {name: tuple(x.shape) for name, x in outputs.items()}
     {'event_logits': (2, 10), 'category_logits': (2, 3)}
     >>> category = 1 + outputs["category_logits"].argmax(1, keepdim=True)
-    >>> labels = torch.where(outputs["event_logits"] > 0, category, 0)  # 0 is background
-    >>> all(len(set(video) - {0}) <= 1 for video in labels.tolist())  # one category a video
+    >>> labels = torch.where(outputs["event_logits"] > 0, category, 0).tolist()
+    >>> all(len(set(video) - {0}) <= 1 for video in labels)  # 0 is background
     True
     """
 

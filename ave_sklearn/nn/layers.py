@@ -192,7 +192,7 @@ def masked_mean(x: Tensor, mask: Tensor | None = None) -> Tensor:
     --------
     >>> import torch
     >>> from ave_sklearn.nn import masked_mean
-    >>> x = torch.tensor([[[1.0], [3.0], [99.0]]])  # a video of two segments, and padding
+    >>> x = torch.tensor([[[1.0], [3.0], [99.0]]])  # two segments, and padding
     >>> masked_mean(x, torch.tensor([[True, True, False]]))
     tensor([[2.]])
     >>> masked_mean(x[:, :2])
@@ -221,7 +221,7 @@ def masked_max(x: Tensor, mask: Tensor | None = None) -> Tensor:
     --------
     >>> import torch
     >>> from ave_sklearn.nn import masked_max
-    >>> x = torch.tensor([[[1.0], [3.0], [99.0]]])  # a video of two segments, and padding
+    >>> x = torch.tensor([[[1.0], [3.0], [99.0]]])  # two segments, and padding
     >>> masked_max(x, torch.tensor([[True, True, False]]))
     tensor([[3.]])
     """
@@ -249,8 +249,8 @@ def masked_top_mean(x: Tensor, k: int, mask: Tensor | None = None) -> Tensor:
     --------
     >>> import torch
     >>> from ave_sklearn.nn import masked_top_mean
-    >>> x = torch.tensor([[[1.0], [6.0], [2.0], [99.0]]])  # a video of three segments, and padding
-    >>> mask = torch.tensor([[True, True, True, False]])
+    >>> x = torch.tensor([[[1.0], [6.0], [2.0], [99.0]]])
+    >>> mask = torch.tensor([[True, True, True, False]])  # the last is padding
     >>> masked_top_mean(x, 2, mask)
     tensor([[4.]])
     >>> masked_top_mean(x, 9, mask)  # there are three

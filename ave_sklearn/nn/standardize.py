@@ -179,7 +179,8 @@ class StandardizedNetwork(nn.Module):
     >>> network = StandardizedNetwork(inner, 6, 5)
     >>> network.set_statistics(audio=([3.0] * 6, 2.0), visual=([0.0] * 5, 1.0))
     >>> audio, visual = torch.rand(2, 10, 6), torch.rand(2, 10, 5)
-    >>> torch.allclose(network(audio, visual)["logits"], inner((audio - 3) / 2, visual)["logits"])
+    >>> wanted = inner((audio - 3) / 2, visual)["logits"]
+    >>> torch.allclose(network(audio, visual)["logits"], wanted)
     True
     """
 

@@ -36,19 +36,22 @@ class Tap(NamedTuple):
     PSP names what its two LSTMs are given, and the two parts of what its module ``psp`` returns:
 
     >>> from ave_sklearn.nn import PSPNet, Tap
-    >>> PSPNet.layer_taps["input"]
-    (Tap(module='encoder.audio_lstm', argument=0, item=None), Tap(module='encoder.visual_lstm', argument=0, item=None))
+    >>> PSPNet.layer_taps["input"]  # doctest: +NORMALIZE_WHITESPACE
+    (Tap(module='encoder.audio_lstm', argument=0, item=None),
+     Tap(module='encoder.visual_lstm', argument=0, item=None))
     >>> PSPNet.layer_taps["propagated"]
     (Tap(module='psp', argument=None, item=1), Tap(module='psp', argument=None, item=0))
 
     A subclass may name another layer, here the normalised summands of Eq. 4, for ``embed(X, layer="normed")``:
 
     >>> class MyNetwork(PSPNet):
-    ...     layer_taps = {**PSPNet.layer_taps, "normed": (Tap("fusion", item=2), Tap("fusion", item=1))}
+    ...     normed = Tap("fusion", item=2), Tap("fusion", item=1)
+    ...     layer_taps = {**PSPNet.layer_taps, "normed": normed}
     >>> from ave_sklearn import EventLocalizer
     >>> from ave_sklearn.datasets import make_av_events
     >>> X, y = make_av_events(n_videos=20, random_state=0)
-    >>> audio, visual = EventLocalizer(network=MyNetwork, max_epochs=1).fit(X, y).embed(X, layer="normed")
+    >>> localizer = EventLocalizer(network=MyNetwork, max_epochs=1).fit(X, y)
+    >>> audio, visual = localizer.embed(X, layer="normed")
     >>> audio.shape, visual.shape
     ((20, 10, 128), (20, 10, 128))
     """

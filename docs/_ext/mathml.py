@@ -1,5 +1,7 @@
 """Equations as MathML, which browsers draw by themselves: pages need no script and no network for them."""
 
+import re
+
 from docutils.nodes import SkipNode
 from latex2mathml.converter import convert
 
@@ -10,16 +12,19 @@ def write_inline(translator, node):
     raise SkipNode
 
 
-def lined_up(equation):
-    """Return LaTeX of several lines, which have `&` where they are lined up, as one system."""
-    is_bare = r"\\" in equation and r"\begin" not in equation
-    return rf"\begin{{split}}{equation}\end{{split}}" if is_bare else equation
+def in_rows(equation):
+    r"""Return an equation whose lines end in ``\\``, or in a blank line, in the environment that puts them in rows."""
+    rows = [equation] if r"\begin" in equation else re.split(r"\\\\|\n\s*\n", equation.strip())
+    if len(rows) == 1:
+        return equation
+    return r"\begin{split}" + r"\\".join(row if "&" in row else f"& {row}" for row in rows) + r"\end{split}"
 
 
 def write_block(translator, node):
-    """Write an equation of its own, with its number where it has one."""
-    number = f'<span class="eqno">({node["number"]})</span>' if node.get("number") else ""
-    translator.body.append(f'<div class="math">{number}{convert(lined_up(node.astext()), display="block")}</div>')
+    r"""Write an equation of its own, with the number that ``\tag{7}`` gives it, as on a forge."""
+    equation, _, tag = node.astext().partition(r"\tag")
+    number = f'<span class="eqno">({tag.strip(" {}")})</span>' if tag else ""
+    translator.body.append(f'<div class="math">{number}{convert(in_rows(equation), display="block")}</div>')
     raise SkipNode
 
 

@@ -32,8 +32,8 @@ class AVELNet(nn.Module):
 
     .. math::
 
-        h^a = \mathrm{BiLSTM}(a), \quad h^v = \mathrm{BiLSTM}(v), \quad f_t = \mathrm{ReLU}([h^a_t; h^v_t]), \quad
-        s_t = W_2\,\mathrm{ReLU}(W_1 f_t + b_1) + b_2 .
+        h^a &= \mathrm{BiLSTM}(a), \quad h^v = \mathrm{BiLSTM}(v), \\
+        f_t &= \mathrm{ReLU}([h^a_t; h^v_t]), \quad s_t = W_2\,\mathrm{ReLU}(W_1 f_t + b_1) + b_2 .
 
     With weak supervision the scores :math:`s_t` are pooled over time.
 
@@ -76,10 +76,16 @@ class AVELNet(nn.Module):
     >>> import torch
     >>> from ave_sklearn.nn import AVELNet
     >>> network = AVELNet(6, 5, n_classes=4, n_regions=9, hidden_size=8)
-    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5))  # two videos of 10 segments, with maps
-    >>> {name: tuple(x.shape) for name, x in outputs.items()}
-    {'logits': (2, 10, 4), 'attention': (2, 10, 3, 3), 'fused': (2, 10, 16), 'similarity': (2, 10)}
-    >>> sum(weight.numel() for weight in AVELNet(128, 512, 29, 49).parameters())  # at the AVE dataset's sizes
+    >>> audio, maps = torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5)
+    >>> outputs = network(audio, maps)  # of two videos of 10 segments
+    >>> for name, x in outputs.items():
+    ...     print(name, tuple(x.shape))
+    logits (2, 10, 4)
+    attention (2, 10, 3, 3)
+    fused (2, 10, 16)
+    similarity (2, 10)
+    >>> network = AVELNet(128, 512, 29, n_regions=49)  # the AVE dataset's sizes
+    >>> sum(weight.numel() for weight in network.parameters())
     1335246
     """
 

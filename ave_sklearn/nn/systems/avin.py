@@ -91,10 +91,16 @@ class AVINNet(nn.Module):
     >>> import torch
     >>> from ave_sklearn.nn import AVINNet
     >>> network = AVINNet(6, 5, n_classes=4, n_regions=9, hidden_size=8)
-    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5))  # two videos of 10 segments, with maps
-    >>> {name: tuple(x.shape) for name, x in outputs.items()}
-    {'logits': (2, 10, 4), 'attention': (2, 10, 3, 3), 'fused': (2, 10, 8), 'similarity': (2, 10)}
-    >>> sum(weight.numel() for weight in AVINNet(128, 512, 29, 49).parameters())  # at the AVE dataset's sizes
+    >>> audio, maps = torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5)
+    >>> outputs = network(audio, maps)  # of two videos of 10 segments
+    >>> for name, x in outputs.items():
+    ...     print(name, tuple(x.shape))
+    logits (2, 10, 4)
+    attention (2, 10, 3, 3)
+    fused (2, 10, 8)
+    similarity (2, 10)
+    >>> network = AVINNet(128, 512, 29, n_regions=49)  # the AVE dataset's sizes
+    >>> sum(weight.numel() for weight in network.parameters())
     2963150
     """
 

@@ -52,9 +52,9 @@ class AVRBNet(nn.Module):
 
     .. math::
 
-        z_t = \mathrm{MFB}(h^a_t, h^v_t), \qquad
-        f_t = \tfrac12 [\tanh(h^a_t + R_a z_t + b_a) + \tanh(h^v_t + R_v z_t + b_v)], \qquad
-        f'_t = f_t (1 + T q_t),
+        z_t &= \mathrm{MFB}(h^a_t, h^v_t), \\
+        f_t &= \tfrac12 [\tanh(h^a_t + R_a z_t + b_a) + \tanh(h^v_t + R_v z_t + b_v)], \\
+        f'_t &= f_t (1 + T q_t),
 
     where MFB is :class:`BilinearFusion` and q the softmax of :math:`w^\top \tanh(W f_t + b) + c` over the T valid
     segments of the video (10 in the AVE dataset, for which the factor was 10). Two linear layers classify
@@ -92,10 +92,16 @@ class AVRBNet(nn.Module):
     >>> import torch
     >>> from ave_sklearn.nn import AVRBNet
     >>> network = AVRBNet(6, 5, n_classes=4, n_regions=9, hidden_size=8)
-    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5))  # two videos of 10 segments, with maps
-    >>> {name: tuple(x.shape) for name, x in outputs.items()}
-    {'logits': (2, 10, 4), 'attention': (2, 10, 3, 3), 'fused': (2, 10, 8), 'similarity': (2, 10)}
-    >>> sum(weight.numel() for weight in AVRBNet(128, 512, 29, 49).parameters())  # at the AVE dataset's sizes
+    >>> audio, maps = torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5)
+    >>> outputs = network(audio, maps)  # of two videos of 10 segments
+    >>> for name, x in outputs.items():
+    ...     print(name, tuple(x.shape))
+    logits (2, 10, 4)
+    attention (2, 10, 3, 3)
+    fused (2, 10, 8)
+    similarity (2, 10)
+    >>> network = AVRBNet(128, 512, 29, n_regions=49)  # the AVE dataset's sizes
+    >>> sum(weight.numel() for weight in network.parameters())
     2174415
     """
 

@@ -29,10 +29,10 @@ class AVSDNNet(nn.Module):
 
     .. math::
 
-        h_0 = \mathrm{fuse}(\mathrm{ReLU}(h^v), \mathrm{ReLU}(h^a)), \quad
-        c_0 = \mathrm{fuse}(\mathrm{ReLU}(c^v), \mathrm{ReLU}(c^a)), \quad
-        f = \mathrm{ReLU}(\mathrm{BiLSTM}([a; v]; h_0, c_0)), \quad
-        s_t = W_2\,\mathrm{ReLU}(W_1 f_t + b_1) + b_2 ,
+        h_0 &= \mathrm{fuse}(\mathrm{ReLU}(h^v), \mathrm{ReLU}(h^a)), \\
+        c_0 &= \mathrm{fuse}(\mathrm{ReLU}(c^v), \mathrm{ReLU}(c^a)), \\
+        f &= \mathrm{ReLU}(\mathrm{BiLSTM}([a; v]; h_0, c_0)), \\
+        s_t &= W_2\,\mathrm{ReLU}(W_1 f_t + b_1) + b_2 ,
 
     where fuse is the mean of what one :class:`ResidualFusion` returns, the same for h and c.
 
@@ -72,10 +72,15 @@ class AVSDNNet(nn.Module):
     >>> import torch
     >>> from ave_sklearn.nn import AVSDNNet
     >>> network = AVSDNNet(6, 5, n_classes=4, n_regions=9, hidden_size=8)
-    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5))  # two videos of 10 segments, with maps
-    >>> {name: tuple(x.shape) for name, x in outputs.items()}
-    {'logits': (2, 10, 4), 'attention': (2, 10, 3, 3), 'fused': (2, 10, 8)}
-    >>> sum(weight.numel() for weight in AVSDNNet(128, 512, 29, 49).parameters())  # at the AVE dataset's sizes
+    >>> audio, maps = torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5)
+    >>> outputs = network(audio, maps)  # of two videos of 10 segments
+    >>> for name, x in outputs.items():
+    ...     print(name, tuple(x.shape))
+    logits (2, 10, 4)
+    attention (2, 10, 3, 3)
+    fused (2, 10, 8)
+    >>> network = AVSDNNet(128, 512, 29, n_regions=49)  # the AVE dataset's sizes
+    >>> sum(weight.numel() for weight in network.parameters())
     2173390
     """
 

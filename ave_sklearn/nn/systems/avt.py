@@ -108,11 +108,17 @@ class AVTNet(nn.Module):
     --------
     >>> import torch
     >>> from ave_sklearn.nn import AVTNet
-    >>> network = AVTNet(6, 5, n_classes=4, n_regions=9, hidden_size=8, feedforward_size=16)
-    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5))  # two videos of 10 segments, with maps
-    >>> {name: tuple(x.shape) for name, x in outputs.items()}
-    {'logits': (2, 10, 4), 'fused': (2, 10, 16), 'similarity': (2, 10), 'attention': (2, 10, 3, 3)}
-    >>> torch.allclose(outputs["attention"].sum((2, 3)), torch.ones(2, 10))  # shares of the regions
+    >>> network = AVTNet(6, 5, n_classes=4, n_regions=9, hidden_size=8)
+    >>> audio, maps = torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5)
+    >>> outputs = network(audio, maps)  # of two videos of 10 segments
+    >>> for name, x in outputs.items():
+    ...     print(name, tuple(x.shape))
+    logits (2, 10, 4)
+    fused (2, 10, 16)
+    similarity (2, 10)
+    attention (2, 10, 3, 3)
+    >>> share = outputs["attention"].sum((2, 3))  # of all regions together
+    >>> torch.allclose(share, torch.ones(2, 10))
     True
     """
 

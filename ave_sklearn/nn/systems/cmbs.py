@@ -234,12 +234,12 @@ class CMBSNet(nn.Module):
 
     .. math::
 
-        E^v = \mathrm{intra}(v), \quad E^a = \mathrm{intra}(a), \qquad
-        Q^v = \mathrm{cross}(v, [E^a, v]), \quad Q^a = \mathrm{cross}(a, [E^v, a]), \\
-        g^a = \sigma(w_a E^a + b_a), \quad g^v = \sigma(w_v E^v + b_v), \qquad
-        Q^v \leftarrow Q^v (1 + \alpha g^a), \quad Q^a \leftarrow Q^a (1 + \alpha g^v), \\
-        f = \tfrac12 [\mathrm{inter}_1(Q^v, Q^a) + \mathrm{inter}_2(Q^a, Q^v)], \qquad
-        \mathrm{inter}(x, y) = \mathrm{LN}(x \odot y + \mathrm{dropout}(\mathrm{MHA}(x \odot y, [y, x]))) .
+        E^v &= \mathrm{intra}(v), \quad E^a = \mathrm{intra}(a), \\
+        Q^v &= \mathrm{cross}(v, [E^a, v]), \quad Q^a = \mathrm{cross}(a, [E^v, a]), \\
+        g^a &= \sigma(w_a E^a + b_a), \quad g^v = \sigma(w_v E^v + b_v), \\
+        Q^v &\leftarrow Q^v (1 + \alpha g^a), \quad Q^a \leftarrow Q^a (1 + \alpha g^v), \\
+        f &= \tfrac12 [\mathrm{inter}_1(Q^v, Q^a) + \mathrm{inter}_2(Q^a, Q^v)], \\
+        \mathrm{inter}(x, y) &= \mathrm{LN}(x \odot y + \mathrm{dropout}(\mathrm{MHA}(x \odot y, [y, x]))) .
 
     :class:`GatedHead` on `f` pools by the maximum over time. A class's evidence, the mean of its 4 largest logits of
     :math:`Q^v` and of :math:`Q^a`, is added to the category's logits with the weight :math:`\gamma`, and
@@ -250,8 +250,8 @@ class CMBSNet(nn.Module):
 
     .. math::
 
-        z_t = \gamma\,(\sigma(k^v_t) + \sigma(k^a_t)) \odot W f_t, \qquad c = \mathrm{top4mean}_t(z_t), \qquad
-        g_t = \tfrac12 (g^a_t + g^v_t),
+        z_t &= \gamma\,(\sigma(k^v_t) + \sigma(k^a_t)) \odot W f_t, \\
+        c &= \mathrm{top4mean}_t(z_t), \qquad g_t = \tfrac12 (g^a_t + g^v_t),
 
     background among the classes, and a video is predicted by :math:`\mathrm{avg}_t(g_t)\,c`.
 
@@ -326,11 +326,17 @@ class CMBSNet(nn.Module):
     >>> import torch
     >>> from ave_sklearn.nn import CMBSNet
     >>> network = CMBSNet(6, 5, n_classes=4, hidden_size=8, feedforward_size=16)
-    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 5))  # two videos of 10 segments
-    >>> {name: tuple(outputs[name].shape) for name in ("event_logits", "category_logits", "gate", "evidence", "fused")}
-    {'event_logits': (2, 10), 'category_logits': (2, 3), 'gate': (2, 10), 'evidence': (2, 3), 'fused': (2, 10, 8)}
-    >>> losses = network.extra_loss(outputs, target=torch.tensor([[0] * 5 + [1] * 5, [2] * 10]), background=0)
-    >>> tuple(losses.shape)  # one number a video
+    >>> audio, visual = torch.rand(2, 10, 6), torch.rand(2, 10, 5)
+    >>> outputs = network(audio, visual)  # of two videos of 10 segments
+    >>> for name in ("event_logits", "category_logits", "gate", "evidence", "fused"):
+    ...     print(name, tuple(outputs[name].shape))
+    event_logits (2, 10)
+    category_logits (2, 3)
+    gate (2, 10)
+    evidence (2, 3)
+    fused (2, 10, 8)
+    >>> target = torch.tensor([[0] * 5 + [1] * 5, [2] * 10])
+    >>> tuple(network.extra_loss(outputs, target, background=0).shape)  # one number a video
     (2,)
     """
 

@@ -25,9 +25,9 @@ class CMRANNet(nn.Module):
 
     .. math::
 
-        E^v = \mathrm{intra}(v), \quad E^a = \mathrm{intra}(a), \qquad
-        Q^v = \mathrm{cross}(v, [E^a, v]), \quad Q^a = \mathrm{cross}(a, [E^v, a]), \\
-        o = \mathrm{LN}(g + \mathrm{dropout}(\mathrm{MHA}(g, [Q^a, Q^v]))), \quad g = Q^v \odot Q^a .
+        E^v &= \mathrm{intra}(v), \quad E^a = \mathrm{intra}(a), \\
+        Q^v &= \mathrm{cross}(v, [E^a, v]), \quad Q^a = \mathrm{cross}(a, [E^v, a]), \\
+        o &= \mathrm{LN}(g + \mathrm{dropout}(\mathrm{MHA}(g, [Q^a, Q^v]))), \quad g = Q^v \odot Q^a .
 
     :class:`GatedHead` on `o` pools by the maximum over time.
 
@@ -73,11 +73,16 @@ class CMRANNet(nn.Module):
     >>> import torch
     >>> from ave_sklearn.nn import CMRANNet
     >>> network = CMRANNet(6, 5, n_classes=4, hidden_size=8, feedforward_size=16)
-    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 5))  # two videos of 10 segments
-    >>> {name: tuple(x.shape) for name, x in outputs.items()}
-    {'event_logits': (2, 10), 'category_logits': (2, 3), 'fused': (2, 10, 8), 'similarity': (2, 10)}
-    >>> weak = CMRANNet(6, 5, n_classes=4, supervision="weak", hidden_size=8, feedforward_size=16)
-    >>> tuple(weak(torch.rand(2, 10, 6), torch.rand(2, 10, 5))["video_logits"].shape)  # background is a category too
+    >>> audio, visual = torch.rand(2, 10, 6), torch.rand(2, 10, 5)
+    >>> outputs = network(audio, visual)  # of two videos of 10 segments
+    >>> for name, x in outputs.items():
+    ...     print(name, tuple(x.shape))
+    event_logits (2, 10)
+    category_logits (2, 3)
+    fused (2, 10, 8)
+    similarity (2, 10)
+    >>> weak = CMRANNet(6, 5, n_classes=4, supervision="weak", hidden_size=8)
+    >>> tuple(weak(audio, visual)["video_logits"].shape)  # background is a category too
     (2, 4)
     """
 

@@ -67,7 +67,8 @@ class CPSPNet(PSPTrunk):
     >>> import torch
     >>> from ave_sklearn.nn import CPSPNet
     >>> network = CPSPNet(6, 5, n_classes=4, hidden_size=8)
-    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 5))  # two videos of 10 segments
+    >>> audio, visual = torch.rand(2, 10, 6), torch.rand(2, 10, 5)
+    >>> outputs = network(audio, visual)  # of two videos of 10 segments
     >>> for name, x in outputs.items():
     ...     print(name, tuple(x.shape))
     event_logits (2, 10)
@@ -76,8 +77,8 @@ class CPSPNet(PSPTrunk):
     gamma_av (2, 10, 10)
     fused (2, 10, 8)
     similarity (2, 10)
-    >>> losses = network.extra_loss(outputs, target=torch.tensor([[0] * 5 + [1] * 5, [2] * 10]), background=0)
-    >>> tuple(losses.shape)  # both contrasts, one number a video
+    >>> target = torch.tensor([[0] * 5 + [1] * 5, [2] * 10])
+    >>> tuple(network.extra_loss(outputs, target, background=0).shape)  # one number a video
     (2,)
     """
 

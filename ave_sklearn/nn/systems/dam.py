@@ -83,10 +83,16 @@ class DAMNet(nn.Module):
     >>> import torch
     >>> from ave_sklearn.nn import DAMNet
     >>> network = DAMNet(6, 5, n_classes=4, hidden_size=8)
-    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 5))  # two videos of 10 segments
-    >>> {name: tuple(x.shape) for name, x in outputs.items()}
-    {'event_logits': (2, 10), 'category_logits': (2, 3), 'fused': (2, 10, 16), 'similarity': (2, 10)}
-    >>> sum(weight.numel() for weight in DAMNet(128, 512, 29, 49).parameters())  # at the AVE dataset's sizes
+    >>> audio, visual = torch.rand(2, 10, 6), torch.rand(2, 10, 5)
+    >>> outputs = network(audio, visual)  # of two videos of 10 segments
+    >>> for name, x in outputs.items():
+    ...     print(name, tuple(x.shape))
+    event_logits (2, 10)
+    category_logits (2, 3)
+    fused (2, 10, 16)
+    similarity (2, 10)
+    >>> network = DAMNet(128, 512, 29, n_regions=49)  # the AVE dataset's sizes
+    >>> sum(weight.numel() for weight in network.parameters())
     1209165
     """
 

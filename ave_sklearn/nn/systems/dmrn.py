@@ -23,8 +23,8 @@ class ResidualFusion(nn.Module):
 
     .. math::
 
-        m = \tfrac12 (U_v(v) + U_a(a)), \quad v' = \tanh(a + m), \quad a' = \tanh(v + m), \qquad
-        U(x) = W_2 \tanh(W_1 x + b_1) + b_2 .
+        m &= \tfrac12 (U_v(v) + U_a(a)), \quad v' = \tanh(a + m), \quad a' = \tanh(v + m), \\
+        U(x) &= W_2 \tanh(W_1 x + b_1) + b_2 .
 
     Parameters
     ----------
@@ -49,7 +49,8 @@ class ResidualFusion(nn.Module):
     >>> new_v, new_a = block(v, a)
     >>> tuple(new_v.shape)
     (2, 10, 8)
-    >>> torch.allclose(new_v.atanh() - a, new_a.atanh() - v, atol=1e-4)  # m, what both have in common
+    >>> m = new_v.atanh() - a  # what both have in common
+    >>> torch.allclose(m, new_a.atanh() - v, atol=1e-4)
     True
     """
 
@@ -111,10 +112,16 @@ class DMRNNet(nn.Module):
     >>> import torch
     >>> from ave_sklearn.nn import DMRNNet
     >>> network = DMRNNet(6, 5, n_classes=4, n_regions=9, hidden_size=8)
-    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5))  # two videos of 10 segments, with maps
-    >>> {name: tuple(x.shape) for name, x in outputs.items()}
-    {'logits': (2, 10, 4), 'attention': (2, 10, 3, 3), 'fused': (2, 10, 8), 'similarity': (2, 10)}
-    >>> sum(weight.numel() for weight in DMRNNet(128, 512, 29, 49).parameters())  # at the AVE dataset's sizes
+    >>> audio, maps = torch.rand(2, 10, 6), torch.rand(2, 10, 3, 3, 5)
+    >>> outputs = network(audio, maps)  # of two videos of 10 segments
+    >>> for name, x in outputs.items():
+    ...     print(name, tuple(x.shape))
+    logits (2, 10, 4)
+    attention (2, 10, 3, 3)
+    fused (2, 10, 8)
+    similarity (2, 10)
+    >>> network = DMRNNet(128, 512, 29, n_regions=49)  # the AVE dataset's sizes
+    >>> sum(weight.numel() for weight in network.parameters())
     1571150
     """
 

@@ -193,7 +193,8 @@ class PSPNet(PSPTrunk):
     >>> import torch
     >>> from ave_sklearn.nn import PSPNet
     >>> network = PSPNet(6, 5, n_classes=4, hidden_size=8)
-    >>> outputs = network(torch.rand(2, 10, 6), torch.rand(2, 10, 5))  # two videos of 10 segments
+    >>> audio, visual = torch.rand(2, 10, 6), torch.rand(2, 10, 5)
+    >>> outputs = network(audio, visual)  # of two videos of 10 segments
     >>> for name, x in outputs.items():
     ...     print(name, tuple(x.shape))
     logits (2, 10, 4)
@@ -201,8 +202,8 @@ class PSPNet(PSPTrunk):
     gamma_av (2, 10, 10)
     fused (2, 10, 8)
     similarity (2, 10)
-    >>> released = PSPNet(128, 512, 29, 49, variant="released", hidden_size=256)  # at the AVE dataset's sizes
-    >>> sum(weight.numel() for weight in released.parameters())
+    >>> released = PSPNet(128, 512, 29, 49, variant="released", hidden_size=256)
+    >>> sum(weight.numel() for weight in released.parameters())  # the AVE dataset's sizes
     1548657
     """
 
