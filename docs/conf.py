@@ -3,7 +3,7 @@
 import re
 import sys
 from collections import namedtuple
-from inspect import unwrap
+from inspect import ismodule, unwrap
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
@@ -11,11 +11,11 @@ sys.path.insert(0, str(DOCS / "_ext"))
 
 from sphinx.pycode import ModuleAnalyzer  # noqa: E402
 
-from ave_sklearn import __version__  # noqa: E402
+import ave_sklearn  # noqa: E402
 
 project = "ave_sklearn"
 author = "The ave_sklearn developers"
-release = version = __version__
+release = version = ave_sklearn.__version__
 
 extensions = [
     "mathml",
@@ -38,6 +38,7 @@ myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
 myst_heading_anchors = 3  # as on a forge: [text](page.md#a-heading)
 
 # ------------------------------------------------- names of the package
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # numpydoc's tables have the types
 autosummary_generate = True
 autosummary_ignore_module_all = False
@@ -70,6 +71,20 @@ def find_docstring(app, what, name, thing, options, lines):
 def keep_initials(app, what, name, thing, options, lines):
     """Keep the initial that a reference begins with: "Y. Tian" would be number 25 of a list."""
     lines[:] = [re.sub(r"^(\.\. \[[^]]+\] )(?=[A-Z]\. )", r"\1\\", line) for line in lines]
+
+
+def public_names():
+    """Return the full names of what single backticks may name in docstrings, by the short ones."""
+    modules = [getattr(ave_sklearn, name) for name in ave_sklearn.__all__ if ismodule(getattr(ave_sklearn, name))]
+    full = {name: f"{module.__name__}.{name}" for module in modules for name in module.__all__}
+    return full | {name: f"ave_sklearn.{name}" for name in ave_sklearn.__all__ if name in full}
+
+
+def link_names(app, what, name, thing, options, lines):
+    """Lead from a public name within single backticks to its page."""
+    full = public_names()
+    names = rf"(?<![`:=\w])`({'|'.join(full)})`(?![`_])"
+    lines[:] = [re.sub(names, lambda found: f":py:obj:`~{full[found[1]]}`", line) for line in lines]
 
 
 # ------------------------------------------------- gallery
@@ -117,3 +132,4 @@ def setup(app):
     app.connect("autodoc-skip-member", skip_members_of_others)
     app.connect("autodoc-process-docstring", find_docstring, priority=400)  # in front of numpydoc
     app.connect("autodoc-process-docstring", keep_initials, priority=600)  # behind it
+    app.connect("autodoc-process-docstring", link_names, priority=600)

@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Examples
     --------
     >>> from ave_sklearn.cli import main
-    >>> main("score model.joblib --features nowhere --annotations events.csv".split())
+    >>> main("score model.joblib --features none --annotations none.csv".split())
     1
     """
     parser = build_parser()

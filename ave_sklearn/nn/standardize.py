@@ -31,7 +31,7 @@ class FeatureDropout(Dropout):
     >>> layer = FeatureDropout(0.5)
     >>> layer.generator = torch.Generator().manual_seed(0)
     >>> x = layer(torch.ones(2, 10, 99))
-    >>> torch.equal(x[:, 3], x[:, 0])  # the same features in all segments of a video
+    >>> torch.equal(x[:, 3], x[:, 0])  # the same features in all segments
     True
     >>> torch.equal(x[0], x[1])  # and others in the next video
     False

@@ -202,7 +202,7 @@ class CACENet(CMBSNet):
     --------
     >>> import torch
     >>> from ave_sklearn.nn import CACENet
-    >>> network = CACENet(6, 5, n_classes=4, hidden_size=8, feedforward_size=16)
+    >>> network = CACENet(6, 5, n_classes=4, hidden_size=8)
     >>> audio, visual = torch.rand(2, 10, 6), torch.rand(2, 10, 5)
     >>> outputs = network(audio, visual)  # of two videos of 10 segments
     >>> for name in ("event_logits", "category_logits", "query", "key"):
@@ -211,7 +211,7 @@ class CACENet(CMBSNet):
     category_logits (2, 3)
     query (2, 10, 8)
     key (2, 10, 8)
-    >>> "key" in network.eval()(audio, visual)  # the noisy view is for training alone
+    >>> "key" in network.eval()(audio, visual)  # the noisy view is for training
     False
     """
 

@@ -325,7 +325,7 @@ class CMBSNet(nn.Module):
     --------
     >>> import torch
     >>> from ave_sklearn.nn import CMBSNet
-    >>> network = CMBSNet(6, 5, n_classes=4, hidden_size=8, feedforward_size=16)
+    >>> network = CMBSNet(6, 5, n_classes=4, hidden_size=8)
     >>> audio, visual = torch.rand(2, 10, 6), torch.rand(2, 10, 5)
     >>> outputs = network(audio, visual)  # of two videos of 10 segments
     >>> for name in ("event_logits", "category_logits", "gate", "evidence", "fused"):
@@ -336,7 +336,8 @@ class CMBSNet(nn.Module):
     evidence (2, 3)
     fused (2, 10, 8)
     >>> target = torch.tensor([[0] * 5 + [1] * 5, [2] * 10])
-    >>> tuple(network.extra_loss(outputs, target, background=0).shape)  # one number a video
+    >>> losses = network.extra_loss(outputs, target, background=0)
+    >>> tuple(losses.shape)  # one number a video
     (2,)
     """
 

@@ -72,7 +72,7 @@ class CMRANNet(nn.Module):
     --------
     >>> import torch
     >>> from ave_sklearn.nn import CMRANNet
-    >>> network = CMRANNet(6, 5, n_classes=4, hidden_size=8, feedforward_size=16)
+    >>> network = CMRANNet(6, 5, n_classes=4, hidden_size=8)
     >>> audio, visual = torch.rand(2, 10, 6), torch.rand(2, 10, 5)
     >>> outputs = network(audio, visual)  # of two videos of 10 segments
     >>> for name, x in outputs.items():
@@ -82,7 +82,7 @@ class CMRANNet(nn.Module):
     fused (2, 10, 8)
     similarity (2, 10)
     >>> weak = CMRANNet(6, 5, n_classes=4, supervision="weak", hidden_size=8)
-    >>> tuple(weak(audio, visual)["video_logits"].shape)  # background is a category too
+    >>> tuple(weak(audio, visual)["video_logits"].shape)  # background included
     (2, 4)
     """
 

@@ -78,7 +78,8 @@ class CPSPNet(PSPTrunk):
     fused (2, 10, 8)
     similarity (2, 10)
     >>> target = torch.tensor([[0] * 5 + [1] * 5, [2] * 10])
-    >>> tuple(network.extra_loss(outputs, target, background=0).shape)  # one number a video
+    >>> losses = network.extra_loss(outputs, target, background=0)
+    >>> tuple(losses.shape)  # one number a video
     (2,)
     """
 

@@ -202,8 +202,9 @@ class PSPNet(PSPTrunk):
     gamma_av (2, 10, 10)
     fused (2, 10, 8)
     similarity (2, 10)
-    >>> released = PSPNet(128, 512, 29, 49, variant="released", hidden_size=256)
-    >>> sum(weight.numel() for weight in released.parameters())  # the AVE dataset's sizes
+    >>> sizes = 128, 512, 29, 49  # those of the AVE dataset
+    >>> released = PSPNet(*sizes, variant="released", hidden_size=256)
+    >>> sum(weight.numel() for weight in released.parameters())
     1548657
     """
 
