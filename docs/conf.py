@@ -9,6 +9,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS / "_ext"))
 
+from sphinx.ext import autosummary  # noqa: E402
 from sphinx.pycode import ModuleAnalyzer  # noqa: E402
 
 import ave_sklearn  # noqa: E402
@@ -39,6 +40,7 @@ myst_heading_anchors = 3  # as on a forge: [text](page.md#a-heading)
 
 # ------------------------------------------------- names of the package
 toc_object_entries_show_parents = "hide"
+autosummary.WELL_KNOWN_ABBREVIATIONS += ("Eq.", "Fig.", "Sec.")  # no sentence ends there
 autodoc_typehints = "none"  # numpydoc's tables have the types
 autosummary_generate = True
 autosummary_ignore_module_all = False
