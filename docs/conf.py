@@ -24,7 +24,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "sphinxarg.ext",
 ]
-exclude_patterns = ["_build", "**/sg_execution_times.rst"]
+exclude_patterns = ["_build", "sg_execution_times.rst", "gallery/sg_execution_times.rst"]
 suppress_warnings = ["myst.domains"]  # the domain of sphinx-argparse does not answer MyST
 templates_path = ["_templates"]
 default_role = "literal"  # `tau` in docstrings is code
