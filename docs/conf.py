@@ -29,6 +29,7 @@ suppress_warnings = ["myst.domains"]  # the domain of sphinx-argparse does not a
 templates_path = ["_templates"]
 default_role = "literal"  # `tau` in docstrings is code
 smartquotes = False  # default="xavier" stays as it is
+highlight_language = "text"  # of blocks without one: commands and what they print
 nitpicky = True  # a name that leads nowhere is a warning, and a warning is an error
 
 # ------------------------------------------------- pages in Markdown
