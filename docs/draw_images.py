@@ -19,6 +19,7 @@ IMAGES = Path(__file__).resolve().parent / "images"
 WORDS = dict(enumerate("zero one two three four five six seven eight nine".split()))
 VIDEO = 49  # of the test videos, one whose event begins and ends within it: its connections are drawn
 TAUS = [0, 0.095, 0.11]
+DPI = 115
 
 
 def in_words(labels):
@@ -49,7 +50,7 @@ def main():
     localizer = PSPLocalizer(random_state=0).fit(train.data, train.target)
     for draw in (draw_timeline, draw_connections):
         path = IMAGES / f"{draw.__name__.removeprefix('draw_')}.png"
-        draw(localizer, test).savefig(path, dpi=115)
+        draw(localizer, test).savefig(path, dpi=DPI)
         print(path)
 
 
