@@ -1,0 +1,130 @@
+"""What of the paper's claims the kept fits show: a claim a row, in the table of docs/what_reproduces.md.
+
+``python benchmarks/summary.py`` reads the fits in ``benchmarks/results`` and prints the table in seconds; it fits
+nothing and needs no data. Each figure is a difference of segment accuracy in points with its 95 % interval, as
+``tables.py`` has it, signed so that it is positive where the fits agree with the paper, and bold where the interval
+lacks 0.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import tables
+from _systems import TABLES
+
+RESULTS = Path(__file__).resolve().parent / "results"
+DATA = {"AV-Digits": ("av_digits", 6, [1, 2, 4]), "AVE-ESC10": ("ave_esc10", 2, [4])}  # folder, folds, tables
+PSP_BEYOND = [  # a claim, the number of its table, and the variant of PSP that it is about
+    ("Propagation helps: PSP minus w/o PSP", 1, "psp-tau=None"),
+    ("Cutting connections helps: PSP minus ASP, which cuts none", 1, "psp-tau=-inf"),
+    ("Cutting positive ones helps: PSP minus WPSP, which cuts negative ones alone", 1, "psp-tau=0"),
+    ("Self-attention hurts: PSP minus SAPSP", 1, "psp-self_attention=True"),
+    ("The pair similarity loss helps: PSP minus PSP without it", 2, "psp-lam=0"),
+    ("The weighting branch helps: PSP minus PSP without it", 2, "psp-weighting=False"),
+]
+AVEL_WITH = [  # a claim, and what it is that AVEL has more
+    ("The pair similarity loss helps: AVEL with it minus AVEL", "full-avel-lam=10"),
+    ("The weighting branch helps: AVEL with it minus AVEL", "weak-avel-weighting=True"),
+]
+RIGHT_CATEGORY = 82.2  # per cent, on AVE's test split; examples/ave_baselines.py prints it
+
+
+class Claim(NamedTuple):
+    """A row of the summary.
+
+    Attributes
+    ----------
+    text, data, supervision : str
+    paper : float
+        The difference that the paper reports, in points.
+    validation : tables.Difference or None
+        Of the two systems on the validation videos.
+    test : tables.Difference
+    """
+
+    text: str
+    data: str
+    supervision: str
+    paper: float
+    validation: tables.Difference | None
+    test: tables.Difference
+
+
+def read_results(name):
+    """Return the kept results of a data set."""
+    folder, folds, numbers = DATA[name]
+    file = RESULTS / folder / "fits.jsonl"
+    rows = {row.key: row for number in numbers for row in TABLES[number]()}
+    data = tables.kept_data(file)
+    fits = tables.run(list(rows.values()), None, data, folds, {}, file, 1, may_fit=False)
+    return tables.Results(fits, folds, same_videos=data != tables.AV_DIGITS)
+
+
+def reported(number, key):
+    """Return the accuracy that the paper reports of a row in its table of that number."""
+    return next(row.paper for row in TABLES[number]() if row.key == key)
+
+
+def psp_minus(minus, key):
+    """Return PSP's difference to a row: that of the tables, the other way round."""
+    found = minus(key, f"{key.split('-')[0]}-psp")
+    return tables.Difference(-found.mean, -found.high, -found.low)
+
+
+def claims_of_ablations(results):
+    """Return the claims of Tables 1 and 2."""
+    found = []
+    for text, number, change in PSP_BEYOND:
+        keys = [row.key for row in TABLES[number]() if row.key.partition("-")[2] == change]
+        for key in keys:
+            supervision = key.split("-")[0]
+            paper = reported(number, f"{supervision}-psp") - reported(number, key)
+            cells = (psp_minus(minus, key) for minus in (results.validation_minus, results.minus))
+            found.append(Claim(text, "AV-Digits", supervision, paper, *cells))
+    for text, key in AVEL_WITH:
+        supervision = key.split("-")[0]
+        paper = reported(2, key) - reported(2, f"{supervision}-avel")
+        cells = (minus(key, f"{supervision}-avel") for minus in (results.validation_minus, results.minus))
+        found.append(Claim(text, "AV-Digits", supervision, paper, *cells))
+    return found
+
+
+def claims_of_systems(data, results):
+    """Return the claims of Table 4: PSP beside the best other of the paper's systems, by its validation mean."""
+    found = []
+    for supervision in ("full", "weak"):
+        psp = f"{supervision}-psp"
+        others = [row for row in TABLES[4]() if row.supervision == supervision and row.paper and row.key != psp]
+        best = max(others, key=lambda row: results.figures(row.key)["validation"].mean())
+        paper = reported(4, psp) - max(row.paper for row in others)
+        cells = (psp_minus(minus, best.key) for minus in (results.validation_minus, results.minus))
+        text = f"PSP is the best system: PSP minus {best.label}, the best other one here"
+        found.append(Claim(text, data, supervision, paper, *cells))
+    oracle = results.minus("oracle", "full-psp")
+    text, paper = "PSP minus the right category at every second", reported(4, "full-psp") - RIGHT_CATEGORY
+    test = tables.Difference(-oracle.mean, -oracle.high, -oracle.low)
+    return [*found, Claim(text, data, "full", paper, None, test)]
+
+
+def all_claims(results):
+    """Return the rows of the summary, of the results by their data set."""
+    of_systems = [claim for name in DATA for claim in claims_of_systems(name, results[name])]
+    return claims_of_ablations(results["AV-Digits"]) + of_systems
+
+
+def cell(difference):
+    """Return a difference as a cell, bold where it is seen."""
+    if difference is None:
+        return ""
+    return f"**{difference}**" if difference.seen else str(difference)
+
+
+def to_markdown(claims):
+    """Return the summary as Markdown."""
+    columns = ["the paper's claim", "data", "supervision", "the paper, on AVE", "validation videos", "test videos"]
+    rows = [[c.text, c.data, c.supervision, f"{c.paper:+.1f}", cell(c.validation), cell(c.test)] for c in claims]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [columns, ["---"] * len(columns), *rows])
+
+
+if __name__ == "__main__":
+    print(to_markdown(all_claims({name: read_results(name) for name in DATA})))
