@@ -1,6 +1,6 @@
-"""What of the paper's claims the kept fits show: a claim a row, in the table of docs/what_reproduces.md.
+"""What of the paper's claims the kept fits show: a claim a row, in the tables of docs/what_reproduces.md.
 
-``python benchmarks/summary.py`` reads the fits in ``benchmarks/results`` and prints the table in seconds; it fits
+``python benchmarks/summary.py`` reads the fits in ``benchmarks/results`` and prints the tables in seconds; it fits
 nothing and needs no data. Each figure is a difference of segment accuracy in points with its 95 % interval, as
 ``tables.py`` has it, signed so that it is positive where the fits agree with the paper, and bold where the interval
 lacks 0.
@@ -16,15 +16,15 @@ RESULTS = Path(__file__).resolve().parent / "results"
 DATA = {"AV-Digits": ("av_digits", 6, [1, 2, 4]), "AVE-ESC10": ("ave_esc10", 2, [4])}  # folder, folds, tables
 PSP_BEYOND = [  # a claim, the number of its table, and the variant of PSP that it is about
     ("Propagation helps: PSP minus w/o PSP", 1, "psp-tau=None"),
-    ("Cutting connections helps: PSP minus ASP, which cuts none", 1, "psp-tau=-inf"),
-    ("Cutting positive ones helps: PSP minus WPSP, which cuts negative ones alone", 1, "psp-tau=0"),
+    ("Cutting helps: PSP minus ASP, which cuts none", 1, "psp-tau=-inf"),
+    ("Cutting helps: PSP minus WPSP, which cuts few", 1, "psp-tau=0"),
     ("Self-attention hurts: PSP minus SAPSP", 1, "psp-self_attention=True"),
-    ("The pair similarity loss helps: PSP minus PSP without it", 2, "psp-lam=0"),
-    ("The weighting branch helps: PSP minus PSP without it", 2, "psp-weighting=False"),
+    ("Pair similarity loss helps: PSP minus without", 2, "psp-lam=0"),
+    ("Weighting branch helps: PSP minus without", 2, "psp-weighting=False"),
 ]
 AVEL_WITH = [  # a claim, and what it is that AVEL has more
-    ("The pair similarity loss helps: AVEL with it minus AVEL", "full-avel-lam=10"),
-    ("The weighting branch helps: AVEL with it minus AVEL", "weak-avel-weighting=True"),
+    ("Pair similarity loss helps: AVEL with minus without", "full-avel-lam=10"),
+    ("Weighting branch helps: AVEL with minus without", "weak-avel-weighting=True"),
 ]
 RIGHT_CATEGORY = 82.2  # per cent, on AVE's test split; examples/ave_baselines.py prints it
 
@@ -98,10 +98,10 @@ def claims_of_systems(data, results):
         best = max(others, key=lambda row: results.figures(row.key)["validation"].mean())
         paper = reported(4, psp) - max(row.paper for row in others)
         cells = (psp_minus(minus, best.key) for minus in (results.validation_minus, results.minus))
-        text = f"PSP is the best system: PSP minus {best.label}, the best other one here"
+        text = f"PSP is the best system: PSP minus {best.label}"
         found.append(Claim(text, data, supervision, paper, *cells))
     oracle = results.minus("oracle", "full-psp")
-    text, paper = "PSP minus the right category at every second", reported(4, "full-psp") - RIGHT_CATEGORY
+    text, paper = "PSP minus the right category throughout", reported(4, "full-psp") - RIGHT_CATEGORY
     test = tables.Difference(-oracle.mean, -oracle.high, -oracle.low)
     return [*found, Claim(text, data, "full", paper, None, test)]
 
@@ -113,17 +113,22 @@ def all_claims(results):
 
 
 def cell(difference):
-    """Return a difference as a cell, bold where it is seen."""
+    """Return a difference as a cell of one line, bold where it is seen."""
     if difference is None:
         return ""
-    return f"**{difference}**" if difference.seen else str(difference)
+    text = str(difference).replace(" ", "\N{NO-BREAK SPACE}")
+    return f"**{text}**" if difference.seen else text
 
 
 def to_markdown(claims):
-    """Return the summary as Markdown."""
-    columns = ["the paper's claim", "data", "supervision", "the paper, on AVE", "validation videos", "test videos"]
-    rows = [[c.text, c.data, c.supervision, f"{c.paper:+.1f}", cell(c.validation), cell(c.test)] for c in claims]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [columns, ["---"] * len(columns), *rows])
+    """Return the summary as Markdown, a table a data set."""
+    lines = []
+    for data in DATA:
+        columns = [f"on {data}", "supervision", "the paper, on AVE", "validation videos", "test videos"]
+        found = [claim for claim in claims if claim.data == data]
+        rows = [[c.text, c.supervision, f"{c.paper:+.1f}", cell(c.validation), cell(c.test)] for c in found]
+        lines += ["| " + " | ".join(row) + " |" for row in [columns, ["---"] * len(columns), *rows]] + [""]
+    return "\n".join(lines[:-1])
 
 
 if __name__ == "__main__":

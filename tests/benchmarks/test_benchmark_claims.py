@@ -2,7 +2,7 @@
 
 `CLAIMS` makes sentences of the first anew, with what is computed in « ». Each must stand in the document, and no
 number and no word of `TOKEN` may stand there that neither a sentence computes nor `CONSTANTS` holds. The second, the
-summary, has `claims_of_the_summary` and `SUMMARY_CONSTANTS`, and its table is what benchmarks/summary.py prints. So a
+summary, has `claims_of_the_summary` and `SUMMARY_CONSTANTS`, and its tables are what benchmarks/summary.py prints. So a
 new sentence needs a claim, and where new fits contradict one, the failure prints it as they have it.
 """
 
@@ -83,6 +83,8 @@ SUMMARY_CONSTANTS = {
     "What is not seen may be there all the same": "a definition",
     "of many intervals some lack 0": "of intervals of 95 %",
     "read by six voices": "the speakers",
+    "which has the highest validation mean here": "a rule of the script",
+    "the paper's figure is PSP's lead over its own second": "a rule of the script",
 }
 
 
@@ -622,7 +624,7 @@ def claims_of_the_summary(summary, kept, rows):
     paper = {system.key: system.paper for system in networks(rows, "full") + networks(rows, "weak")}
     yield f"so the paper's {c(paper['full-psp'])} % and {c(paper['weak-psp'])} % are neither confirmed nor refuted here"
     yield f"(speech and handwriting, {c(NUMBERS[kept['AV-Digits'].n_folds])} speakers)"
-    yield f"an interval is over {c(NUMBERS[kept['AV-Digits'].n_folds])} speakers"
+    yield f"the test videos of AV-Digits are over {c(NUMBERS[kept['AV-Digits'].n_folds])} speakers"
     yield f"the same {c(len(kept['AV-Digits'].of('full-psp')[0].right))} scenes"
     ablations = [claim for claim in summary if "minus the right" not in claim.text and "best" not in claim.text]
     assert {claim.data for claim in ablations} == {"AV-Digits"}
@@ -641,7 +643,7 @@ def claims_of_the_summary(summary, kept, rows):
 def claims_of_psp_as_the_best(summary, kept):
     """Of the rows on Table 4."""
     best = {(claim.data, claim.supervision): claim for claim in summary if "best" in claim.text}
-    other = {cell: re.search("minus (.+), the best", claim.text)[1] for cell, claim in best.items()}
+    other = {cell: claim.text.split(" minus ")[1] for cell, claim in best.items()}
     digits, esc = ((name, "full") for name in ("AV-Digits", "AVE-ESC10"))
     assert all(best[cell].validation.mean > 0 for cell in (digits, esc))
     assert not any(best[cell].validation.seen or best[cell].test.seen for cell in (digits, esc))
@@ -719,7 +721,7 @@ def test_the_summarys_prose_says_what_the_kept_fits_say(summary, kept, rows):
         ("but the lead over the next one, AVRB", "but the lead over the next one, AVT"),
         ("is not seen. With", "is seen. With"),
         ("the same 300 scenes", "the same scenes"),
-        ("The last rows compare", "PSP is better by 3.1 points. The last rows compare"),
+        ("The last row of", "PSP is better by 3.1 points. The last row of"),
     ],
 )
 def test_an_altered_summary_is_noticed(summary, kept, rows, old, new):
@@ -728,17 +730,12 @@ def test_an_altered_summary_is_noticed(summary, kept, rows, old, new):
     assert summary_problems(prose.replace(old, new), summary, kept, rows)
 
 
-def test_the_summarys_table_is_that_of_the_kept_fits(benchmarks, summary):
-    assert summary_table() == benchmarks[2].to_markdown(summary).splitlines()
+def test_the_summarys_tables_are_those_of_the_kept_fits(benchmarks, summary):
+    assert benchmarks[2].to_markdown(summary) in SUMMARY.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
-def test_the_summarys_script_prints_its_table():
+def test_the_summarys_script_prints_its_tables():
     command = [sys.executable, ROOT / "benchmarks" / "summary.py"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert summary_table() == done.stdout.splitlines()
-
-
-def summary_table():
-    """The lines of the summary's table."""
-    return [line for line in SUMMARY.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+    assert done.stdout in SUMMARY.read_text(encoding="utf-8")

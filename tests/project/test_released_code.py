@@ -54,7 +54,7 @@ def names(folder):
     """What the snippets make, one behind the other, with trainings of one epoch."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        exec(re.sub(r"max_epochs=\d+", "max_epochs=1", "\n".join(SNIPPETS)), found := {})
+        exec(re.sub(r'(max_epochs"?[=:]) ?\d+', r"\1 1", "\n".join(SNIPPETS)), found := {})
     return found
 
 
