@@ -14,17 +14,17 @@ from _systems import TABLES
 
 RESULTS = Path(__file__).resolve().parent / "results"
 DATA = {"AV-Digits": ("av_digits", 6, [1, 2, 4]), "AVE-ESC10": ("ave_esc10", 2, [4])}  # folder, folds, tables
-PSP_BEYOND = [  # a claim, the number of its table, and the variant of PSP that it is about
-    ("Propagation helps: PSP minus w/o PSP", 1, "psp-tau=None"),
-    ("Cutting helps: PSP minus ASP, which cuts none", 1, "psp-tau=-inf"),
-    ("Cutting helps: PSP minus WPSP, which cuts few", 1, "psp-tau=0"),
-    ("Self-attention hurts: PSP minus SAPSP", 1, "psp-self_attention=True"),
-    ("Pair similarity loss helps: PSP minus without", 2, "psp-lam=0"),
-    ("Weighting branch helps: PSP minus without", 2, "psp-weighting=False"),
+PSP_BEYOND = [  # what helps, the number of its table, and the variant of PSP without it
+    ("Propagation: PSP minus w/o PSP", 1, "psp-tau=None"),
+    ("Cutting: PSP minus ASP", 1, "psp-tau=-inf"),
+    ("Cutting: PSP minus WPSP", 1, "psp-tau=0"),
+    ("No self-attention: PSP minus SAPSP", 1, "psp-self_attention=True"),
+    ("Pair similarity loss, in PSP", 2, "psp-lam=0"),
+    ("Weighting branch, in PSP", 2, "psp-weighting=False"),
 ]
-AVEL_WITH = [  # a claim, and what it is that AVEL has more
-    ("Pair similarity loss helps: AVEL with minus without", "full-avel-lam=10"),
-    ("Weighting branch helps: AVEL with minus without", "weak-avel-weighting=True"),
+AVEL_WITH = [  # what helps, and AVEL with it
+    ("Pair similarity loss, in AVEL", "full-avel-lam=10"),
+    ("Weighting branch, in AVEL", "weak-avel-weighting=True"),
 ]
 RIGHT_CATEGORY = 82.2  # per cent, on AVE's test split; examples/ave_baselines.py prints it
 
@@ -98,10 +98,10 @@ def claims_of_systems(data, results):
         best = max(others, key=lambda row: results.figures(row.key)["validation"].mean())
         paper = reported(4, psp) - max(row.paper for row in others)
         cells = (psp_minus(minus, best.key) for minus in (results.validation_minus, results.minus))
-        text = f"PSP is the best system: PSP minus {best.label}"
+        text = f"Best system: PSP minus {best.label}"
         found.append(Claim(text, data, supervision, paper, *cells))
     oracle = results.minus("oracle", "full-psp")
-    text, paper = "PSP minus the right category throughout", reported(4, "full-psp") - RIGHT_CATEGORY
+    text, paper = "PSP minus the right category", reported(4, "full-psp") - RIGHT_CATEGORY
     test = tables.Difference(-oracle.mean, -oracle.high, -oracle.low)
     return [*found, Claim(text, data, "full", paper, None, test)]
 
@@ -121,14 +121,14 @@ def cell(difference):
 
 
 def to_markdown(claims):
-    """Return the summary as Markdown, a table a data set."""
-    lines = []
-    for data in DATA:
-        columns = [f"on {data}", "supervision", "the paper, on AVE", "validation videos", "test videos"]
-        found = [claim for claim in claims if claim.data == data]
-        rows = [[c.text, c.supervision, f"{c.paper:+.1f}", cell(c.validation), cell(c.test)] for c in found]
-        lines += ["| " + " | ".join(row) + " |" for row in [columns, ["---"] * len(columns), *rows]] + [""]
-    return "\n".join(lines[:-1])
+    """Return the summary as Markdown, a table for each data set and supervision."""
+    tables = {}
+    for claim in claims:
+        cells = [claim.text, f"{claim.paper:+.1f}", cell(claim.validation), cell(claim.test)]
+        title = f"{claim.data}, {claim.supervision} supervision"
+        head = [[title, "paper", "validation videos", "test videos"], ["---"] * 4]
+        tables.setdefault(title, head).append(cells)
+    return "\n\n".join("\n".join("| " + " | ".join(row) + " |" for row in rows) for rows in tables.values())
 
 
 if __name__ == "__main__":
