@@ -49,15 +49,6 @@ def test_the_readmes_example_runs(tmp_path):
     assert 0.3 < float(done.stdout.split()[-1]) < 1
 
 
-def test_the_guides_table_of_equations_names_what_is_there():
-    import ave_sklearn.nn
-
-    rows = re.findall(r"^\| Eq.*\| `(.*?)`", read_document("docs/guide/equations.md"), flags=re.M)
-    assert len(rows) >= 9
-    for name in rows:
-        assert hasattr(ave_sklearn.nn, name.removeprefix("nn.")), name
-
-
 @pytest.mark.slow
 def test_the_guides_table_of_systems_has_their_names_and_numbers_of_parameters():
     from ave_sklearn.nn import NETWORKS
