@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ave_sklearn._checks import first_few, plain
+from ave_sklearn._kept_scores import KeptScores
 from ave_sklearn.inspection._mosaic import mosaic_axes
 from ave_sklearn.inspection._search import as_threshold, read_candidates, tau_curves, written
 from ave_sklearn.inspection._style import CLASS_COLORS, INK, QUIET, contrast
@@ -146,6 +147,7 @@ class TauCurveDisplay:
         title = ""
         if X is not None:
             best = getattr(estimator, "best_estimator_", None)
+            best = best.estimator_ if isinstance(best, KeptScores) else best
             if not hasattr(best, "propagation"):
                 raise ValueError(
                     "X needs a search whose best_estimator_ has the method propagation (refit=True, an estimator of "
