@@ -13,16 +13,34 @@ from sklearn.metrics import ConfusionMatrixDisplay
 
 from ave_sklearn import PSPLocalizer, nn
 from ave_sklearn.datasets import make_av_events
-from ave_sklearn.inspection import AttentionDisplay, EmbeddingDisplay, EventTimelineDisplay, PropagationDisplay
+from ave_sklearn.inspection import (
+    AttentionDisplay,
+    EmbeddingDisplay,
+    EventTimelineDisplay,
+    PropagationDisplay,
+)
 
 # %%
 # Generated videos of ten seconds, with visual maps of 3 x 3 regions. The ``scene`` says what they show, which a network
 # has to find. Of the 50 videos that the localizer does not learn from we follow one, whose object is seen all the time
 # and heard for five seconds.
-X, y, scene = make_av_events(n_videos=300, map_size=(3, 3), class_sep=6, return_scene=True, random_state=0)
-localizer = PSPLocalizer(hidden_size=32, max_epochs=15, lr=0.006, random_state=0).fit(X[:250], y[:250])
+X, y, scene = make_av_events(
+    n_videos=300,
+    map_size=(3, 3),
+    class_sep=6,
+    return_scene=True,
+    random_state=0,
+)
+localizer = PSPLocalizer(
+    hidden_size=32,
+    max_epochs=15,
+    lr=0.006,
+    random_state=0,
+)
+localizer.fit(X[:250], y[:250])
 X_test, y_test = X[250:], y[250:]
 video = 10
+row = 250 + video  # of the scene
 seconds = range(10)
 
 # %%
@@ -30,9 +48,9 @@ seconds = range(10)
 # -----------
 # A video is cut into segments, here of a second. An event is what is heard *and* seen: the coloured cells. An object
 # may give no sign of itself for a second, a pause in the sound or something in front of the picture.
-names = np.array(["event_0", "event_1", "event_2", "event_3", "other_1", "other_2", "other_3"])
-heard = np.where(scene.audible, names[scene.heard], "(pause)")[250 + video]
-seen = np.where(scene.visible, names[scene.seen], "(hidden)")[250 + video]
+names = np.array([*localizer.classes_[1:], "other_1", "other_2", "other_3"])
+heard = np.where(scene.audible[row], names[scene.heard[row]], "(pause)")
+seen = np.where(scene.visible[row], names[scene.seen[row]], "(hidden)")
 is_event = y_test[video] != "background"
 
 fig, ax = plt.subplots(figsize=(9, 1.7), layout="constrained")
@@ -55,10 +73,13 @@ plt.show()
 # What the localizer gets is numbers: 16 audio features of each segment, and 16 visual features of each of its nine
 # regions. The noise hides most of what they hold.
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-parts = {"audio": X_test.audio[video], "visual": X_test.visual[video].reshape(10, -1)}
-for ax, (modality, features) in zip(axes, parts.items(), strict=True):
-    image = ax.imshow(features.T, aspect="auto", cmap="PuOr", vmin=-5, vmax=5, interpolation="nearest")
-    ax.set(title=f"{modality}: {features.shape[1]} numbers a segment", xlabel="segment", xticks=seconds, yticks=[])
+style = {"aspect": "auto", "cmap": "PuOr", "vmin": -5, "vmax": 5}
+axes[0].imshow(X_test.audio[video].T, **style)
+axes[0].set_title("audio: 16 numbers a segment")
+image = axes[1].imshow(X_test.visual[video].reshape(10, -1).T, **style)
+axes[1].set_title("visual: 9 x 16 numbers a segment")
+for ax in axes:
+    ax.set(xlabel="segment", xticks=seconds, yticks=[])
 fig.colorbar(image, ax=axes, label="value")
 plt.show()
 
@@ -67,11 +88,16 @@ plt.show()
 # -------------------------
 # The sound says where to look: each region gets a share of the attention, and the segment's visual features become the
 # mean over its regions, weighted by these shares. The circles mark where the object is that counts, if it is visible.
-display = AttentionDisplay.from_estimator(localizer, X_test, y_test, video=video)
-for t, ax in enumerate(display.axes_):
-    if scene.visible[250 + video, t]:
-        row, column = divmod(scene.region[250 + video, t], 3)
-        ax.plot(column + 0.5, row + 0.5, "o", markersize=14, markerfacecolor="none", color="white", markeredgewidth=2)
+display = AttentionDisplay.from_estimator(
+    localizer,
+    X_test,
+    y_test,
+    video=video,
+)
+circle = {"marker": "o", "s": 150, "facecolor": "none", "edgecolor": "white"}
+for t in np.flatnonzero(scene.visible[row]):
+    top, left = divmod(scene.region[row, t], 3)
+    display.axes_[t].scatter(left + 0.5, top + 0.5, linewidth=2, **circle)
 plt.show()
 
 # %%
@@ -80,7 +106,7 @@ plt.show()
 # Two LSTMs read the segments of each modality in their order. Then every visual segment is compared with every audio
 # segment by :func:`~ave_sklearn.nn.all_pair_similarity`, after a learned projection of each. A similarity may be
 # negative.
-audio, visual = (torch.from_numpy(part) for part in localizer.embed(X_test, layer="encoded"))
+audio, visual = map(torch.from_numpy, localizer.embed(X_test, layer="encoded"))
 psp = localizer.net_.module_.network.psp
 with torch.no_grad():
     beta = nn.all_pair_similarity(psp.w1_v(visual), psp.w1_a(audio))
@@ -88,7 +114,8 @@ with torch.no_grad():
 fig, ax = plt.subplots(figsize=(5, 4), layout="constrained")
 largest = beta[video].abs().max()
 image = ax.imshow(beta[video], cmap="PuOr", vmin=-largest, vmax=largest)
-ax.set(xlabel="audio segment", ylabel="visual segment", xticks=seconds, yticks=seconds)
+ax.set(xlabel="audio segment", ylabel="visual segment")
+ax.set(xticks=seconds, yticks=seconds)
 fig.colorbar(image, label=r"similarity $\beta^{va}$")
 plt.show()
 
@@ -96,12 +123,16 @@ plt.show()
 # 5. Pruning one matrix (Eq. 2)
 # -----------------------------
 # :func:`~ave_sklearn.nn.prune` cuts negative similarities, makes each row sum to 1, and cuts the shares below tau. This
-# is one matrix at four thresholds; nothing is trained again. The box is around the segments of the event. Sounds
+# is one matrix at three thresholds; nothing is trained again. The box is around the segments of the event. Sounds
 # outside of it are cut by their sign already, and rising thresholds cut weak connections within it too, so that a row
 # leans on fewer segments. Rows outside of it take from the event all the same: pruning alone does not find the moment.
-taus = [0, 0.095, 0.15, 0.2]
+taus = [0, 0.095, 0.2]
 gamma_va = [nn.prune(beta[[video]], tau)[0] for tau in taus]
-PropagationDisplay.from_connections(gamma_va, tau=taus, labels=y_test[video])
+PropagationDisplay.from_connections(
+    gamma_va,
+    tau=taus,
+    labels=y_test[video],
+)
 plt.show()
 
 # %%
@@ -118,15 +149,18 @@ print("the same:", np.allclose(same, gamma_va[-1]))
 hidden = np.flatnonzero(is_event & (seen == "(hidden)"))[0]
 with torch.no_grad():
     gamma = nn.prune(beta, localizer.tau)
-    propagated = nn.propagate(gamma, source=psp.w2_a(audio), target=visual)
+    propagated = nn.propagate(gamma, psp.w2_a(audio), visual)
 own, result = visual[video, hidden], propagated[video, hidden]
 
-fig, (top, bottom) = plt.subplots(2, 1, figsize=(8, 4.2), layout="constrained")
-bars = top.bar(seconds, gamma[video, hidden], color=np.where(is_event, "#0072b2", "#bdbdbd"))
-top.set(title=f"what visual segment {hidden} takes", xlabel="from audio segment", ylabel="share", xticks=seconds)
+fig, (top, bottom) = plt.subplots(2, figsize=(8, 4.2), layout="constrained")
+colors = np.where(is_event, "#0072b2", "#bdbdbd")
+top.bar(seconds, gamma[video, hidden], color=colors)
+top.set(title=f"What visual segment {hidden} takes", ylabel="share")
+top.set(xlabel="from audio segment", xticks=seconds)
+style = {"aspect": "auto", "cmap": "PuOr", "vmin": -0.6, "vmax": 0.6}
+image = bottom.imshow(torch.stack([own, result - own, result]), **style)
 rows = ["own features", "+ what it takes", "= features behind PSP"]
-image = bottom.imshow(torch.stack([own, result - own, result]), aspect="auto", cmap="PuOr", vmin=-0.6, vmax=0.6)
-bottom.set(yticks=range(3), yticklabels=rows, xlabel="feature", xticks=[0, 10, 20, 30])
+bottom.set(yticks=range(3), yticklabels=rows, xlabel="feature")
 fig.colorbar(image, ax=bottom, label="value")
 plt.show()
 
@@ -136,7 +170,12 @@ plt.show()
 # Audio and visual features become one vector a segment. A point is a segment of one of the test videos, placed by PCA.
 # From left to right the events come apart, and background lies between them.
 EmbeddingDisplay.from_estimator(
-    localizer, X_test, y_test, layers=["input", "propagated", "fused"], method="pca", random_state=0
+    localizer,
+    X_test,
+    y_test,
+    layers=["input", "propagated", "fused"],
+    method="pca",
+    random_state=0,
 )
 plt.show()
 
@@ -149,8 +188,9 @@ true = np.searchsorted(localizer.classes_, y_test[video])
 
 fig, ax = plt.subplots(figsize=(8, 2.8), layout="constrained")
 image = ax.imshow(proba.T, aspect="auto", vmin=0, vmax=1)
-ax.plot(seconds, true, "o", color="white", markeredgecolor="black", markersize=9)
-ax.set(yticks=range(5), yticklabels=localizer.classes_, xlabel="segment", xticks=seconds)
+ax.scatter(seconds, true, s=80, color="white", edgecolor="black")
+ax.set(yticks=range(5), yticklabels=localizer.classes_)
+ax.set(xlabel="segment", xticks=seconds)
 fig.colorbar(image, label="probability")
 plt.show()
 
@@ -160,7 +200,13 @@ plt.show()
 # The likeliest class is the label of a segment, and equal labels side by side are an event. T is true, P is predicted.
 # The first timeline is the video that we followed, the others are its neighbours.
 shown = np.arange(video, video + 5)
-EventTimelineDisplay.from_estimator(localizer, X_test[shown], y_test[shown], videos=shown, show_proba=True)
+EventTimelineDisplay.from_estimator(
+    localizer,
+    X_test[shown],
+    y_test[shown],
+    videos=shown,
+    show_proba=True,
+)
 plt.show()
 
 # %%
@@ -171,13 +217,18 @@ plt.show()
 predicted = localizer.predict(X_test)
 _, ax = plt.subplots(figsize=(6, 5), layout="constrained")
 ConfusionMatrixDisplay.from_predictions(
-    y_test.ravel(), predicted.ravel(), normalize="true", values_format=".2f", cmap="Blues", ax=ax
+    y_test.ravel(),
+    predicted.ravel(),
+    normalize="true",
+    values_format=".2f",
+    cmap="Blues",
+    ax=ax,
 )
 plt.show()
 
 # %%
 wrong = predicted != y_test
-with_background = wrong & ((predicted == "background") | (y_test == "background"))
-print(f"right: {1 - wrong.mean():.1%} of the segments")
-print(f"wrong: {wrong.mean():.1%}, of which between an event and background: {with_background.sum() / wrong.sum():.1%}")
-# sphinx_gallery_thumbnail_number = 5
+is_when = (predicted == "background") | (y_test == "background")
+print(f"wrong segments: {wrong.mean():.1%}")
+print(f"of them between an event and background: {is_when[wrong].mean():.1%}")
+# sphinx_gallery_thumbnail_number = 4
