@@ -8,6 +8,8 @@ then asks how far each row is from PSP on the same test videos. One learns how t
 and what they do not say.
 """
 
+from pprint import pprint
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import clone
@@ -21,16 +23,17 @@ from ave_sklearn.model_selection import VideoStratifiedKFold
 # %%
 # 120 videos to search on, and 280 for the end. Network and training are small, so that the page is made in seconds.
 X, y = make_av_events(n_videos=400, random_state=0)
-X_train, y_train, X_test, y_test = X[:120], y[:120], X[120:], y[120:]
-localizer = PSPLocalizer(hidden_size=32, max_epochs=10, batch_size=40, lr=0.01, random_state=0)
+X_train, y_train = X[:120], y[:120]
+X_test, y_test = X[120:], y[120:]
+settings = {"hidden_size": 32, "max_epochs": 10, "batch_size": 40, "lr": 0.01}
+localizer = PSPLocalizer(**settings, random_state=0)
 
 # %%
 # Three tables, three searches
 # ----------------------------
 # :func:`~ave_sklearn.inspection.ablations` has a grid for each table, in the form that scikit-learn's searches take.
 grids = ablations()
-for number, grid in grids.items():
-    print(number, grid)
+pprint(grids)
 
 # %%
 # All rows of all tables see the same three folds, each with its share of every category.
@@ -62,35 +65,47 @@ print(ablation_table(results[3]).to_latex())
 #
 # The question is how large the *difference* of two rows is on the *same* videos. We fit each row of Table 1 on all
 # training videos and hand the predicted labels of the test videos to the table.
-rows = results[1]["params"]
-predictions = {
-    number: clone(localizer).set_params(**params).fit(X_train, y_train).predict(X_test)
-    for number, params in enumerate(rows)
-}
-table = ablation_table(results[1], predictions=predictions, y_true=y_test, random_state=0)
-print(table)
+predictions = {}
+for number, params in enumerate(results[1]["params"]):
+    row = clone(localizer).set_params(**params).fit(X_train, y_train)
+    predictions[number] = row.predict(X_test)
+table = ablation_table(
+    results[1],
+    predictions=predictions,
+    y_true=y_test,
+    random_state=0,
+)
+table.to_frame().round(3)
 
 # %%
 # The interval is of :func:`~ave_sklearn.metrics.paired_difference`. Where it holds 0, these videos do not tell the row
 # from PSP, whatever the order of the means. Here that is so of most rows: the task is small, and so are the effects.
 #
-# An interval speaks of other videos, and not of another training. So we train PSP itself with other seeds.
-scores = [
-    clone(localizer).set_params(random_state=seed).fit(X_train, y_train).score(X_test, y_test) for seed in range(1, 4)
-]
-other_seeds = np.array(scores) - localizer.fit(X_train, y_train).score(X_test, y_test)
-print(other_seeds.round(3))
+# An interval speaks of other videos, and not of another training. So we train PSP itself with other seeds, too.
+scores = []
+for seed in range(4):
+    psp = PSPLocalizer(**settings, random_state=seed).fit(X_train, y_train)
+    scores.append(psp.score(X_test, y_test))
+other_seeds = 100 * np.subtract(scores[1:], scores[0])
+print(other_seeds.round(1))
 
 # %%
 # Both in one picture: a line for the interval of each row, and a cross for PSP with each of the other seeds. Where
 # the crosses lie as far from 0 as the rows do, a claim about rows needs several seeds of each.
-frame = table.to_frame()
-bars = np.abs(frame[["low", "high"]].sub(frame["difference"], axis=0)).T
+frame = 100 * table.to_frame()
+low_high = np.abs(frame[["low", "high"]].sub(frame["difference"], axis=0)).T
 fig, ax = plt.subplots(figsize=(8.5, 3), layout="constrained")
-ax.errorbar(100 * frame["difference"], frame.index, xerr=100 * bars, fmt="o", capsize=4, label="95 % interval")
-ax.plot(100 * other_seeds, ["PSP"] * len(scores), "x", color="black", label="PSP, other seeds")
+ax.errorbar(
+    frame["difference"],
+    frame.index,
+    xerr=low_high,
+    fmt="o",
+    capsize=4,
+    label="95 % interval",
+)
+ax.plot(other_seeds, ["PSP"] * 3, "kx", label="PSP, other seeds")
 ax.axvline(0, color="black", linewidth=0.8)
-ax.set(xlabel="difference to PSP in points of segment accuracy", title="Table 1 on the same test videos")
+ax.set_xlabel("difference to PSP in points of segment accuracy")
 ax.invert_yaxis()
 fig.legend(loc="outside right upper")
 plt.show()

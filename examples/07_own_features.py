@@ -3,13 +3,14 @@ Bring your own features
 =======================
 
 Features of any network, of any width, of videos of any number of segments: a localizer takes an array of sound and an
-array of pictures. This example begins with two such arrays and a table of events in seconds, makes of them what `fit`
+array of pictures. This example begins with two such arrays and a table of events in seconds, makes of them what a fit
 takes, keeps the features in files, and shows the errors that usual slips end in. It ends with the timelines of new
 videos and a table of their events.
 """
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -41,10 +42,10 @@ print(audio.shape, visual.shape)
 # And there is a table of what happens when, as people write it: a row for each event, in seconds.
 # :func:`~ave_sklearn.datasets.read_events` reads it from a CSV file.
 events = to_events(labels, clips, segment_seconds=0.5)
-print(events.head().to_string())
+events.head()
 
 # %%
-# What `fit` takes
+# What a fit takes
 # ----------------
 # :class:`~ave_sklearn.AVFeatures` holds both arrays, and copies neither.
 X = AVFeatures(audio, visual)
@@ -56,28 +57,39 @@ y = to_segments(events, clips, n_segments=12, segment_seconds=0.5)
 print(*y[2])
 
 # %%
-# Connections of PSP are shares of a row of T segments, about 1 / T each. The default of `tau` is for ten segments; for
-# twelve it is 0.95 / 12.
-settings = {"tau": 0.95 / 12, "hidden_size": 32, "max_epochs": 10, "lr": 0.01, "random_state": 0}
-localizer = PSPLocalizer(**settings).fit(X[:150], y[:150])
-print(f"segment accuracy of 50 new clips: {localizer.score(X[150:], y[150:]):.3f}")
+# Connections of PSP are shares of a row of T segments, about 1 / T each. The default of ``tau`` is for ten segments;
+# for twelve it is 0.95 / 12.
+X_train, y_train = X[:150], y[:150]
+X_new, y_new, new_clips = X[150:], y[150:], clips[150:]
+settings = {
+    "tau": 0.95 / 12,
+    "hidden_size": 32,
+    "max_epochs": 10,
+    "lr": 0.01,
+    "random_state": 0,
+}
+localizer = PSPLocalizer(**settings).fit(X_train, y_train)
+print(f"accuracy of 50 new clips: {localizer.score(X_new, y_new):.3f}")
 
 # %%
 # Other forms of the features
 # ---------------------------
 # Pictures without regions, such as the mean of each map, are an array of three dimensions. One array of both sound and
-# picture will do as well: `n_audio_features` says how many of the columns are sound. It is the same fit.
+# picture will do as well: ``n_audio_features`` says how many of the columns are sound. It is the same fit.
 pooled = AVFeatures(audio, visual.mean(axis=(2, 3)))
 joined = np.concatenate([pooled.audio, pooled.visual], axis=2)
-of_pooled = PSPLocalizer(**settings).fit(pooled[:150], y[:150])
-of_joined = PSPLocalizer(**settings, n_audio_features=40).fit(joined[:150], y[:150])
-print(joined.shape, np.array_equal(of_pooled.predict(pooled), of_joined.predict(joined)))
+of_pooled = PSPLocalizer(**settings).fit(pooled[:150], y_train)
+of_joined = PSPLocalizer(**settings, n_audio_features=40)
+of_joined.fit(joined[:150], y_train)
+same = of_pooled.predict(pooled) == of_joined.predict(joined)
+print(joined.shape, same.all())
 
 # %%
 # A table of two dimensions, an array or a DataFrame, is one segment a row. Here it has the first segment of each clip,
 # and there is one label a row.
 table = pd.DataFrame(joined[:, 0])
-of_table = PSPLocalizer(**settings, n_audio_features=40).fit(table[:150], y[:150, 0])
+of_table = PSPLocalizer(**settings, n_audio_features=40)
+of_table.fit(table[:150], y_train[:, 0])
 print(table.shape, of_table.predict(table).shape)
 
 # %%
@@ -85,10 +97,13 @@ print(table.shape, of_table.predict(table).shape)
 # --------------------------
 # Where nobody wrote down *when*, it may be known how much of each clip an event takes. The weakly supervised localizer
 # learns from such shares, whose rows sum to 1, and still predicts segments. (50 clips are too few to rank the two.)
-shares = pd.DataFrame({label: (y == label).mean(axis=1) for label in np.unique(y)}, index=clips)
-print(shares.head(3).round(2).to_string())
-weak = WeakPSPLocalizer(**settings).fit(X[:150], shares[:150])
-print(f"segment accuracy of 50 new clips: {weak.score(X[150:], y[150:]):.3f}")
+shares = pd.DataFrame(
+    {label: (y == label).mean(axis=1) for label in np.unique(y)},
+    index=clips,
+)
+weak = WeakPSPLocalizer(**settings).fit(X_train, shares[:150])
+print(f"accuracy of 50 new clips: {weak.score(X_new, y_new):.3f}")
+shares.head().round(2)
 
 # %%
 # Slips, and what one is told
@@ -97,30 +112,30 @@ print(f"segment accuracy of 50 new clips: {weak.score(X[150:], y[150:]):.3f}")
 broken = audio.copy()
 broken[17, 3, 8] = np.nan
 try:
-    PSPLocalizer(**settings).fit(AVFeatures(broken, visual), y)
+    PSPLocalizer().fit(AVFeatures(broken, visual), y)
 except ValueError as error:
-    print(error)
+    print(fill(str(error)))
 
 # %%
 # Features of all clips, labels of all but one:
 try:
-    PSPLocalizer(**settings).fit(X, y[1:])
+    PSPLocalizer().fit(X, y[1:])
 except ValueError as error:
-    print(error)
+    print(fill(str(error)))
 
 # %%
 # Sound and pictures that were cut into another number of segments:
 try:
     AVFeatures(audio[:, :11], visual)
 except ValueError as error:
-    print(error)
+    print(fill(str(error)))
 
 # %%
 # Pooled features, given to a model that was fitted on maps:
 try:
     localizer.predict(pooled)
 except ValueError as error:
-    print(error)
+    print(fill(str(error)))
 
 # %%
 # Features in files
@@ -130,16 +145,24 @@ with TemporaryDirectory() as folder:
     files = Path(folder, "audio.npy"), Path(folder, "visual.npy")
     X.to_npy(*files)
     stored = AVFeatures.from_npy(*files)
-    print(np.array_equal(localizer.predict(stored), localizer.predict(X)))
+    same = localizer.predict(stored) == localizer.predict(X)
+print(same.all())
 
 # %%
 # What it found
 # -------------
 # The table of the events of new clips is in seconds, and in the form of the table at the beginning.
-found = localizer.predict_events(X[150:], videos=clips[150:], segment_seconds=0.5)
-print(found.head().round(3).to_string())
+found = localizer.predict_events(X_new, videos=new_clips, segment_seconds=0.5)
+found.head().round(3)
 
 # %%
 # True (T) and predicted (P) events of some of them, along the seconds.
-EventTimelineDisplay.from_estimator(localizer, X[150:], y[150:], videos=clips[150:], n_videos=6, segment_seconds=0.5)
+EventTimelineDisplay.from_estimator(
+    localizer,
+    X_new,
+    y_new,
+    videos=new_clips,
+    n_videos=6,
+    segment_seconds=0.5,
+)
 plt.show()
