@@ -14,6 +14,7 @@ from ave_sklearn._targets.labels import TOLERANCE, is_background, read_numbers
 from ave_sklearn.inspection._one_video import check_labels, labels_of_video, take_video
 from ave_sklearn.inspection._panels import add_key, frame_key, halo, panels_of
 from ave_sklearn.inspection._style import BOX, INK, KEPT_COLORS, QUIET
+from ave_sklearn.inspection._wrapped import unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,7 +144,8 @@ class AttentionDisplay:
         Parameters
         ----------
         estimator : fitted localizer
-            Fitted on visual maps, with a network that attends to their regions.
+            Fitted on visual maps, with a network that attends to their regions; or a pipeline or search that ends in
+            one.
         X : like `X` of its `fit`
             Of which the one video is read.
         y : array-like of shape (n, T) or (n, T, C), or None, default=None
@@ -173,7 +175,8 @@ class AttentionDisplay:
             If `X` has no such video or its visual features are pooled, `y` holds no labels of its segments, or as
             :meth:`from_attention`; or if the estimator's network has no attention.
         """
-        (attention,) = estimator.attention(take_video(X, video))
+        localizer, X_video = unwrap(estimator, take_video(X, video), "attention")
+        (attention,) = localizer.attention(X_video)
         return cls.from_attention(
             attention,
             pictures=pictures,

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ave_sklearn._checks import first_few, plain
-from ave_sklearn._kept_scores import KeptScores
 from ave_sklearn.inspection._mosaic import mosaic_axes
 from ave_sklearn.inspection._search import as_threshold, read_candidates, tau_curves, written
 from ave_sklearn.inspection._style import CLASS_COLORS, INK, QUIET, contrast
+from ave_sklearn.inspection._wrapped import unwrap, wraps
+from ave_sklearn.metrics._scorers import find_attribute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -147,12 +148,12 @@ class TauCurveDisplay:
         title = ""
         if X is not None:
             best = getattr(estimator, "best_estimator_", None)
-            best = best.estimator_ if isinstance(best, KeptScores) else best
-            if not hasattr(best, "propagation"):
+            if not wraps(best, "propagation"):
                 raise ValueError(
                     "X needs a search whose best_estimator_ has the method propagation (refit=True, an estimator of "
                     f"PSP); got best_estimator_={best!r:.80}. Give kept= instead, or no X."
                 )
+            best, X = unwrap(best, X, "propagation")
             if best.get_params().get("tau", 0) is None:
                 raise ValueError(
                     "X needs a best_estimator_ with connections, but the best of this search was fitted with tau=None, "
@@ -376,7 +377,7 @@ class HistoryDisplay:
         Parameters
         ----------
         estimator : fitted localizer
-            With ``history_`` and ``best_epoch_``.
+            With ``history_`` and ``best_epoch_``; or a pipeline or search that ends in one.
         ax : Axes or sequence of Axes, default=None
             One, or two with validation: loss, score. None makes a figure.
 
@@ -389,13 +390,14 @@ class HistoryDisplay:
         ValueError
             If the estimator has no history, as before `fit` and with released weights, or for the wrong number of axes.
         """
-        history = getattr(estimator, "history_", None)
+        history = find_attribute(estimator, "history_") if wraps(estimator, "history_") else None
         if not history:
             raise ValueError(
                 f"estimator must be fitted, with a history_ of at least one epoch; got {estimator!r:.80} with "
                 f"history_={history!r}."
             )
-        return cls(history=history, kept_epoch=getattr(estimator, "best_epoch_", None)).plot(ax=ax)
+        kept = find_attribute(estimator, "best_epoch_") if wraps(estimator, "best_epoch_") else None
+        return cls(history=history, kept_epoch=kept).plot(ax=ax)
 
     def plot(self, *, ax: Axes | Sequence[Axes] | None = None) -> HistoryDisplay:
         """Draw the history.

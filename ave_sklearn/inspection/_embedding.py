@@ -11,6 +11,7 @@ from ave_sklearn._random import own_random_state
 from ave_sklearn._targets.labels import background_code, is_background, read_labels, read_numbers
 from ave_sklearn.inspection._mosaic import mosaic_axes
 from ave_sklearn.inspection._style import CLASS_COLORS, INK, QUIET, class_colors
+from ave_sklearn.inspection._wrapped import unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,7 +112,7 @@ class EmbeddingDisplay:
 
         Parameters
         ----------
-        estimator : fitted localizer
+        estimator : fitted localizer, or a pipeline or search that ends in one
         X : features of n videos
         y : array-like of shape (n, T) or (n,)
             As in `from_embeddings`.
@@ -130,12 +131,13 @@ class EmbeddingDisplay:
             For a layer that the network lacks, no layer at all, and as `from_embeddings`.
         """
         layers = [layers] if isinstance(layers, str) else list(layers)
-        embeddings = {layer: estimator.embed(X, layer=layer) for layer in layers}
-        has_background = background_code(np.asarray(estimator.classes_), estimator.background_) is not None
+        localizer, X = unwrap(estimator, X, "embed")
+        embeddings = {layer: localizer.embed(X, layer=layer) for layer in layers}
+        has_background = background_code(np.asarray(localizer.classes_), localizer.background_) is not None
         return cls.from_embeddings(
             embeddings,
             y,
-            background=estimator.background_ if has_background else None,
+            background=localizer.background_ if has_background else None,
             method=method,
             max_points=max_points,
             random_state=random_state,

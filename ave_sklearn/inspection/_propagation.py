@@ -11,6 +11,7 @@ from ave_sklearn._targets.labels import read_numbers
 from ave_sklearn.inspection._one_video import check_labels, event_runs, labels_of_video, take_video
 from ave_sklearn.inspection._panels import add_key, frame_key, halo, panels_of
 from ave_sklearn.inspection._style import BOX, INK, KEPT_COLORS, QUIET, text_color
+from ave_sklearn.inspection._wrapped import unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,7 +129,8 @@ class PropagationDisplay:
         Parameters
         ----------
         estimator : fitted localizer
-            With a network that propagates, such as a :class:`~ave_sklearn.PSPLocalizer`.
+            With a network that propagates, such as a :class:`~ave_sklearn.PSPLocalizer`; or a pipeline or search that
+            ends in one.
         X : like `X` of its `fit`
             Of which the one video is read.
         y : array-like of shape (n, T) or (n, T, C), or None, default=None
@@ -158,8 +160,8 @@ class PropagationDisplay:
         thresholds = _as_list(tau)
         if not thresholds:
             raise ValueError("tau is empty; wanted at least one threshold.")
-        X_video = take_video(X, video)
-        pairs = [estimator.propagation(X_video, tau=threshold) for threshold in thresholds]
+        localizer, X_video = unwrap(estimator, take_video(X, video), "propagation")
+        pairs = [localizer.propagation(X_video, tau=threshold) for threshold in thresholds]
         gamma_va, gamma_av = (np.concatenate([pair[i] for pair in pairs]) for i in (0, 1))
         shown = {"va": {"gamma_va": gamma_va}, "av": {"gamma_av": gamma_av}}
         shown["both"] = shown["va"] | shown["av"]

@@ -186,14 +186,26 @@ def find_attribute(estimator, name):
     ValueError
         If there is none.
     """
-    inner = estimator
-    while not hasattr(inner, name):
-        inner = _wrapped(inner)
+    return getattr(layers_to(estimator, name)[-1], name)
+
+
+def layers_to(estimator, name):
+    """Return an estimator and those that it wraps, from the outside in, up to the first with an attribute.
+
+    Raises
+    ------
+    ValueError
+        As `find_attribute`.
+    """
+    layers = [estimator]
+    while not hasattr(layers[-1], name):
+        inner = _wrapped(layers[-1])
         if inner is None:
             raise ValueError(
                 f"estimator must have, or wrap an estimator with, the attribute {name!r}; got {estimator!r}."
             )
-    return getattr(inner, name)
+        layers.append(inner)
+    return layers
 
 
 def _wrapped(estimator):
