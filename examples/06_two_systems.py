@@ -27,7 +27,11 @@ from ave_sklearn.model_selection import split_videos
 # %%
 # Recordings of 30 seconds, each cut into three clips of ten. The clips of a recording are about the same object, so
 # they are alike: the recording is their *group*.
-recordings, labels = make_av_events(n_videos=160, n_segments=30, random_state=0)
+recordings, labels = make_av_events(
+    n_videos=160,
+    n_segments=30,
+    random_state=0,
+)
 audio = recordings.audio.reshape(480, 10, -1)
 visual = recordings.visual.reshape(480, 10, -1)
 X = AVFeatures(audio, visual)
@@ -67,7 +71,10 @@ rows = {}
 for name, y_pred in (predictions | references).items():
     rows[name] = {
         "accuracy": segment_accuracy_score(y_test, y_pred),
-        "of mixed clips": segment_accuracy_score(y_test[mixed], y_pred[mixed]),
+        "of mixed clips": segment_accuracy_score(
+            y_test[mixed],
+            y_pred[mixed],
+        ),
         "event F1": event_f1_score(y_test, y_pred),
         "at IoU 0.9": event_f1_score(y_test, y_pred, iou=0.9),
     }
@@ -80,7 +87,11 @@ pd.DataFrame(rows).T.round(3)
 # recordings, how large might the difference be? Without ``groups`` it draws clips, as if each were a recording of its
 # own. Any metric will do, such as event F1, which takes longer, and so gets fewer resamples here.
 both = y_test, predictions["psp"], predictions["avel"]
-by_recording = paired_difference(*both, groups=groups_test, random_state=0)
+by_recording = paired_difference(
+    *both,
+    groups=groups_test,
+    random_state=0,
+)
 by_clip = paired_difference(*both, random_state=0)
 of_events = paired_difference(
     *both,
@@ -93,7 +104,7 @@ table = pd.DataFrame(
     [by_recording, by_clip, of_events],
     index=["accuracy", "accuracy", "event F1"],
 )
-table[["difference", "interval", "pvalue", "method"]]
+table[["difference", "interval", "pvalue", "method"]].round(3)
 
 # %%
 # Where an interval holds 0, these recordings do not say which system is better. And where it does not, the sentence is
@@ -106,7 +117,7 @@ table[["difference", "interval", "pvalue", "method"]]
 differ = (predictions["psp"] != predictions["avel"]).any(axis=1)
 clips = np.flatnonzero(mixed & differ)[:4]
 names = [f"clip {number}" for number in test[clips]]
-fig, axes = plt.subplots(2, 1, figsize=(9, 8), layout="constrained")
+fig, axes = plt.subplots(2, 1, figsize=(7.5, 7), layout="constrained")
 for ax, (network, y_pred) in zip(axes, predictions.items(), strict=True):
     EventTimelineDisplay.from_predictions(
         y_test[clips],
@@ -130,7 +141,7 @@ style = {
     "colorbar": False,
     "xticks_rotation": 45,
 }
-fig, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(9.5, 4.5), layout="constrained")
 for ax, (network, y_pred) in zip(axes, predictions.items(), strict=True):
     ConfusionMatrixDisplay.from_predictions(
         y_test.ravel(),

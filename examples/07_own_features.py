@@ -49,12 +49,13 @@ events.head()
 # ----------------
 # :class:`~ave_sklearn.AVFeatures` holds both arrays, and copies neither.
 X = AVFeatures(audio, visual)
-print(X)
+print(fill(str(X)))
 
 # %%
-# The events become a label for each segment: the event that covers at least half of it, or "background".
+# The events become a label for each segment: the event that covers at least half of it, or "background". Here is the
+# second half of the third clip.
 y = to_segments(events, clips, n_segments=12, segment_seconds=0.5)
-print(*y[2])
+print(*y[2, 6:])
 
 # %%
 # Connections of PSP are shares of a row of T segments, about 1 / T each. The default of ``tau`` is for ten segments;

@@ -114,7 +114,8 @@ class SimilarGRUs(TwoGRUs):
 # %%
 # A search over its parameters
 # ----------------------------
-# Parameters of the network are searched as dicts, beside those of the training. ``lam=0`` leaves the paper's loss out.
+# Parameters of the network are searched as dicts, beside those of the training. ``lam=0`` leaves the paper's loss out,
+# and the table says whether this network is the better for it.
 search = GridSearchCV(
     EventLocalizer(network=SimilarGRUs, **settings),
     {"network_params": [{"width": 16}, {"width": 32}], "lam": [0, 10]},
@@ -122,7 +123,7 @@ search = GridSearchCV(
 ).fit(X_train, y_train)
 table = pd.DataFrame(search.cv_results_)
 columns = ["params", "mean_test_score", "std_test_score"]
-print(f"the best, on the test videos: {search.score(X_test, y_test):.3f}")
+print(f"the best on test videos: {search.score(X_test, y_test):.3f}")
 table[columns].round(3)
 
 # %%
