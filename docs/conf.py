@@ -1,10 +1,12 @@
 """The site's settings: ``sphinx-build -W docs docs/_build/html`` builds it, without a network."""
 
+import os
 import sys
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS / "_ext"))
+os.environ["COLUMNS"] = "74"  # how wide the command line's help is, in whatever terminal this runs
 
 from ave_sklearn import __version__  # noqa: E402
 
@@ -82,5 +84,5 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"index": [], "install": []}
+html_sidebars = {"index": [], "install": [], "command_line": []}
 html_context = {"default_mode": "auto"}

@@ -33,19 +33,20 @@ class Terminal(StringIO):
 
 
 class Session(SphinxDirective):
-    """Commands, one a line, each followed by what it printed; ``#`` begins a comment on a line of its own."""
+    """Commands, one a line, each followed by what it printed; a line that ends with a backslash goes on."""
 
     has_content = True
 
     def run(self):
         """Return the commands and their output as one block."""
         folder = folder_of(self.env)
-        shown = "\n".join(self.run_line(line, folder) for line in self.content if line.strip())
+        lines = re.split(r"(?<!\\)\n", "\n".join(self.content))
+        shown = "\n\n".join(self.run_line(line, folder) for line in lines)
         return [nodes.literal_block(shown, shown, language="console")]
 
     def run_line(self, line, folder):
         """Run a command in the folder, and return it and what it printed."""
-        status, output = run_command(line, folder)
+        status, output = run_command(line.replace("\\\n", ""), folder)
         if status:
             raise self.error(f"{line!r} has the exit code {status}:\n{output}")
         return f"$ {line}\n{output.strip()}".rstrip()
