@@ -123,10 +123,6 @@ print(X)
 print(f"{10 * len(paths) / (time.perf_counter() - start):.0f} seconds of video a second")
 
 # %%
-# The extractor says of each clip what may make its features worse. Here there is nothing to say.
-print(extractor.report_[["error", "warning"]].value_counts().to_string())
-
-# %%
 # A model
 # -------
 #
@@ -145,11 +141,12 @@ plt.show()
 # Events of a long video
 # ----------------------
 #
-# This one lasts 24 seconds and has two events. It is cut into clips, and its events are put together again. `score` is
-# the mean probability of an event.
+# This one lasts 24 seconds and has two events. It is cut into clips, and its events are put together again. ``score``
+# is the mean probability of an event.
 seen = ["engine"] * 12 + ["wind"] * 12
 heard = [None] * 4 + ["engine"] * 8 + ["wind"] * 6 + [None] * 6
-true = pd.DataFrame({"filename": "long.mp4", "onset": [4, 12], "offset": [12, 18], "event_label": ["engine", "wind"]})
+rows = [("long.mp4", 4, 12, "engine"), ("long.mp4", 12, 18, "wind")]
+true = pd.DataFrame(rows, columns=events.columns)
 write_video(folder / "long.mp4", seen, heard, rng)
 found = predict_videos(make_pipeline(extractor, localizer), [folder / "long.mp4"])
 found["filename"] = "long.mp4"
@@ -158,31 +155,37 @@ print(found.round(2).to_string(index=False))
 # %%
 # Its pictures, one every two seconds, above its events.
 with av.open(folder / "long.mp4") as container:
-    pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+edge = np.full((HEIGHT, 8, 3), 255, dtype=np.uint8)
+pictures = [np.hstack([picture, edge]) for picture in frames[FPS :: 2 * FPS]]
 figure, (film, ax) = plt.subplots(2, height_ratios=[2, 1], figsize=(9, 3), layout="constrained")
-film.imshow(np.hstack(pictures[FPS :: 2 * FPS]), extent=(0, 24, 0, 2 * HEIGHT / WIDTH), aspect="auto")
+film.imshow(np.hstack(pictures), extent=(0, 24, 0, 1), aspect="auto")
 film.set_axis_off()
-EventTimelineDisplay.from_events(true, found, classes=EVENTS, seconds=24, ax=ax)
+display = EventTimelineDisplay.from_events(true, found, classes=EVENTS, seconds=24, ax=ax)
 plt.show()
 
 # %%
 # The same on the command line
 # ----------------------------
 #
-# The cache of the extractor has the features of these files, so that they are not made again.
+# This model learns from all 27 videos. The cache of the extractor has their features, which are not made again.
+# :doc:`/command_line` has the other commands.
 
 
 def run(line):
     """Run a command in the folder, and show what it prints."""
-    command = [sys.executable, "-m", "ave_sklearn", *shlex.split(line)[1:]]
     print(f"$ {line}")
-    print(subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    words = shlex.split(line.replace("\\\n", ""))
+    command = [sys.executable, "-m", "ave_sklearn", *words[1:]]
+    print(subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout)
 
 
-networks = "--visual efficientnet-lite0 --audio log-mel --frames-per-segment 1 --image-size 96 --pool mean"
-run(f"ave-sklearn extract videos --recursive {networks} --cache cache -o features --quiet")
-run("ave-sklearn fit --features features --annotations events.csv --random-state 0 -o model.joblib --quiet")
-run("ave-sklearn predict model.joblib long.mp4 --format table --quiet")
+run(r"""ave-sklearn extract videos --recursive --cache cache -o features \
+    --visual efficientnet-lite0 --audio log-mel \
+    --frames-per-segment 1 --image-size 96 --pool mean""")
+run(r"""ave-sklearn fit --features features --annotations events.csv \
+    --set max_epochs=20 --random-state 0 -o model.joblib""")
+run("ave-sklearn predict model.joblib long.mp4 --format table")
 temporary.cleanup()
 
 # sphinx_gallery_thumbnail_number = 2

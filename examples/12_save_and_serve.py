@@ -19,17 +19,20 @@ from pathlib import Path
 
 import av
 import joblib
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import skops.io
+import torch
 from fastapi import FastAPI, UploadFile
 from sklearn.pipeline import make_pipeline
 
 from ave_sklearn import PSPLocalizer
 from ave_sklearn.datasets import make_av_events
 from ave_sklearn.extraction import VideoFeatureExtractor, predict_videos
+from ave_sklearn.inspection import EventTimelineDisplay
 
-with warnings.catch_warnings(action="ignore"):  # of the client's next version
+with warnings.catch_warnings(action="ignore"):  # its next version has another name
     from fastapi.testclient import TestClient
 
 # %%
@@ -38,7 +41,8 @@ with warnings.catch_warnings(action="ignore"):  # of the client's next version
 #
 # Generated features stand for those of videos.
 X, y = make_av_events(n_videos=120, random_state=0)
-localizer = PSPLocalizer(max_epochs=8, hidden_size=32, random_state=0).fit(X[:100], y[:100])
+localizer = PSPLocalizer(max_epochs=8, hidden_size=32, random_state=0)
+localizer.fit(X[:100], y[:100])
 expected = localizer.predict_proba(X[100:])
 print(f"segment accuracy: {localizer.score(X[100:], y[100:]):.3f}")
 
@@ -52,7 +56,8 @@ temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 joblib.dump(localizer, folder / "model.joblib")
 skops.io.dump(localizer, folder / "model.skops")
-print("to be trusted:", skops.io.get_untrusted_types(file=folder / "model.skops"))
+wanted = skops.io.get_untrusted_types(file=folder / "model.skops")
+print("to be trusted:", wanted)
 
 # %%
 # What the file holds
@@ -61,10 +66,10 @@ print("to be trusted:", skops.io.get_untrusted_types(file=folder / "model.skops"
 # A file of skops is a zip archive of arrays and of one description. There are the parameters, the weights as NumPy
 # arrays, and the history; nothing of PyTorch. So a model that was trained on a GPU loads where there is none.
 with zipfile.ZipFile(folder / "model.skops") as archive:
-    kinds = pd.Series([Path(name).suffix for name in archive.namelist()])
+    arrays = [name for name in archive.namelist() if name.endswith(".npy")]
     description = archive.read("schema.json").decode()
-print(kinds.value_counts().to_string())
-print("names torch:", '"torch' in description)
+print(f"{len(arrays)} arrays, {(folder / 'model.skops').stat().st_size / 1e3:.0f} kB")
+print("a description that names torch:", '"torch' in description)
 
 # %%
 # Another process
@@ -75,20 +80,24 @@ X[100:].to_npy(folder / "audio.npy", folder / "visual.npy")
 program = """
 import joblib, numpy as np
 from ave_sklearn import AVFeatures
-localizer = joblib.load("model.joblib")
-np.save("found.npy", localizer.predict_proba(AVFeatures.from_npy("audio.npy", "visual.npy")))
+X = AVFeatures.from_npy("audio.npy", "visual.npy")
+np.save("found.npy", joblib.load("model.joblib").predict_proba(X))
 """
 subprocess.run([sys.executable, "-c", program], cwd=folder, check=True)
-again = skops.io.load(folder / "model.skops", trusted=["ave_sklearn.localizers._psp.PSPLocalizer"])
-found = {
-    "joblib, another process": np.load(folder / "found.npy"),
-    "skops": again.predict_proba(X[100:]),
-    "joblib, a video at a time": joblib.load(folder / "model.joblib").set_params(batch_size=1).predict_proba(X[100:]),
-}
+found = {"joblib, another process": np.load(folder / "found.npy")}
 
 # %%
-# The bits are the same where batches and threads are. Another size of batch, number of threads, or device may change
-# the last digits of a number of 32 bits, and so may another processor; what is predicted stays.
+# A file of skops is loaded here, and one of joblib is given another size of batch, and a GPU where there is one.
+trusted = ["ave_sklearn.localizers._psp.PSPLocalizer"]
+model = skops.io.load(folder / "model.skops", trusted=trusted)
+found["skops"] = model.predict_proba(X[100:])
+device = "cuda" if torch.cuda.is_available() else "cpu"
+model = joblib.load(folder / "model.joblib").set_params(batch_size=1, device=device)
+found[f"joblib, single videos on {device}"] = model.predict_proba(X[100:])
+
+# %%
+# Bits are the same where batches, threads and device are. Where they are not, or on another processor, the last digits
+# of a number of 32 bits may change.
 table = pd.DataFrame({
     name: {
         "same bits": np.array_equal(proba, expected),
@@ -115,9 +124,10 @@ def write_video(file, is_day, rng):
         sounds = container.add_stream("aac", rate=16000, layout="mono")
         for day in is_day:
             image = rng.integers(180 * day, 180 * day + 60, (64, 64, 3), dtype=np.uint8)
-            container.mux(pictures.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-            sound = rng.normal(scale=0.01, size=16000) + 0.3 * day * np.sin(np.arange(16000))
-            frame = av.AudioFrame.from_ndarray(sound[None].astype(np.float32), format="fltp", layout="mono")
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            container.mux(pictures.encode(frame))
+            sound = rng.normal(scale=0.01, size=(1, 16000)) + 0.3 * day * np.sin(np.arange(16000))
+            frame = av.AudioFrame.from_ndarray(sound.astype("f4"), format="fltp", layout="mono")
             frame.rate = 16000
             container.mux(sounds.encode(frame))
         for stream in (pictures, sounds):
@@ -133,12 +143,13 @@ extractor = VideoFeatureExtractor(
     visual="efficientnet-lite0", audio="log-mel", n_segments=5, frames_per_segment=1, image_size=64
 )
 labels = np.where(is_day, "birdsong", "background")
-localizer = PSPLocalizer(hidden_size=16, max_epochs=40, random_state=0).fit(extractor.transform(paths), labels)
+localizer = PSPLocalizer(hidden_size=16, max_epochs=40, random_state=0)
+localizer.fit(extractor.transform(paths), labels)
 joblib.dump(make_pipeline(extractor, localizer), folder / "videos.joblib")
+model = joblib.load(folder / "videos.joblib")
 
 # %%
-# `predict_videos` takes paths, and open files, such as an upload is.
-model = joblib.load(folder / "videos.joblib")
+# :func:`~ave_sklearn.extraction.predict_videos` takes paths, and open files, such as an upload is.
 upload = io.BytesIO()
 write_video(upload, [0, 0, 1, 1, 0, 0, 0, 1, 1, 0], rng)
 upload.seek(0)
@@ -163,7 +174,14 @@ def find_events(video: UploadFile):
 # %%
 # A client of the tests asks it here, without a network. Another program would send the same with
 # ``curl -F video=@garden.mp4 http://127.0.0.1:8000/events``.
-answer = TestClient(app).post("/events", files={"video": ("garden.mp4", upload.getvalue())})
+upload.seek(0)
+answer = TestClient(app).post("/events", files={"video": ("garden.mp4", upload)})
+events = pd.DataFrame(answer.json())
 print(answer.status_code, answer.headers["content-type"])
-print(pd.DataFrame(answer.json()).round(2).to_string(index=False))
+print(events.round(2).to_string(index=False))
+
+# %%
+# What was sent back, drawn.
+display = EventTimelineDisplay.from_events(None, events, seconds=10)
+plt.show()
 temporary.cleanup()

@@ -1,0 +1,58 @@
+"""The page of the command line: its sessions are run by the site's build, and begin with the folder that they say."""
+
+import re
+import shlex
+import sys
+
+import pytest
+from documents import ROOT, read_document
+
+from ave_sklearn.cli.commands import COMMANDS, build_parser
+
+PAGE = read_document("docs/command_line.md")
+
+
+@pytest.fixture
+def session(monkeypatch):
+    """The directive's module."""
+    pytest.importorskip("sphinx")
+    monkeypatch.setattr(sys, "path", [str(ROOT / "docs" / "_ext"), *sys.path])
+    import session
+
+    return session
+
+
+def test_the_commands_of_the_sessions_parse():
+    blocks = re.findall(r"```\{session\}\n(.*?)```", PAGE, flags=re.S)
+    lines = "".join(blocks).replace("\\\n", "").splitlines()
+    lines = [line for line in lines if line.startswith("ave-sklearn ")]
+    assert {line.split()[1] for line in lines} == {"extract", "fit", "score", "search", "predict"}
+    for line in lines:
+        build_parser().parse_args(shlex.split(line)[1:])
+
+
+def test_the_options_of_each_command_are_on_the_page():
+    names = [module.__name__.rpartition(".")[-1] for module in COMMANDS]
+    assert re.findall(r"^   :path: (.*)$", PAGE, flags=re.M) == names
+    assert re.findall(r"^### Options of `(.*)`$", PAGE, flags=re.M) == names
+
+
+def test_a_session_shows_what_a_terminal_gets(session, tmp_path):
+    session.write_videos(tmp_path)
+    assert session.run_command("ls", tmp_path) == (0, "events.csv\nnew1.mp4\nnew2.mp4\nvideos\n")
+    status, output = session.run_command("ave-sklearn --version", tmp_path)
+    assert (status, output.split()[0]) == (0, "ave-sklearn")
+    line = "ave-sklearn extract videos/*.mp4 --visual nosuch:net --audio log-mel -o features"
+    status, output = session.run_command(line, tmp_path)
+    assert status == 1 and "nosuch" in output
+    status, output = session.run_command("ave-sklearn extract nosuch/*.mp4 -o features", tmp_path)
+    assert status == 2 and "no videos are given" in output
+
+
+@pytest.mark.slow
+def test_a_session_has_no_progress_and_no_paths(session, tmp_path):
+    session.write_videos(tmp_path)
+    line = "ave-sklearn extract videos/*.mp4 --visual efficientnet-lite0 --audio log-mel --frames-per-segment 1 "
+    status, output = session.run_command(f"{line} --image-size 32 -o features", tmp_path)
+    assert status == 0
+    assert re.fullmatch(r"features: AVFeatures\(n_videos=10, .*\)", output.strip()), output
