@@ -122,7 +122,7 @@ class TauCurveDisplay:
 
         Parameters
         ----------
-        estimator : GridSearchCV or another fitted search over ``tau``
+        estimator : GridSearchCV or another fitted search over ``tau``, or a pipeline that ends in one
         X : features, default=None
             Videos whose connections are counted: ``best_estimator_`` prunes them at each threshold, without being
             trained again. None draws no share of connections, unless `kept` has it.
@@ -139,15 +139,16 @@ class TauCurveDisplay:
             As `from_cv_results`; if the search is not fitted; if there are both `X` and `kept`; with `X`, if the search
             has no ``best_estimator_`` with ``propagation``, or that one was fitted with ``tau=None``.
         """
-        if not hasattr(estimator, "cv_results_"):
+        if not wraps(estimator, "cv_results_"):
             raise ValueError(
                 f"estimator must be a fitted search with cv_results_, such as GridSearchCV; got {estimator!r:.80}."
             )
         if X is not None and kept is not None:
             raise ValueError("kept must be None where X is given, from which the shares are computed; got both.")
+        search, X = unwrap(estimator, X, "cv_results_")
         title = ""
         if X is not None:
-            best = getattr(estimator, "best_estimator_", None)
+            best = getattr(search, "best_estimator_", None)
             if not wraps(best, "propagation"):
                 raise ValueError(
                     "X needs a search whose best_estimator_ has the method propagation (refit=True, an estimator of "
@@ -159,9 +160,9 @@ class TauCurveDisplay:
                     "X needs a best_estimator_ with connections, but the best of this search was fitted with tau=None, "
                     "without propagation. Give kept= of another fit, or no X."
                 )
-            taus = tau_curves(read_candidates(estimator.cv_results_, score), where).taus
+            taus = tau_curves(read_candidates(search.cv_results_, score), where).taus
             kept, title = kept_shares(best, X, taus), "Pruned at each threshold: the best model, not trained again"
-        return cls.from_cv_results(estimator.cv_results_, score=score, where=where, kept=kept, kept_title=title, ax=ax)
+        return cls.from_cv_results(search.cv_results_, score=score, where=where, kept=kept, kept_title=title, ax=ax)
 
     @classmethod
     def from_cv_results(

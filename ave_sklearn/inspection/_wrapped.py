@@ -16,7 +16,7 @@ def unwrap(estimator: Any, X: Any, name: str) -> tuple[Any, Any]:
     Parameters
     ----------
     estimator : fitted localizer, or a pipeline or search that ends in one
-    X : features of some videos
+    X : features of some videos, or None
     name : str
         Name of the method.
 
@@ -27,7 +27,7 @@ def unwrap(estimator: Any, X: Any, name: str) -> tuple[Any, Any]:
     """
     *outer, inner = layers_to(estimator, name)
     for layer in outer:
-        if len(getattr(layer, "steps", ())) > 1:
+        if X is not None and len(getattr(layer, "steps", ())) > 1:
             X = layer[:-1].transform(X)
     return inner, X
 

@@ -82,7 +82,7 @@ def test_history_and_the_connections_that_a_search_keeps(wrapped):
     estimator, localizer, inner, X, _ = wrapped
     display = HistoryDisplay.from_estimator(estimator)
     assert (display.history, display.kept_epoch) == (localizer.history_, localizer.best_epoch_)
-    if hasattr(estimator, "cv_results_"):
+    if hasattr(estimator, "cv_results_") or hasattr(estimator[-1], "cv_results_"):
         gammas = localizer.propagation(inner, tau=0.05)
         kept = np.mean([np.mean(gamma != 0) for gamma in gammas])
         assert TauCurveDisplay.from_estimator(estimator, X).kept.tolist() == [kept]
