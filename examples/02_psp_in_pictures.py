@@ -48,7 +48,8 @@ seconds = range(10)
 # -----------
 # A video is cut into segments, here of a second. An event is what is heard *and* seen: the coloured cells. An object
 # may give no sign of itself for a second, a pause in the sound or something in front of the picture.
-names = np.array([*localizer.classes_[1:], "other_1", "other_2", "other_3"])
+others = ["other_1", "other_2", "other_3"]
+names = np.array([*localizer.classes_[1:], *others])
 heard = np.where(scene.audible[row], names[scene.heard[row]], "(pause)")
 seen = np.where(scene.visible[row], names[scene.seen[row]], "(hidden)")
 is_event = y_test[video] != "background"
@@ -73,7 +74,8 @@ plt.show()
 # What the localizer gets is numbers: 16 audio features of each segment, and 16 visual features of each of its nine
 # regions. The noise hides most of what they hold.
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-style = {"aspect": "auto", "cmap": "PuOr", "vmin": -5, "vmax": 5}
+style = {"cmap": "PuOr", "vmin": -5, "vmax": 5, "interpolation": "nearest"}
+style["aspect"] = "auto"
 axes[0].imshow(X_test.audio[video].T, **style)
 axes[0].set_title("audio: 16 numbers a segment")
 image = axes[1].imshow(X_test.visual[video].reshape(10, -1).T, **style)
@@ -94,10 +96,10 @@ display = AttentionDisplay.from_estimator(
     y_test,
     video=video,
 )
-circle = {"marker": "o", "s": 150, "facecolor": "none", "edgecolor": "white"}
+circle = {"s": 150, "facecolor": "none", "edgecolor": "white"}
 for t in np.flatnonzero(scene.visible[row]):
-    top, left = divmod(scene.region[row, t], 3)
-    display.axes_[t].scatter(left + 0.5, top + 0.5, linewidth=2, **circle)
+    y_region, x_region = divmod(scene.region[row, t], 3)
+    display.axes_[t].scatter(x_region + 0.5, y_region + 0.5, **circle)
 plt.show()
 
 # %%
@@ -106,7 +108,8 @@ plt.show()
 # Two LSTMs read the segments of each modality in their order. Then every visual segment is compared with every audio
 # segment by :func:`~ave_sklearn.nn.all_pair_similarity`, after a learned projection of each. A similarity may be
 # negative.
-audio, visual = map(torch.from_numpy, localizer.embed(X_test, layer="encoded"))
+encoded = localizer.embed(X_test, layer="encoded")
+audio, visual = (torch.from_numpy(features) for features in encoded)
 psp = localizer.net_.module_.network.psp
 with torch.no_grad():
     beta = nn.all_pair_similarity(psp.w1_v(visual), psp.w1_a(audio))
@@ -152,7 +155,8 @@ with torch.no_grad():
     propagated = nn.propagate(gamma, psp.w2_a(audio), visual)
 own, result = visual[video, hidden], propagated[video, hidden]
 
-fig, (top, bottom) = plt.subplots(2, figsize=(8, 4.2), layout="constrained")
+fig, axes = plt.subplots(2, figsize=(8, 4.2), layout="constrained")
+top, bottom = axes
 colors = np.where(is_event, "#0072b2", "#bdbdbd")
 top.bar(seconds, gamma[video, hidden], color=colors)
 top.set(title=f"What visual segment {hidden} takes", ylabel="share")
@@ -230,5 +234,5 @@ plt.show()
 wrong = predicted != y_test
 is_when = (predicted == "background") | (y_test == "background")
 print(f"wrong segments: {wrong.mean():.1%}")
-print(f"of them between an event and background: {is_when[wrong].mean():.1%}")
+print(f"of them event against background: {is_when[wrong].mean():.1%}")
 # sphinx_gallery_thumbnail_number = 4
