@@ -35,6 +35,7 @@ localizer = PSPLocalizer(
     hidden_size=32,
     max_epochs=15,
     lr=0.006,
+    device="cpu",
     random_state=0,
 )
 localizer.fit(X[:250], y[:250])
@@ -90,6 +91,7 @@ plt.show()
 # -------------------------
 # The sound says where to look: each region gets a share of the attention, and the segment's visual features become the
 # mean over its regions, weighted by these shares. The circles mark where the object is that counts, if it is visible.
+# While something else is heard, the attention is spread nearly evenly.
 display = AttentionDisplay.from_estimator(
     localizer,
     X_test,

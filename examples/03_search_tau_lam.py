@@ -77,7 +77,7 @@ plt.show()
 # -------------------------------
 # The bars are the deviation over three folds: how much a score depends on which videos are tested. Some folds are
 # harder, for all candidates alike. So compare candidates within each fold. A row is a candidate, and the columns have
-# how much worse than the best one it is.
+# its score less that of the best one.
 results = search.cv_results_
 splits = [results[f"split{i}_test_score"] for i in range(3)]
 scores = pd.DataFrame(splits, index=["fold 0", "fold 1", "fold 2"]).T
