@@ -169,5 +169,3 @@ def test_the_commands_of_the_documents_parse(name):
     assert len(lines) >= 3
     for line in lines:
         build_parser().parse_args(shlex.split(line, comments=True)[1:])
-
-
