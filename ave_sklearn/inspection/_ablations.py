@@ -177,7 +177,7 @@ def ablation_table(
     reference : str or int, default=None
         The row that others are compared with, by name or number. None is PSP: the row of the threshold 0.095, or of
         the only one above 0, with the pair similarity loss and the weighting branch, without self-attention.
-    metric : callable, default=`segment_accuracy_score`
+    metric : callable, default=segment_accuracy_score
         What differs, of `paired_difference`.
     confidence : float, default=0.95
         Level of the intervals.

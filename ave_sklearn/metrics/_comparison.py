@@ -109,7 +109,7 @@ def paired_difference(
         Labels that the first and the second system predict.
     groups : array-like of shape (n_videos,), default=None
         Group of each video, such as its speaker or recording; at least two.
-    metric : callable, default=`segment_accuracy_score`
+    metric : callable, default=segment_accuracy_score
         Called as ``metric(y_true, y_pred)`` with rows of the labels, returns a number, and may be a
         `functools.partial` of another metric. Segment accuracy takes about a second for 4,000 videos; any other
         metric is called twice a resample.

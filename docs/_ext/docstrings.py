@@ -52,9 +52,19 @@ def link_names(app, what, name, thing, options, lines):
     lines[:] = [re.sub(names, lambda found: f":py:obj:`~{full[found[1]]}`", line) for line in lines]
 
 
+class Summaries(autosummary.Autosummary):
+    """Tables of names, whose summaries leave out "[1]": the work that it stands for is on the page of the name."""
+
+    def get_items(self, names):
+        """Return name, signature, summary and full name of each."""
+        return [(name, sig, re.sub(r" \[\S+\]_", "", text), full) for name, sig, text, full in super().get_items(names)]
+
+
 def setup(app):
     """Connect what Sphinx asks while it reads docstrings."""
     app.setup_extension("sphinx.ext.autodoc")
+    app.setup_extension("sphinx.ext.autosummary")
+    app.add_directive("autosummary", Summaries, override=True)
     autosummary.WELL_KNOWN_ABBREVIATIONS += ("Eq.", "Fig.", "Sec.")  # no sentence ends there
     app.connect("autodoc-skip-member", skip_members_of_others)
     app.connect("autodoc-process-docstring", find_docstring, priority=400)  # in front of numpydoc, which has 500
