@@ -103,7 +103,8 @@ print(f"on test videos: {best.score(X_test, y_test):.3f}")
 # Trap: cv=5
 # ----------
 # For labels of segments, scikit-learn takes ``cv=5`` as five folds without shuffling. Datasets often come sorted by
-# category. Then a fold holds nearly all videos of one, and the model that is tested on it has hardly seen any.
+# category. Then a fold may hold most videos of one. Here the first and the last do, and the models that are tested on
+# them have seen few of these: the first model fails.
 order = np.argsort(video_category(y_train), kind="stable")
 X_sorted, y_sorted = X_train[order], y_train[order]
 tried = {"cv=5": 5, "stratified": VideoStratifiedKFold(5, random_state=0)}
