@@ -61,7 +61,7 @@ def _add_grid(command):
     command.add_argument("--n-segments", type=int, default=10, metavar="N", help="segments of a clip (default 10)")
     text = "length of the window of a segment, in seconds (default 1)"
     command.add_argument("--segment-seconds", type=float, default=1.0, metavar="S", help=text)
-    text = "from the begin of one window to the next, in seconds (default: the length of a window)"
+    text = "from the beginning of one window to the next, in seconds (default: the length of a window)"
     command.add_argument("--hop-seconds", type=float, metavar="S", help=text)
 
 

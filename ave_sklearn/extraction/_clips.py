@@ -30,7 +30,7 @@ def clip_labels(events, clips, n_segments, skipped, *, grid=WHOLE_SECONDS, backg
     Parameters
     ----------
     events : DataFrame
-        Of `read_events`; times are from the begin of the video.
+        Of `read_events`; times are from the beginning of the video.
     clips : DataFrame of n_clips rows
         Of `read_features`. Segments of which half the window or more lies in the padding are background, and events
         end with the video.

@@ -72,12 +72,12 @@ class VideoFeatureExtractor(DocLinkMixin, TransformerMixin, BaseEstimator, auto_
         Spectrograms have all frames of 25 ms, 10 ms apart, that lie within the window; of a second they have the
         first 96.
     n_segments : int, default=10
-        Segments of each video, from its begin. Videos may lack less than half of the last; of longer ones the rest is
-        left out, with a warning: see :func:`cut_clips`.
+        Segments of each video, from its beginning. Videos may lack less than half of the last; the rest of longer ones
+        is left out, with a warning: see :func:`cut_clips`.
     segment_seconds : float, default=1.0
         Length of the window in seconds that a segment's pictures and sound are taken from.
     hop_seconds : float or None, default=None
-        Seconds from the begin of one window to that of the next. None is `segment_seconds`: one window begins where
+        Seconds from the beginning of one window to that of the next. None is `segment_seconds`: one window begins where
         the one before it ends. Segment t stands for ``[t * hop_seconds, (t + 1) * hop_seconds)`` in events and labels.
     frames_per_segment : int, default=16
         Pictures of each segment, evenly spaced over its window. One that is on screen at several of those times is
@@ -299,7 +299,7 @@ class VideoFeatureExtractor(DocLinkMixin, TransformerMixin, BaseEstimator, auto_
         Parameters
         ----------
         X : array-like of n paths, or of pairs (path, start)
-            Start is where the first segment begins, in seconds from the begin of the file; 0 for a path alone.
+            Start is where the first segment begins, in seconds from the beginning of the file; 0 for a path alone.
 
         Returns
         -------

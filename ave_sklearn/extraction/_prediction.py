@@ -72,7 +72,7 @@ def predict_videos(
     Returns
     -------
     rows : DataFrame
-        Columns ``filename``, ``onset``, ``offset`` (seconds from the begin of the video), ``event_label`` and
+        Columns ``filename``, ``onset``, ``offset`` (seconds from the beginning of the video), ``event_label`` and
         ``score`` (mean probability of the label), in the order of the videos and then of time, as
         `ave_sklearn.datasets.write_events` takes them. A video without events has one row, in which all but the name
         is missing; one that was skipped has none. With `probabilities` a row for each segment and class.
@@ -167,7 +167,7 @@ def event_rows(localizer, X, clips, grid=WHOLE_SECONDS):
     Returns
     -------
     rows : DataFrame
-        Columns ``filename``, ``onset``, ``offset`` (seconds from the begin of the file), ``event_label`` and
+        Columns ``filename``, ``onset``, ``offset`` (seconds from the beginning of the file), ``event_label`` and
         ``score``, in the order of the files and then of time; a file without events has one row, in which all but the
         name is missing.
     """

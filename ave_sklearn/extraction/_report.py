@@ -91,7 +91,7 @@ def cut_clips(
     segment_seconds : float, default=1.0
         Length of the window in seconds that a segment's pictures and sound are taken from.
     hop_seconds : float or None, default=None
-        Seconds from the begin of one window to that of the next. None is `segment_seconds`.
+        Seconds from the beginning of one window to that of the next. None is `segment_seconds`.
 
     Returns
     -------

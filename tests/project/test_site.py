@@ -1,5 +1,6 @@
 """The documentation's site: built without a warning, its links lead somewhere, nothing is loaded from elsewhere."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -98,6 +99,13 @@ def test_the_page_of_an_estimator_is_where_its_html_links_to(site, name, monkeyp
     monkeypatch.setattr(DocLinkMixin, "_doc_link_template", page_template(site.as_uri()))
     link = getattr(ave_sklearn, name)()._get_doc_link()
     assert Path(unquote(urlsplit(link).path)).is_file()
+
+
+def test_a_summary_names_no_work_by_a_number_of_another_page(site):
+    tables = [table for name in ("index", "nn") for table in Page(site / f"api/{name}.html").html.find_all("table")]
+    texts = [row.get_text(" ", strip=True) for table in tables for row in table.find_all("tr")]
+    assert len(texts) > 100
+    assert [text for text in texts if re.search(r"\[\S*\d+\]", text)] == []
 
 
 def test_every_page_has_one_title_and_pictures_have_a_text(pages):
