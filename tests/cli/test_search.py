@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from documents import read_document
+from documents import code_blocks, command_arguments, read_document
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV
 
@@ -460,8 +459,8 @@ def test_grids_that_are_none(capsys, text, message):
 
 
 def test_the_guides_search_is_one():
-    (command,) = re.findall(r"```sh\n(ave-sklearn search .*?)```", read_document("docs/command_line.md"), flags=re.S)
-    args = build_parser().parse_args(shlex.split(command.replace("\\\n", ""))[1:])
+    (code,) = code_blocks(read_document("docs/command_line.md"), "sh", holding="ave-sklearn search ")
+    args = build_parser().parse_args(*command_arguments(code))
     assert dict(args.grid) == {"tau": [None, 0, 0.095], "lam": [0, 10]}
     assert (args.random_state, args.folds, args.work) == (0, 5, "search")
 

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import re
 import threading
 import tracemalloc
 import warnings
@@ -14,7 +13,7 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import pytest
-from documents import read_guide
+from documents import code_blocks, read_guide
 from helpers import grey, sine, write_video
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -669,7 +668,7 @@ def test_a_file_cut_off_by_a_copy_is_named_with_the_others(tmp_path):
 
 @pytest.mark.slow
 def test_the_guides_example_of_padded_videos_labels_their_ends_as_background(tmp_path, monkeypatch):
-    (code,) = re.findall(r"```python\n([^`]*is_padding[^`]*)```", read_guide())
+    (code,) = code_blocks(read_guide(), "python", holding="is_padding")
     paths = [str(write_video(tmp_path / f"{name}.mp4", name, fps=5)) for name in (10, 6, 7.4, 7.7, 0.3)]
     monkeypatch.chdir(tmp_path)
     rows = [f"{path},0,10,dog" for path in paths[:4]]  # the list does not know how long videos are

@@ -1,11 +1,9 @@
 """The page of the command line: its sessions are run by the site's build, and begin with the folder that they say."""
 
 import re
-import shlex
-import sys
 
 import pytest
-from documents import ROOT, read_document
+from documents import code_blocks, command_arguments, load_script, read_document
 
 from ave_sklearn.cli.commands import COMMANDS, build_parser
 
@@ -13,22 +11,16 @@ PAGE = read_document("docs/command_line.md")
 
 
 @pytest.fixture
-def session(monkeypatch):
+def session():
     """The directive's module."""
-    pytest.importorskip("sphinx")
-    monkeypatch.setattr(sys, "path", [str(ROOT / "docs" / "_ext"), *sys.path])
-    import session
-
-    return session
+    return load_script("docs/_ext/session.py")
 
 
 def test_the_commands_of_the_sessions_parse():
-    blocks = re.findall(r"```\{session\}\n(.*?)```", PAGE, flags=re.S)
-    lines = "".join(blocks).replace("\\\n", "").splitlines()
-    lines = [line for line in lines if line.startswith("ave-sklearn ")]
-    assert {line.split()[1] for line in lines} == {"extract", "fit", "score", "search", "predict"}
-    for line in lines:
-        build_parser().parse_args(shlex.split(line)[1:])
+    commands = command_arguments("".join(code_blocks(PAGE, "{session}")))
+    assert {arguments[0] for arguments in commands} == {"extract", "fit", "score", "search", "predict"}
+    for arguments in commands:
+        build_parser().parse_args(arguments)
 
 
 def test_the_options_of_each_command_are_on_the_page():

@@ -3,17 +3,17 @@
 import ast
 import os
 import re
-import shlex
 import subprocess
 import sys
 
 import h5py
 import numpy as np
 import pytest
-from documents import ROOT, read_document, read_guide
+from documents import ROOT, code_blocks, command_arguments, read_document, read_guide
 from sklearn.metrics import roc_auc_score
 
 from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
+from ave_sklearn.cli.commands import build_parser
 from ave_sklearn.datasets import make_av_events
 
 GUIDE = read_guide()
@@ -45,7 +45,7 @@ def test_the_gallery_is_numbered_and_each_example_has_a_title():
 
 @pytest.mark.slow
 def test_the_readmes_example_runs(tmp_path):
-    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    (code,) = code_blocks(README, "python")
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert 0.3 < float(done.stdout.split()[-1]) < 1
@@ -70,7 +70,7 @@ def test_the_guides_table_of_systems_has_their_names_and_numbers_of_parameters()
 def test_the_guides_network_trains_in_both_settings(videos):
     from ave_sklearn import WeakEventLocalizer
 
-    (code,) = re.findall(r"```python\n(import torch\n.*?)```", GUIDE, flags=re.S)
+    (code,) = code_blocks(GUIDE, "python", holding="class MeanNet")
     X, y = videos
     names = {"X": X, "y": y}
     exec(code, names)  # ends in a fit
@@ -105,19 +105,19 @@ def test_baselines_of_a_dataset_of_four_videos(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(not AVE_FILES.is_dir(), reason=f"no released files in {AVE_FILES}")
 def test_the_guides_baselines_are_what_the_example_prints():
-    (block,) = re.findall(r"<!-- baselines -->\n```\n(.*?)```", GUIDE, flags=re.S)
+    (block,) = code_blocks(GUIDE, "", mark="baselines")
     assert block == baselines(AVE_FILES)
 
 
 def test_the_readme_and_the_guide_state_the_same_baselines():
-    (block,) = re.findall(r"<!-- baselines -->\n```\n(.*?)```", GUIDE, flags=re.S)
+    (block,) = code_blocks(GUIDE, "", mark="baselines")
     (section,) = re.findall(r"## How to read an accuracy\n(.*?)\n## ", README, flags=re.S)
     assert set(re.findall(r"\d\d\.\d", section)) - set(re.findall(r"\d\d\.\d", block)) == {"77.8"}  # PSP's, Table 4
 
 
 def test_the_guides_look_at_more_than_one_number(videos, capsys):
     X, y = videos
-    (code,) = re.findall(r"```python\n([^`]*mixed = [^`]*)```", GUIDE)
+    (code,) = code_blocks(GUIDE, "python", holding="mixed = ")
     localizer = PSPLocalizer(max_epochs=1, random_state=0).fit(X, y)
     exec(code, {"localizer": localizer, "X_test": X, "y_test": y})
     printed = [float(word) for word in capsys.readouterr().out.split()]
@@ -127,7 +127,7 @@ def test_the_guides_look_at_more_than_one_number(videos, capsys):
 @pytest.mark.slow
 def test_the_guides_scorer_of_seconds_ranks_events_first():
     X, y = make_av_events(n_videos=150, random_state=0)
-    (code,) = re.findall(r"```python\n([^`]*score = 1 - proba[^`]*)```", GUIDE)
+    (code,) = code_blocks(GUIDE, "python", holding="score = 1 - proba")
     new = slice(100, None)
     names = {"audio": X.audio[:100], "visual": X.visual[:100], "labels": y[:100]}
     exec(code, {**names, "new_audio": X.audio[new], "new_visual": X.visual[new]}, found := {})
@@ -151,19 +151,14 @@ def test_the_guide_states_the_defaults_that_depart_from_the_paper():
 
 
 def test_the_first_commands_of_the_command_line_are_commands():
-    from ave_sklearn.cli.commands import build_parser
-
-    (block,) = re.findall(r"<!-- commands -->\n```sh\n(.*?)```", read_document("docs/command_line.md"), flags=re.S)
-    runs = [build_parser().parse_args(shlex.split(line)[1:]).command.__name__ for line in block.splitlines()]
+    (block,) = code_blocks(read_document("docs/command_line.md"), "sh", mark="commands")
+    runs = [build_parser().parse_args(arguments).command.__name__ for arguments in command_arguments(block)]
     assert [name.rpartition(".")[-1] for name in runs] == ["extract", "fit", "score", "predict"]
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/command_line.md", "docs/many_machines.md"])
 def test_the_commands_of_the_documents_parse(name):
-    from ave_sklearn.cli.commands import build_parser
-
-    blocks = re.findall(r"```sh\n(.*?)```", read_document(name), flags=re.S)
-    lines = [line for line in "".join(blocks).replace("\\\n", "").splitlines() if line.startswith("ave-sklearn ")]
-    assert len(lines) >= 3
-    for line in lines:
-        build_parser().parse_args(shlex.split(line, comments=True)[1:])
+    commands = command_arguments("".join(code_blocks(read_document(name), "sh")))
+    assert len(commands) >= 3
+    for arguments in commands:
+        build_parser().parse_args(arguments)

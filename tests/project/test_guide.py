@@ -9,7 +9,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from documents import ROOT, read_document
+from documents import GUIDE_PAGES, ROOT, code_blocks, read_document
 from sklearn.model_selection import GridSearchCV
 
 import ave_sklearn.inspection
@@ -18,14 +18,10 @@ from ave_sklearn import PSPLocalizer
 from ave_sklearn.datasets import make_av_events
 from ave_sklearn.model_selection import VideoStratifiedKFold
 
-PAGES = ["docs/index.md", "docs/install.md"] + [
-    f"docs/guide/{path.name}" for path in sorted((ROOT / "docs" / "guide").glob("*.md"))
-]
-
 
 def blocks(page):
     """The Python code of a page, block by block."""
-    return re.findall(r"```python\n(.*?)```", read_document(page), flags=re.S)
+    return code_blocks(read_document(page), "python")
 
 
 def rows(page, heading):
@@ -35,7 +31,7 @@ def rows(page, heading):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", ["docs/index.md", "docs/install.md", *GUIDE_PAGES])
 def test_what_a_page_imports_is_there(page):
     for code in blocks(page):
         tree = ast.parse(code)
@@ -43,7 +39,7 @@ def test_what_a_page_imports_is_there(page):
         exec(compile(ast.Module(imports, type_ignores=[]), page, "exec"), {})
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/guide/") and "index" not in page])
+@pytest.mark.parametrize("page", [page for page in GUIDE_PAGES if "index" not in page])
 def test_a_page_of_the_guide_begins_with_what_it_is_for(page):
     title, first, *_ = read_document(page).split("\n\n")
     assert title.startswith("# ") and "This page" in " ".join(first.split())

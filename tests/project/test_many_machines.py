@@ -1,20 +1,19 @@
 """The page about several machines: its commands are commands, its code runs, and its sums are right."""
 
 import re
-import shlex
-from pathlib import Path
 
 import pytest
+from documents import code_blocks, command_arguments, read_document
 
 from ave_sklearn.cli.commands import build_parser
 
-PAGE = (Path(__file__).parents[2] / "docs" / "many_machines.md").read_text(encoding="utf-8")
-COMMANDS = re.search(r"<!-- commands -->\n```sh\n(.*?)```", PAGE, flags=re.S).group(1).splitlines()
+PAGE = read_document("docs/many_machines.md")
+(COMMANDS,) = map(command_arguments, code_blocks(PAGE, "sh", mark="commands"))
 
 
-@pytest.mark.parametrize("line", COMMANDS)
-def test_a_command_of_the_page_is_one(line):
-    assert build_parser().parse_args(shlex.split(line)[1:]).command
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_a_command_of_the_page_is_one(arguments):
+    assert build_parser().parse_args(arguments).command
 
 
 def row(begin):
@@ -45,7 +44,7 @@ def test_what_is_reckoned_is_multiplied_out_of_what_was_measured():
 
 
 def test_the_code_of_the_page_names_what_there_is():
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.S)
+    (code,) = code_blocks(PAGE, "python")
     imports = "\n".join(line for line in code.splitlines() if line.startswith(("import", "from")))
     exec(imports, found := {})
     assert callable(found["dask_client"])

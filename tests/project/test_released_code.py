@@ -6,14 +6,14 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from documents import read_document
+from documents import code_blocks, read_document
 
+from ave_sklearn import PSPLocalizer
 from ave_sklearn.localizers._base import BaseLocalizer
 from ave_sklearn.localizers._released import FULL_NAMES, WEAK_NAMES
 from ave_sklearn.nn import PSPNet
 
-PAGE = read_document("docs/released_code.md")
-SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.S)
+SNIPPETS = code_blocks(read_document("docs/released_code.md"), "python")
 N_CLASSES, N_VIDEOS = 28, 36
 
 
@@ -83,8 +83,6 @@ def test_every_system_of_the_page_can_be_fitted(names, videos):
 
 
 def test_psps_recipe_is_that_of_its_docstring():
-    from ave_sklearn import PSPLocalizer
-
     (plain,) = (code for code in SNIPPETS if code.startswith("PLAIN"))
     (code,) = (code for code in SNIPPETS if code.startswith("psp = PSPLocalizer(\n"))
     exec("from ave_sklearn import PSPLocalizer\n" + plain + code, found := {})

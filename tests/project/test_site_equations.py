@@ -1,10 +1,9 @@
 """Equations of the site, as MathML: lines below each other, and their numbers."""
 
-import importlib.util
 from types import SimpleNamespace
 
 import pytest
-from documents import ROOT
+from documents import load_script
 from docutils import nodes
 from latex2mathml.converter import convert
 
@@ -12,8 +11,7 @@ from latex2mathml.converter import convert
 @pytest.fixture(scope="module")
 def write():
     """Return the HTML of an equation of its own."""
-    spec = importlib.util.spec_from_file_location("mathml", ROOT / "docs" / "_ext" / "mathml.py")
-    spec.loader.exec_module(module := importlib.util.module_from_spec(spec))
+    module = load_script("docs/_ext/mathml.py")
 
     def write_block(latex):
         page = SimpleNamespace(body=[])
