@@ -17,7 +17,7 @@ from ave_sklearn.inspection import (
     PropagationDisplay,
     TauCurveDisplay,
 )
-from ave_sklearn.model_selection import VideoStratifiedKFold
+from ave_sklearn.model_selection import KeptScores, VideoStratifiedKFold
 
 matplotlib.use("Agg")
 
@@ -33,8 +33,11 @@ def other(X):
     return AVFeatures(X.audio + 1, X.visual * 2)
 
 
-@pytest.fixture(scope="module", params=["search", "pipeline", "search of a pipeline", "pipeline of a search"])
-def wrapped(request, videos):
+WAYS = ["search", "search of kept scores", "pipeline", "search of a pipeline", "pipeline of a search"]
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def wrapped(request, videos, tmp_path_factory):
     """An estimator, the localizer within it, what this one gets of 20 videos, these, and their labels."""
     X, y = videos[0][:20], videos[1][:20]
     folds = VideoStratifiedKFold(2, random_state=0)
@@ -43,6 +46,10 @@ def wrapped(request, videos):
     if request.param == "search":
         search = GridSearchCV(localizer, {"tau": [0.05]}, cv=folds).fit(X, y)
         return search, search.best_estimator_, X, X, y
+    if request.param == "search of kept scores":
+        kept = KeptScores(localizer, tmp_path_factory.mktemp("kept"))
+        search = GridSearchCV(kept, {"estimator__tau": [0.05]}, cv=folds).fit(X, y)
+        return search, search.best_estimator_.estimator_, X, X, y
     if request.param == "pipeline":
         pipeline = make_pipeline(step, localizer).fit(X, y)
         return pipeline, pipeline[-1], other(X), X, y
@@ -85,12 +92,17 @@ def test_history_and_the_connections_that_a_search_keeps(wrapped):
     if hasattr(estimator, "cv_results_") or hasattr(estimator[-1], "cv_results_"):
         gammas = localizer.propagation(inner, tau=0.05)
         kept = np.mean([np.mean(gamma != 0) for gamma in gammas])
-        assert TauCurveDisplay.from_estimator(estimator, X).kept.tolist() == [kept]
+        display = TauCurveDisplay.from_estimator(estimator, X)
+        assert display.kept.tolist() == [kept]
+        assert "not trained again" in display.axes_["kept"].get_title(loc="left")
 
 
 @pytest.mark.parametrize("draw", [PropagationDisplay.from_estimator, AttentionDisplay.from_estimator])
 def test_what_holds_no_localizer_is_named(draw, videos):
     with pytest.raises(ValueError, match=r"must have, or wrap .* '(propagation|attention)'; got LogisticRegression"):
         draw(LogisticRegression(), videos[0])
-    with pytest.raises(ValueError, match="embed"):
+
+
+def test_a_pipeline_without_a_localizer_is_named(videos):
+    with pytest.raises(ValueError, match="'embed'; got Pipeline"):
         EmbeddingDisplay.from_estimator(make_pipeline(LogisticRegression()), *videos)
