@@ -38,7 +38,7 @@ from ave_sklearn._targets.encoding import ClassRule, holds_proportions
 from ave_sklearn._targets.groups import read_groups
 from ave_sklearn._targets.labels import column_names, label_kind, read_target
 from ave_sklearn._user_warnings import warn_user
-from ave_sklearn.metrics._scorers import find_attribute
+from ave_sklearn.metrics._scorers import attribute_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -438,10 +438,7 @@ def _check_cv(cv, estimator):
     """Return a splitter; a number of folds, or None, becomes stratified folds of videos."""
     if cv is not None and not isinstance(cv, numbers.Integral):
         return check_cv(cv)
-    try:
-        background = find_attribute(estimator, "background")
-    except ValueError:
-        background = None
+    background = attribute_or_none(estimator, "background")
     return VideoStratifiedKFold(5 if cv is None else cv, random_state=0, background=background)
 
 

@@ -11,8 +11,8 @@ from ave_sklearn._checks import first_few, plain
 from ave_sklearn.inspection._mosaic import mosaic_axes
 from ave_sklearn.inspection._search import as_threshold, read_candidates, tau_curves, written
 from ave_sklearn.inspection._style import CLASS_COLORS, INK, QUIET, contrast
-from ave_sklearn.inspection._wrapped import unwrap, wraps
-from ave_sklearn.metrics._scorers import find_attribute
+from ave_sklearn.inspection._wrapped import unwrap
+from ave_sklearn.metrics._scorers import attribute_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -139,7 +139,7 @@ class TauCurveDisplay:
             As `from_cv_results`; if the search is not fitted; if there are both `X` and `kept`; with `X`, if the search
             has no ``best_estimator_`` with ``propagation``, or that one was fitted with ``tau=None``.
         """
-        if not wraps(estimator, "cv_results_"):
+        if attribute_or_none(estimator, "cv_results_") is None:
             raise ValueError(
                 f"estimator must be a fitted search with cv_results_, such as GridSearchCV; got {estimator!r:.80}."
             )
@@ -149,7 +149,7 @@ class TauCurveDisplay:
         title = ""
         if X is not None:
             best = getattr(search, "best_estimator_", None)
-            if not wraps(best, "propagation"):
+            if attribute_or_none(best, "propagation") is None:
                 raise ValueError(
                     "X needs a search whose best_estimator_ has the method propagation (refit=True, an estimator of "
                     f"PSP); got best_estimator_={best!r:.80}. Give kept= instead, or no X."
@@ -391,14 +391,13 @@ class HistoryDisplay:
         ValueError
             If the estimator has no history, as before `fit` and with released weights, or for the wrong number of axes.
         """
-        history = find_attribute(estimator, "history_") if wraps(estimator, "history_") else None
+        history = attribute_or_none(estimator, "history_")
         if not history:
             raise ValueError(
                 f"estimator must be fitted, with a history_ of at least one epoch; got {estimator!r:.80} with "
                 f"history_={history!r}."
             )
-        kept = find_attribute(estimator, "best_epoch_") if wraps(estimator, "best_epoch_") else None
-        return cls(history=history, kept_epoch=kept).plot(ax=ax)
+        return cls(history=history, kept_epoch=attribute_or_none(estimator, "best_epoch_")).plot(ax=ax)
 
     def plot(self, *, ax: Axes | Sequence[Axes] | None = None) -> HistoryDisplay:
         """Draw the history.

@@ -2,15 +2,12 @@
 
 from ave_sklearn._targets.encoding import ClassRule, encode_segments
 from ave_sklearn._targets.labels import column_names, read_target
-from ave_sklearn.metrics._scorers import find_attribute, fitted_background
+from ave_sklearn.metrics._scorers import attribute_or_none, find_attribute, fitted_background
 
 
 def read_true(y, estimator, n_videos, n_segments):
     """Return the labels (n, T) of a target `y` of an estimator, read as its ``score`` reads it."""
-    try:
-        columns = find_attribute(estimator, "classes")
-    except ValueError:  # it has no such parameter
-        columns = None
+    columns = attribute_or_none(estimator, "classes")  # None too where it has no such parameter
     names, y = column_names(y), read_target(y)
     if y.ndim == 1 and n_videos == 1 and n_segments > 1:
         y = y[None]

@@ -30,12 +30,3 @@ def unwrap(estimator: Any, X: Any, name: str) -> tuple[Any, Any]:
         if X is not None and len(getattr(layer, "steps", ())) > 1:
             X = layer[:-1].transform(X)
     return inner, X
-
-
-def wraps(estimator: Any, name: str) -> bool:
-    """Whether an estimator, or one that it wraps, has an attribute."""
-    try:
-        layers_to(estimator, name)
-    except ValueError:
-        return False
-    return True

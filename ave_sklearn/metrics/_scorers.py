@@ -189,6 +189,14 @@ def find_attribute(estimator, name):
     return getattr(layers_to(estimator, name)[-1], name)
 
 
+def attribute_or_none(estimator, name):
+    """Return what `find_attribute` does, or None if there is none."""
+    try:
+        return find_attribute(estimator, name)
+    except ValueError:
+        return None
+
+
 def layers_to(estimator, name):
     """Return an estimator and those that it wraps, from the outside in, up to the first with an attribute.
 
