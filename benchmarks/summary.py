@@ -50,9 +50,8 @@ class Claim(NamedTuple):
     test: tables.Difference
 
 
-def read_results(name):
-    """Return the kept results of a data set."""
-    folder, folds, numbers = DATA[name]
+def read_results(folder, folds, numbers):
+    """Return the kept results of a folder, of the systems of the tables with these numbers."""
     file = RESULTS / folder / "fits.jsonl"
     rows = {row.key: row for number in numbers for row in TABLES[number]()}
     data = tables.kept_data(file)
@@ -65,9 +64,9 @@ def reported(number, key):
     return next(row.paper for row in TABLES[number]() if row.key == key)
 
 
-def psp_minus(minus, key):
+def psp_minus(minus, key, supervision):
     """Return PSP's difference to a row: that of the tables, the other way round."""
-    found = minus(key, f"{key.split('-')[0]}-psp")
+    found = minus(key, f"{supervision}-psp")
     return tables.Difference(-found.mean, -found.high, -found.low)
 
 
@@ -79,7 +78,7 @@ def claims_of_ablations(results):
         for key in keys:
             supervision = key.split("-")[0]
             paper = reported(number, f"{supervision}-psp") - reported(number, key)
-            cells = (psp_minus(minus, key) for minus in (results.validation_minus, results.minus))
+            cells = (psp_minus(minus, key, supervision) for minus in (results.validation_minus, results.minus))
             found.append(Claim(text, "AV-Digits", supervision, paper, *cells))
     for text, key in AVEL_WITH:
         supervision = key.split("-")[0]
@@ -97,13 +96,11 @@ def claims_of_systems(data, results):
         others = [row for row in TABLES[4]() if row.supervision == supervision and row.paper and row.key != psp]
         best = max(others, key=lambda row: results.figures(row.key)["validation"].mean())
         paper = reported(4, psp) - max(row.paper for row in others)
-        cells = (psp_minus(minus, best.key) for minus in (results.validation_minus, results.minus))
+        cells = (psp_minus(minus, best.key, supervision) for minus in (results.validation_minus, results.minus))
         text = f"Best system: PSP minus {best.label}"
         found.append(Claim(text, data, supervision, paper, *cells))
-    oracle = results.minus("oracle", "full-psp")
     text, paper = "PSP minus the right category", reported(4, "full-psp") - RIGHT_CATEGORY
-    test = tables.Difference(-oracle.mean, -oracle.high, -oracle.low)
-    return [*found, Claim(text, data, "full", paper, None, test)]
+    return [*found, Claim(text, data, "full", paper, None, psp_minus(results.minus, "oracle", "full"))]
 
 
 def all_claims(results):
@@ -122,14 +119,19 @@ def cell(difference):
 
 def to_markdown(claims):
     """Return the summary as Markdown, a table for each data set and supervision."""
-    tables = {}
+    found = {}
     for claim in claims:
         cells = [claim.text, f"{claim.paper:+.1f}", cell(claim.validation), cell(claim.test)]
         title = f"{claim.data}, {claim.supervision} supervision"
         head = [[title, "paper", "validation videos", "test videos"], ["---"] * 4]
-        tables.setdefault(title, head).append(cells)
-    return "\n\n".join("\n".join("| " + " | ".join(row) + " |" for row in rows) for rows in tables.values())
+        found.setdefault(title, head).append(cells)
+    return "\n\n".join("\n".join("| " + " | ".join(row) + " |" for row in rows) for rows in found.values())
+
+
+def main():
+    """Print the tables."""
+    print(to_markdown(all_claims({name: read_results(*place) for name, place in DATA.items()})))
 
 
 if __name__ == "__main__":
-    print(to_markdown(all_claims({name: read_results(name) for name in DATA})))
+    main()

@@ -8,23 +8,20 @@ new sentence needs a claim, and where new fits contradict one, the failure print
 
 import importlib
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from inspect import signature
-from pathlib import Path
 
 import numpy as np
 import pytest
+from documents import ROOT, read_document
 from scipy import stats
 
 from ave_sklearn import PSPLocalizer, WeakPSPLocalizer
 from ave_sklearn.nn import NETWORKS
 from ave_sklearn.nn.systems.psp import DROPOUT
 
-ROOT = Path(__file__).parents[2]
-DOCUMENT = ROOT / "docs" / "benchmarks.md"
-SUMMARY = ROOT / "docs" / "what_reproduces.md"
+DOCUMENT = read_document("docs/benchmarks.md")
+SUMMARY = read_document("docs/what_reproduces.md")
 NO_FITS = ("Loading AVE's files", "Extraction")  # sections of scripts that keep no file
 SUPERVISIONS = {"full": "full supervision", "weak": "weak supervision"}
 EPOCH_SECONDS, EPOCH_VIDEOS = 19, 3339  # of PSP at the AVE dataset's sizes, float32, two cores: docs/speed.md
@@ -189,19 +186,11 @@ def benchmarks():
 @pytest.fixture(scope="module")
 def kept(benchmarks):
     """The results on AV-Digits, those of its three speakers, and those on AVE-ESC10."""
-    tables, systems, _ = benchmarks
-
-    def read(name, numbers, folds):
-        rows = {system.key: system for number in numbers for system in systems.TABLES[number]()}
-        file = ROOT / "benchmarks" / "results" / name / "fits.jsonl"
-        data = tables.kept_data(file)
-        fits = tables.run(list(rows.values()), None, data, folds, {}, file, 1, may_fit=False)
-        return tables.Results(fits, folds, same_videos=data != tables.AV_DIGITS)
-
+    read = benchmarks[2].read_results
     return {
-        "AV-Digits": read("av_digits", [1, 2, 3, 4], 6),
-        "three": read("av_digits", [5], 3),
-        "AVE-ESC10": read("ave_esc10", [4, 5], 2),
+        "AV-Digits": read("av_digits", 6, [1, 2, 3, 4]),
+        "three": read("av_digits", 3, [5]),
+        "AVE-ESC10": read("ave_esc10", 2, [4, 5]),
     }
 
 
@@ -210,7 +199,7 @@ def rows(benchmarks, kept):
     """The rows of each table, by its number, of which fits are kept."""
     tables = {number: make() for number, make in benchmarks[1].TABLES.items()}
     absent = {short(system) for systems in tables.values() for system in systems if not has_fits(kept, system)}
-    text = " ".join(DOCUMENT.read_text(encoding="utf-8").split())
+    text = " ".join(DOCUMENT.split())
     said = re.search("they have no rows of (.+?) yet", text)
     assert absent == (set(re.split(", | and ", said[1])) if said else set())
     return {number: [system for system in systems if has_fits(kept, system)] for number, systems in tables.items()}
@@ -543,8 +532,8 @@ def claims_about_the_defaults(kept, rows):
 
 def printed_accuracy():
     """The figures of the table of benchmarks/accuracy.py in the document: {(estimator, variant): numbers}."""
-    text, rows, estimator = DOCUMENT.read_text(encoding="utf-8"), {}, None
-    for line in re.findall(r"^.*(?:paper|released)(?: +\d+\.\d+){8}$", text, flags=re.MULTILINE):
+    rows, estimator = {}, None
+    for line in re.findall(r"^.*(?:paper|released)(?: +\d+\.\d+){8}$", DOCUMENT, flags=re.MULTILINE):
         *name, variant = re.match(r"(?:(\w+) +)?(paper|released)", line.strip()).groups()
         estimator = name[0] or estimator
         rows[estimator, variant] = [float(number) for number in line.split()[-8:]]
@@ -668,9 +657,8 @@ def claims(kept, rows):
 
 
 def test_the_prose_says_what_the_kept_fits_say(claims):
-    text = DOCUMENT.read_text(encoding="utf-8")
-    assert all(f"\n## {title}\n" in text for title in NO_FITS)
-    found = problems(read_prose(text), claims)
+    assert all(f"\n## {title}\n" in DOCUMENT for title in NO_FITS)
+    found = problems(read_prose(DOCUMENT), claims)
     assert not found, "\n" + "\n".join(found)
 
 
@@ -690,14 +678,14 @@ def test_the_prose_says_what_the_kept_fits_say(claims):
     ],
 )
 def test_an_altered_document_is_noticed(claims, old, new):
-    prose = read_prose(DOCUMENT.read_text(encoding="utf-8"))
+    prose = read_prose(DOCUMENT)
     altered, n = re.subn(old, new, prose)
     assert n == 1 and len(problems(altered, claims)) > len(problems(prose, claims))
 
 
 def test_altered_fits_are_noticed(kept, rows):
     """One of PSP's six fits that is 3 points better widens an interval, and changes what the document should say."""
-    results, prose = kept["AV-Digits"], read_prose(DOCUMENT.read_text(encoding="utf-8"))
+    results, prose = kept["AV-Digits"], read_prose(DOCUMENT)
     fit = results.fits["full-psp", 4]
     better = fit._replace(about={**fit.about, "validation": fit.about["validation"] + 0.03})
     altered = replace(results, fits={**results.fits, ("full-psp", 4): better})
@@ -711,7 +699,7 @@ def summary_problems(prose, summary, kept, rows):
 
 
 def test_the_summarys_prose_says_what_the_kept_fits_say(summary, kept, rows):
-    found = summary_problems(read_prose(SUMMARY.read_text(encoding="utf-8")), summary, kept, rows)
+    found = summary_problems(read_prose(SUMMARY), summary, kept, rows)
     assert not found, "\n" + "\n".join(found)
 
 
@@ -726,17 +714,11 @@ def test_the_summarys_prose_says_what_the_kept_fits_say(summary, kept, rows):
     ],
 )
 def test_an_altered_summary_is_noticed(summary, kept, rows, old, new):
-    prose = read_prose(SUMMARY.read_text(encoding="utf-8"))
+    prose = read_prose(SUMMARY)
     assert prose.count(old) == 1
     assert summary_problems(prose.replace(old, new), summary, kept, rows)
 
 
-def test_the_summarys_tables_are_those_of_the_kept_fits(benchmarks, summary):
-    assert benchmarks[2].to_markdown(summary) in SUMMARY.read_text(encoding="utf-8")
-
-
-@pytest.mark.slow
-def test_the_summarys_script_prints_its_tables():
-    command = [sys.executable, ROOT / "benchmarks" / "summary.py"]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
-    assert done.stdout in SUMMARY.read_text(encoding="utf-8")
+def test_the_summarys_script_prints_its_tables(benchmarks, capsys):
+    benchmarks[2].main()
+    assert capsys.readouterr().out in SUMMARY

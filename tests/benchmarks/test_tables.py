@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from documents import read_document
 from scipy import stats
 
 from ave_sklearn import AVFeatures
@@ -327,7 +328,7 @@ def test_the_docs_have_the_tables_of_the_kept_fits(folder, options, tmp_path):
     assert done.returncode == 0, done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith(("|", "†"))]
     assert len(rows) > 10
-    docs = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8").splitlines()
+    docs = read_document("docs/benchmarks.md").splitlines()
     assert set(rows) - set(docs) == set()
 
 
