@@ -183,7 +183,7 @@ joblib.dump(model, folder / "model.joblib")
 line = "ave-sklearn predict model.joblib long.mp4 --format table"
 command = [sys.executable, "-m", "ave_sklearn", *line.split()[1:]]
 done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
-print(f"$ {line}\n{done.stdout}")
+print(f"$ {line}\n{done.stdout}", end="")
 temporary.cleanup()
 
 # sphinx_gallery_thumbnail_number = 2
