@@ -142,7 +142,7 @@ except ValueError as error:
 # Features in files
 # -----------------
 # A pair of ``.npy`` files is read batch by batch, and may be larger than the memory.
-with TemporaryDirectory() as folder:
+with TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows keeps open files
     files = Path(folder, "audio.npy"), Path(folder, "visual.npy")
     X.to_npy(*files)
     stored = AVFeatures.from_npy(*files)

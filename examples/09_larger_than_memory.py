@@ -32,7 +32,7 @@ from ave_sklearn.model_selection import VideoStratifiedKFold
 # Generated videos with visual maps of 7 x 7 regions, as VGG-19 makes them, are written into a pair of ``.npy`` files.
 # What :meth:`~ave_sklearn.AVFeatures.from_npy` opens
 # looks the same, and lies in the files.
-temporary = tempfile.TemporaryDirectory()
+temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)  # Windows keeps open files
 folder = Path(temporary.name)
 size = {"map_size": (7, 7), "n_visual_features": 256}
 generated, y = make_av_events(n_videos=120, **size, random_state=0)

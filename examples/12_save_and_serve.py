@@ -6,7 +6,7 @@ A fitted model is saved, loaded in another process, where it gives the same numb
 service, to which a video is sent and which answers with its events. On the way: what such a file holds, which files to
 trust, and what changes the last digits.
 
-Needs ``pip install "ave_sklearn[plot,video]" skops fastapi python-multipart httpx``.
+Needs ``pip install "ave_sklearn[efficientnet,plot,video]" skops fastapi python-multipart httpx``.
 """
 
 import io
