@@ -11,28 +11,27 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from documents import ROOT
+from documents import read_document
 from numpydoc.docscrape import ClassDoc, FunctionDoc
 
 import ave_sklearn
-import ave_sklearn.datasets
-import ave_sklearn.extraction
-import ave_sklearn.inspection
-import ave_sklearn.metrics
-import ave_sklearn.model_selection
-import ave_sklearn.nn
 
-MODULES = [
-    ave_sklearn,
-    ave_sklearn.datasets,
-    ave_sklearn.extraction,
-    ave_sklearn.inspection,
-    ave_sklearn.metrics,
-    ave_sklearn.model_selection,
-    ave_sklearn.nn,
-]
-PUBLIC = {f"{module.__name__}.{name}": getattr(module, name) for module in MODULES for name in module.__all__}
-PUBLIC = {name: thing for name, thing in PUBLIC.items() if inspect.isclass(thing) or inspect.isfunction(thing)}
+
+def public_modules():
+    """Return the package and its modules that say what of them is public, by name."""
+    names = [module.name for module in pkgutil.walk_packages(ave_sklearn.__path__, "ave_sklearn.")]
+    public = [name for name in names if "._" not in name and not name.endswith("conftest")]
+    modules = [ave_sklearn, *map(import_module, public)]
+    return {module.__name__: module for module in modules if hasattr(module, "__all__")}
+
+
+EVERY_MODULE = public_modules()
+EVERY_NAME = {
+    f"{module}.{name}": getattr(thing, name) for module, thing in EVERY_MODULE.items() for name in thing.__all__
+}
+EVERY_NAME |= EVERY_MODULE
+PUBLIC = {name: thing for name, thing in EVERY_NAME.items() if inspect.isclass(thing) or inspect.isfunction(thing)}
+PARSER = doctest.DocTestParser()
 
 
 def documented_parameters(thing):
@@ -72,22 +71,6 @@ def test_fitted_attributes_are_documented(name, pooled):
     assert public <= documented
     assert documented - public == {"feature_names_in_", "net_"}
     assert fitted.net_.module_ is not None  # a property
-
-
-def public_modules():
-    """Return the package and its modules that say what of them is public, by name."""
-    names = [module.name for module in pkgutil.walk_packages(ave_sklearn.__path__, "ave_sklearn.")]
-    public = [name for name in names if "._" not in name and not name.endswith("conftest")]
-    modules = [ave_sklearn, *map(import_module, public)]
-    return {module.__name__: module for module in modules if hasattr(module, "__all__")}
-
-
-EVERY_MODULE = public_modules()
-EVERY_NAME = {
-    f"{module}.{name}": getattr(thing, name) for module, thing in EVERY_MODULE.items() for name in thing.__all__
-}
-EVERY_NAME |= EVERY_MODULE
-PARSER = doctest.DocTestParser()
 
 
 @cache
@@ -137,7 +120,7 @@ def test_the_example_of_a_constant_runs(name):
 
 
 def test_the_reference_lists_every_name_once():
-    pages = [(ROOT / "docs" / "api" / page).read_text(encoding="utf-8") for page in ("index.rst", "nn.rst")]
+    pages = [read_document(f"docs/api/{page}") for page in ("index.rst", "nn.rst")]
     block = r"^\.\. currentmodule:: (\S+)\n\n\.\. autosummary::\n(?:   :.+\n)+\n((?:   \w+\n)+)"
     lists = re.findall(block, "\n".join(pages), re.MULTILINE)
     listed = [f"{module}.{name}" for module, names in lists for name in names.split()]
