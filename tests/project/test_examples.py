@@ -29,6 +29,7 @@ def test_an_example_of_the_gallery_ends_in_a_figure_or_a_table(path, tmp_path):
     env = {**os.environ, "MPLBACKEND": "module://shown_figures", "PYTHONPATH": modules}
     done = subprocess.run([sys.executable, path], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert "shown: a figure" in done.stdout  # of which the gallery has its thumbnail
     last = done.stdout.splitlines()[-1]
     assert last.startswith("shown: a figure") or re.search(r"\d", last), last
     assert list(tmp_path.iterdir()) == []  # files of an example are temporary

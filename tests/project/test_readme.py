@@ -1,11 +1,11 @@
 """README's links and pictures, and the script that draws the pictures."""
 
 import re
-import runpy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from documents import ROOT, read_document
+from documents import ROOT, load_script, read_document
 from PIL import Image
 
 from ave_sklearn import PSPLocalizer
@@ -32,16 +32,14 @@ def test_the_pictures_are_there_and_small_enough_for_a_page(name):
 
 @pytest.mark.slow
 def test_the_script_draws_pictures_of_these_sizes():
-    script = runpy.run_path(str(ROOT / "docs" / "draw_images.py"))
+    script = load_script("docs/draw_images.py")
     X, y = make_av_events(n_videos=60, random_state=0)
     digits = {label: str(i) for i, label in enumerate(np.unique(y)) if label != "background"}
     y = np.vectorize(lambda label: digits.get(label, label))(y)
 
-    class Test:
-        data, target = X, y
-
     localizer = PSPLocalizer(max_epochs=1, random_state=0).fit(X, y)
     for name in PICTURES:
-        figure = script["draw_" + name.split("/")[-1].removesuffix(".png")](localizer, Test)
+        draw = getattr(script, f"draw_{(ROOT / name).stem}")
+        figure = draw(localizer, SimpleNamespace(data=X, target=y))
         with Image.open(ROOT / name) as picture:
-            assert picture.width == pytest.approx(figure.get_figwidth() * script["DPI"], abs=1)
+            assert picture.width == pytest.approx(figure.get_figwidth() * script.DPI, abs=1)
