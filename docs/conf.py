@@ -36,16 +36,14 @@ highlight_language = "text"  # of blocks without one: commands and what they pri
 nitpicky = True  # a name that leads nowhere is a warning, and a warning is an error
 
 # ------------------------------------------------- pages in Markdown
-myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3  # as on a forge: [text](page.md#a-heading)
 
 # ------------------------------------------------- names of the package
 toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # numpydoc's tables have the types
-autosummary_generate = True
 autosummary_ignore_module_all = False
 numpydoc_show_class_members = False  # the template of a class lists them
-numpydoc_class_members_toctree = False
 nitpick_ignore_regex = [("py:.*", r"(collections|dask|joblib|numpy|pandas|sklearn|skorch|torch)\..*")]  # other sites
 
 # ------------------------------------------------- gallery
@@ -56,10 +54,6 @@ sphinx_gallery_conf = {
     "ignore_pattern": r"^(?!\d\d_)",
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
-    "show_memory": False,
-    "min_reported_time": 0,
-    "abort_on_example_error": False,
-    "only_warn_on_example_error": False,
     "reference_url": {"ave_sklearn": None},
     "doc_module": ("ave_sklearn",),
     "backreferences_dir": "gallery/backreferences",
@@ -81,8 +75,6 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],
-    "pygments_light_style": "a11y-high-contrast-light",
-    "pygments_dark_style": "a11y-high-contrast-dark",
 }
 html_sidebars = {"index": [], "install": [], "command_line": []}
 html_context = {"default_mode": "auto"}
