@@ -23,13 +23,16 @@ def skip_members_of_others(app, kind, name, thing, skip, options):
 
 
 def find_docstring(app, what, name, thing, options, lines):
-    """Give a constant what is written below its assignment, in whichever module of the package that is."""
-    if what != "data":
-        return
+    """Give a constant its docstring."""
+    if what == "data":
+        lines[:] = written_below(name.rpartition(".")[2]) or lines
+
+
+def written_below(name):
+    """Return the lines below the assignment of a constant, in whichever module of the package it is."""
     modules = [module for module in sorted(sys.modules) if module.split(".")[0] == "ave_sklearn"]
-    texts = [ModuleAnalyzer.for_module(module).find_attr_docs() for module in modules]
-    key = "", name.rpartition(".")[2]
-    lines[:] = next((text[key] for text in texts if key in text), lines)
+    texts = (ModuleAnalyzer.for_module(module).find_attr_docs() for module in modules)
+    return next((text["", name] for text in texts if ("", name) in text), [])
 
 
 def keep_initials(app, what, name, thing, options, lines):

@@ -18,6 +18,8 @@ import numpy as np
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
+from ave_sklearn.cli.commands import main
+
 FPS, SIZE, RATE, SECONDS = 2, (64, 64), 16000, 10
 SOUNDS = {"bird": 2000, "engine": 90}  # Hz
 COLOURS = {"bird": (40, 160, 40), "engine": (150, 60, 60)}
@@ -65,8 +67,6 @@ def run_command(line, folder):
     if not line.startswith("ave-sklearn "):
         done = subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
-    from ave_sklearn.cli.commands import main
-
     output, messages = Terminal(), StringIO()
     with chdir(folder), redirect_stdout(output), redirect_stderr(messages):
         words = shlex.split(line)[1:]

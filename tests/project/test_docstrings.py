@@ -1,17 +1,15 @@
 """Public docstrings: every parameter is documented, with its default. Every name has an example and a page."""
 
-import ast
 import doctest
 import inspect
 import pkgutil
 import re
 import sys
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 
 import pytest
-from documents import read_document
+from documents import load_script, read_document
 from numpydoc.docscrape import ClassDoc, FunctionDoc
 
 import ave_sklearn
@@ -32,6 +30,7 @@ EVERY_NAME = {
 EVERY_NAME |= EVERY_MODULE
 PUBLIC = {name: thing for name, thing in EVERY_NAME.items() if inspect.isclass(thing) or inspect.isfunction(thing)}
 PARSER = doctest.DocTestParser()
+written_below = load_script("docs/_ext/docstrings.py").written_below  # constants, as the site shows them
 
 
 def documented_parameters(thing):
@@ -73,18 +72,6 @@ def test_fitted_attributes_are_documented(name, pooled):
     assert fitted.net_.module_ is not None  # a property
 
 
-@cache
-def written_below():
-    """Return the strings below assignments of modules, by the name: docstrings that Python does not keep."""
-    found = {}
-    for path in Path(ave_sklearn.__file__).parent.rglob("*.py"):
-        body = ast.parse(path.read_text(encoding="utf-8")).body
-        for statement, following in zip(body, body[1:], strict=False):
-            if isinstance(statement, ast.Assign) and isinstance(following, ast.Expr):
-                found[ast.unparse(statement.targets[0])] = inspect.cleandoc(ast.literal_eval(following.value))
-    return found
-
-
 def is_constant(thing):
     """Whether Python keeps no docstring of its own for `thing`."""
     return not (inspect.isclass(thing) or inspect.isfunction(thing) or inspect.ismodule(thing))
@@ -93,7 +80,7 @@ def is_constant(thing):
 def docstring(name):
     """Return the text of a public name's page."""
     thing = EVERY_NAME[name]
-    return written_below().get(name.rpartition(".")[2], "") if is_constant(thing) else inspect.getdoc(thing)
+    return "\n".join(written_below(name.rpartition(".")[2])) if is_constant(thing) else inspect.getdoc(thing)
 
 
 @pytest.mark.parametrize("name", EVERY_NAME)
