@@ -28,7 +28,7 @@ def unreadable(figure, but=()):
     texts = [text for text in texts_of(figure) if id(text) not in left_out]
     places = {id(text): text.get_window_extent() for text in texts}
     bad = [text for text in texts if contrast(text.get_color(), "white") < LEAST_CONTRAST]
-    bad += [text for text in texts if figure.bbox.padded(1).fully_contains(*places[id(text)].p0) is False]
-    bad += [text for text in texts if figure.bbox.padded(1).fully_contains(*places[id(text)].p1) is False]
+    whole = figure.bbox.padded(1)
+    bad += [text for text in texts if not all(whole.fully_contains(*end) for end in places[id(text)].get_points())]
     pairs = [(a, b) for a, b in combinations(texts, 2) if places[id(a)].overlaps(places[id(b)])]
     return [text.get_text() for text in bad] + [(a.get_text(), b.get_text()) for a, b in pairs]
