@@ -1,6 +1,5 @@
 """Display of attention: maps and pictures, frames of events, the scale and its mark, the caption, and the errors."""
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -12,15 +11,7 @@ from ave_sklearn import PSPLocalizer
 from ave_sklearn.inspection import AttentionDisplay
 from ave_sklearn.inspection._style import BOX
 
-matplotlib.use("Agg")
-
 LABELS = ["background", "dog", "dog", "background"]
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")

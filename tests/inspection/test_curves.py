@@ -1,6 +1,6 @@
 """Curves of the score against tau and of losses against the epoch, read from what was drawn."""
 
-import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from readable import unreadable
@@ -12,16 +12,8 @@ from ave_sklearn.inspection import HistoryDisplay, TauCurveDisplay, ablations
 from ave_sklearn.inspection._search import MOST_LINES
 from ave_sklearn.inspection._style import contrast
 
-matplotlib.use("Agg")
-plt = pytest.importorskip("matplotlib.pyplot")
 ALL = {"tau": [0.095, None, 0, -np.inf, 0.025]}
 RISING = [None, -np.inf, 0.0, 0.025, 0.095]
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def results_of(grid):

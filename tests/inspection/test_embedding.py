@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -13,15 +13,7 @@ from ave_sklearn import PSPLocalizer
 from ave_sklearn.inspection import EmbeddingDisplay
 from ave_sklearn.inspection._style import contrast
 
-matplotlib.use("Agg")
-plt = pytest.importorskip("matplotlib.pyplot")
 FAST = {"method": "pca", "random_state": 0}
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Display of connections: what is drawn of them, which cells are cut, boxed and written, and the errors."""
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -12,16 +11,8 @@ from ave_sklearn import AVFeatures, PSPLocalizer
 from ave_sklearn.inspection import PropagationDisplay
 from ave_sklearn.inspection._style import BOX, LEAST_CONTRAST, contrast
 
-matplotlib.use("Agg")
-
 T = 6
 LABELS = ["background", "dog", "dog", "background", "dog", "cat"]
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
 
 
 class Pruned:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,19 +17,10 @@ from ave_sklearn.inspection import EventTimelineDisplay
 from ave_sklearn.inspection._style import CLASS_COLORS, INK, LEAST_CONTRAST, contrast
 from tests.helpers import SegmentNB, make_videos
 
-plt = pytest.importorskip("matplotlib.pyplot")
-matplotlib.use("Agg")
-
 B = "background"
 TRUE = [[B, "dog", "dog", "dog", B], ["cat", "cat", "cat", "cat", "cat"], [B] * 5]
 PRED = [[B, B, "dog", "dog", "cat"], ["cat", "cat", "dog", "dog", "cat"], [B] * 5]
 MANY = [f"class {i:02d}" for i in range(28)]
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """Displays of a localizer within a pipeline or a search: they draw what it finds in the features that it is given."""
 
-import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -18,14 +16,6 @@ from ave_sklearn.inspection import (
     TauCurveDisplay,
 )
 from ave_sklearn.model_selection import KeptScores, VideoStratifiedKFold
-
-matplotlib.use("Agg")
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    yield
-    plt.close("all")
 
 
 def other(X):
