@@ -19,3 +19,11 @@ def pooled():
     return make_av_events(
         n_videos=60, n_segments=8, n_classes=4, n_audio_features=6, n_visual_features=5, random_state=1
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Escape names that are not UTF-8 in what a test said, so that it can be sent to the process that shows it."""
+    report = yield
+    report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
+    return report
