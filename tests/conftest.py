@@ -1,4 +1,4 @@
-"""Small generated videos that every estimator test shares."""
+"""Small generated videos that every estimator test shares, and reports that can be sent between processes."""
 
 import pytest
 
