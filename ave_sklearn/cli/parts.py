@@ -7,9 +7,10 @@ import pandas as pd
 
 from ave_sklearn._checks import first_few
 from ave_sklearn._targets.labels import labels_outside
-from ave_sklearn.cli.annotated import label, match_names, read_folder, read_matched
+from ave_sklearn.cli.annotated import label, read_folder, read_matched
 from ave_sklearn.cli.terminal import say
 from ave_sklearn.datasets._event_rows import read_table
+from ave_sklearn.datasets._matching import match_names
 from ave_sklearn.datasets._text import numbered_lines, read_utf8
 from ave_sklearn.model_selection import split_videos
 

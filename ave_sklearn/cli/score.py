@@ -57,45 +57,18 @@ def score_clips(y_true, y_pred, clips, grid, background):
         ``videos`` and ``segments`` (how many), ``model`` and ``references`` (measures, and such a dict for each
         reference), ``segment_report`` and ``event_report`` (DataFrames).
     """
-    from ave_sklearn.extraction._clips import join_clips, pad_rows
-    from ave_sklearn.metrics import event_report, reference_predictions, segment_classification_report
+    from ave_sklearn.extraction._clips import join_clips
+    from ave_sklearn.metrics import event_report, segment_classification_report
+    from ave_sklearn.metrics._stretches import joined_stretches, score_stretches
 
     names, _, true = zip(*join_clips(y_true, clips, grid), strict=True)
     found = [values for *_, values in join_clips(y_pred, clips, grid)]
-    references = reference_predictions(pad_rows(true, background), background=background, groups=names)
-    beside = {
-        name: [row[: len(labels)] for row, labels in zip(rows, true, strict=True)] for name, rows in references.items()
-    }
-    segments, events = _joined(true, found, background)
+    segments, events = joined_stretches(true, found, background)
     return {
-        "videos": len(set(names)),
-        "segments": segments[0].size,
-        "model": _measures(true, found, background),
-        "references": {name: _measures(true, rows, background) for name, rows in beside.items()},
+        **score_stretches(names, true, found, background),
         "segment_report": segment_classification_report(*segments),
         "event_report": event_report(*events, background=background),
     }
-
-
-def _measures(true, found, background):
-    """Return the measures of stretches of labels, lists of arrays."""
-    from ave_sklearn.metrics import event_f1_score, segment_accuracy_score
-
-    segments, events = _joined(true, found, background)
-    return {
-        "segment_accuracy": segment_accuracy_score(*segments),
-        "event_f1": event_f1_score(*events, background=background),
-    }
-
-
-def _joined(true, found, background):
-    """Return stretches of labels as pairs of true and found ones: all in one row, and a row a stretch, filled up."""
-    import numpy as np
-
-    from ave_sklearn.extraction._clips import pad_rows
-
-    segments = [np.concatenate(stretches)[None] for stretches in (true, found)]
-    return segments, [pad_rows(stretches, background) for stretches in (true, found)]
 
 
 def _text(scores):

@@ -226,9 +226,3 @@ def join_clips(values, clips, grid=WHOLE_SECONDS):
         for begin, stop in zip(borders, borders[1:], strict=False):
             if stop > begin:
                 yield filename, int(numbers[begin]), joined[begin:stop]
-
-
-def pad_rows(rows, fill):
-    """Return label sequences of different lengths as one array, the shorter ones filled up at their end."""
-    n_columns = max(map(len, rows))
-    return np.array([np.concatenate([row, np.full(n_columns - len(row), fill)]) for row in rows])

@@ -107,13 +107,10 @@ def predict_videos(
     1  dog.mp4    7.0     8.0         dog   0.64
     2 bell.mp4    NaN     NaN         NaN    NaN
     """
-    extractor, localizer = _parts(model)
+    extractor, localizer = model_parts(model)
     given = {"n_jobs": n_jobs, "device": device, "weights_dir": weights_dir, "memory": memory}
-    given |= {"on_error": on_error, "short": short}
-    given = {name: value for name, value in given.items() if value is not None}
-    own = copy.copy(extractor).set_params(**given, verbose=verbose)
-    if isinstance(extractor, VideoFeatureExtractor):
-        own._share_network = _kept_networks.setdefault(extractor, KeptNetworks()).share
+    given |= {"on_error": on_error, "short": short, "verbose": verbose}
+    own = own_extractor(extractor, given)
     with as_paths(videos) as (paths, names):
         if names and "memory" in own.get_params(deep=False):
             own.set_params(memory=None)  # nobody will ever ask for a copy by its path again
@@ -130,7 +127,15 @@ def rows_of_clips(localizer, X, clips, grid, *, probabilities):
     return (segment_rows if probabilities else event_rows)(localizer, X, clips, grid)
 
 
-def _parts(model):
+def own_extractor(extractor, given):
+    """Return a copy of an extractor that shares its networks, with the parameters given that are not None."""
+    own = copy.copy(extractor).set_params(**{name: value for name, value in given.items() if value is not None})
+    if isinstance(extractor, VideoFeatureExtractor):
+        own._share_network = _kept_networks.setdefault(extractor, KeptNetworks()).share
+    return own
+
+
+def model_parts(model):
     """Return the extractor and the localizer of a model; refuse what is no such thing before anything slow begins."""
     parts = [part for _, part in model.steps] if hasattr(model, "steps") else model
     if not isinstance(parts, list | tuple):

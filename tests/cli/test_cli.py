@@ -27,11 +27,11 @@ from ave_sklearn import (
     WeakPSPLocalizer,
     __version__,
 )
-from ave_sklearn.cli.annotated import match_names
 from ave_sklearn.cli.arguments import setting
 from ave_sklearn.cli.commands import main
 from ave_sklearn.cli.output import format_rows
 from ave_sklearn.datasets import read_events, to_events, to_segments
+from ave_sklearn.datasets._matching import match_names
 from ave_sklearn.extraction import ExtractionError, VideoFeatureExtractor, cut_clips
 from ave_sklearn.extraction._clips import clip_labels, join_clips
 from ave_sklearn.extraction._folder_writing import write_features

@@ -13,8 +13,8 @@ from sklearn.model_selection import GridSearchCV
 import ave_sklearn
 from ave_sklearn import EventLocalizer, PSPLocalizer, WeakPSPLocalizer
 from ave_sklearn._user_warnings import warn_user
-from ave_sklearn.cli.annotated import match_names
 from ave_sklearn.datasets import to_segments
+from ave_sklearn.datasets._matching import match_names
 from ave_sklearn.extraction._clips import clip_labels
 from ave_sklearn.extraction._report import tell
 from ave_sklearn.extraction._weights import warn_random
