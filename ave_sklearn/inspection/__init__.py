@@ -1,4 +1,4 @@
-"""Displays of what an estimator found and of what it did on the way, in the manner of scikit-learn's.
+"""Displays of what an estimator found and of what it did on the way, in the manner of scikit-learn's, and a report.
 
 Examples
 --------
@@ -13,6 +13,7 @@ from ave_sklearn.inspection._curves import HistoryDisplay, TauCurveDisplay
 from ave_sklearn.inspection._embedding import EmbeddingDisplay
 from ave_sklearn.inspection._propagation import PropagationDisplay
 from ave_sklearn.inspection._timeline import EventTimelineDisplay
+from ave_sklearn.inspection.report._write import write_report
 
 __all__ = [
     "AblationTable",
@@ -24,4 +25,5 @@ __all__ = [
     "TauCurveDisplay",
     "ablation_table",
     "ablations",
+    "write_report",
 ]

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "metrics": {"_targets", *BASE},
     "extraction": {"_checkpoints", "datasets", *DATA},
     "localizers": {"_checkpoints", "_training", "metrics", "nn", *DATA},
-    "inspection": {"_targets", "datasets", "metrics", *BASE},
+    "inspection": {"extraction", "localizers", "datasets", "metrics", *DATA},
     "model_selection": {"_kept_scores", "metrics", "_targets", *BASE},
     "cli": {"_kept_scores", "localizers", "model_selection", "metrics", "extraction", "datasets", *DATA},
     "psp": {"localizers"},

@@ -40,8 +40,9 @@ class ReportInput:
         The segments of a clip, in time.
     y : ndarray of shape (n, T), or None
         True labels, of the kind of ``classes_``; None for a report without truth.
-    media : dict of str to path, or None
-        The media file of each video that has one, by its name; None if no media was asked for.
+    media : dict of str to path, path, or None
+        The media file of each video that has one, by its name, or the folder in which they are looked for; None if no
+        media was asked for.
     pictures : int
         Of how many videos thumbnails are drawn.
     title : str
@@ -58,7 +59,7 @@ class ReportInput:
     clips: pd.DataFrame
     grid: Grid = WHOLE_SECONDS
     y: NDArray[Any] | None = None
-    media: dict[str, Path] | None = None
+    media: dict[str, Path] | Path | None = None
     pictures: int = PICTURES
     title: str = TITLE
     model_name: str = ""

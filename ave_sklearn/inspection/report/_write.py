@@ -1,0 +1,203 @@
+"""Page of a report, drawn and written as a whole."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ave_sklearn._files import check_parent, naming_file, temporary_beside, whole_file
+from ave_sklearn._user_warnings import warn_user
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import pandas as pd
+    from numpy.typing import ArrayLike
+
+    from ave_sklearn._typing import Features, PathLike
+    from ave_sklearn.inspection.report._arguments import ReportInput
+
+SUFFIXES = (".html", ".htm")
+
+
+def write_report(
+    model: Any,
+    X: Features | list[PathLike],
+    file: PathLike,
+    y_true: ArrayLike | pd.DataFrame | None = None,
+    videos: ArrayLike | None = None,
+    *,
+    clips: pd.DataFrame | None = None,
+    media: Any = None,
+    pictures: int = 20,
+    min_overlap: float = 0.5,
+    hop_seconds: float | None = None,
+    segment_seconds: float | None = None,
+    title: str | None = None,
+) -> Path:
+    """Write a page for a browser that shows each video beside what a model found in it.
+
+    The page is one file, which loads nothing from the network: a list of the videos with their timelines, the truth
+    above the prediction where there is truth, to be sorted and filtered. A chosen video shows the probabilities of
+    its classes over time, what each segment takes from the other modality, where the network looks, and plays its
+    media file where there is one. With truth, scores and what to read them beside are at the top, with the classes
+    that are taken for each other and the worst videos.
+
+    Parameters
+    ----------
+    model : fitted estimator, or pair (extractor, localizer)
+        A localizer, a pipeline or search that ends in one, or what
+        :func:`~ave_sklearn.extraction.predict_videos` takes.
+    X : features, or list of paths
+        Features in any form that the localizer takes. Or video files of any length, where the model has an extractor:
+        they are cut into clips, whose features are extracted.
+    file : path-like
+        The page, ``.html`` or ``.htm``. An older one is replaced when the new one is whole.
+    y_true : array-like of shape (n, T) or (n, T, C), DataFrame of events, or None, default=None
+        The truth: labels for each row of features, one-hot or not; or events as
+        :func:`~ave_sklearn.datasets.read_events` returns them. Videos that are not among the events are all
+        background. Labels that the model does not know are of the truth alone, and always wrong.
+    videos : array-like of shape (n,), default=None
+        Names of the rows of features; "0", "1", ... if None. Video files are called by their paths.
+    clips : DataFrame of n rows, default=None
+        Of which video, ``filename``, and from which second on, ``start``, each row of features is, as
+        :func:`~ave_sklearn.extraction.read_features` returns it. None: each row is a video, from its beginning on.
+    media : folder, dict of paths by the videos' names, or None, default=None
+        The files that the page plays. It links to them by relative paths: they are moved together with it. In a folder
+        they are looked for by the videos' names. None is the video files themselves where `X` is those, or else none.
+    pictures : int, default=20
+        Of how many videos with a media file there are small pictures, the worst first, or without truth the least
+        certain ones.
+    min_overlap : float, default=0.5
+        The share of a segment, above 0 and up to 1, that its event must cover.
+    hop_seconds : float or None, default=None
+        Seconds from one segment to the next; None is what the extractor of the model has, or else `segment_seconds`.
+    segment_seconds : float or None, default=None
+        Length of a segment's window in seconds; None is what the extractor of the model has, or else 1.
+    title : str or None, default=None
+        Of the page; None is "Audio-visual events".
+
+    Returns
+    -------
+    file : Path
+        Of the page.
+
+    Raises
+    ------
+    ValueError
+        If `model` is no such model, or not fitted; if features are not such as it takes; if the truth, names or clips
+        do not fit the features, or a time is no finite number; if another argument is out of its range. The message
+        names the argument, what came and what was wanted; nothing has been written then.
+    OSError
+        If the page cannot be written there; or as :func:`~ave_sklearn.extraction.predict_videos`, if videos cannot be
+        read.
+    ImportError
+        Without the libraries of the extra ``report``.
+
+    Warns
+    -----
+    UserWarning
+        If videos are not among the events, or files of the events or of `media` are not among the videos.
+
+    See Also
+    --------
+    EventTimelineDisplay : Timelines drawn by matplotlib.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from ave_sklearn import PSPLocalizer
+    >>> from ave_sklearn.datasets import make_av_events
+    >>> from ave_sklearn.inspection import write_report
+    >>> X, y = make_av_events(n_videos=40, random_state=0)
+    >>> localizer = PSPLocalizer(max_epochs=2, random_state=0).fit(X[:30], y[:30])
+    >>> with TemporaryDirectory() as folder:
+    ...     page = write_report(localizer, X[30:], Path(folder, "report.html"), y[30:])
+    ...     print(page.name, "<html" in page.read_text(encoding="utf-8"))
+    report.html True
+    """
+    from ave_sklearn.inspection.report._read import read_report
+
+    path = check_report(file)
+    options = {"clips": clips, "media": media, "pictures": pictures, "min_overlap": min_overlap, "title": title}
+    options |= {"hop_seconds": hop_seconds, "segment_seconds": segment_seconds}
+    save_report(read_report(model, X, y_true, videos, **options), path)
+    return path
+
+
+def check_report(file: Any) -> Path:
+    """Return the path of a page, if it can be written, and all that draws it is installed.
+
+    Raises
+    ------
+    ValueError
+        If it is no path of a suffix of HTML.
+    OSError
+        If its folder is not there, it is a folder, or cannot be written.
+    ImportError
+        Without Jinja2.
+    """
+    if not isinstance(file, str | os.PathLike) or isinstance(os.fspath(file), bytes):
+        raise ValueError(f"file is a {type(file).__name__}; wanted the path of a page, such as 'report.html'.")
+    path = Path(file)
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"file is {os.fspath(file)!r}; wanted the path of a page, which ends in .html or .htm.")
+    if check_parent(path).is_dir():
+        raise IsADirectoryError(f"file is {os.fspath(file)!r}, a folder; wanted the path of a page.")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"file is {os.fspath(file)!r}, no regular file; wanted the path of a page.")
+    temporary = Path(temporary_beside(path))
+    with naming_file(path):
+        temporary.touch(exist_ok=False)
+        temporary.unlink()
+    from ave_sklearn.inspection.report._extra import import_jinja2
+
+    import_jinja2()
+    return path
+
+
+def save_report(report_input: ReportInput, file: Path) -> None:
+    """Draw a page and write it; an older one stays until the new one is whole."""
+    page = draw_report(report_input, file)
+    with whole_file(file) as temporary:
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace", newline="\n")
+
+
+def draw_report(report_input: ReportInput, file: PathLike) -> str:
+    """Return the page of a report, whose links lead from `file`."""
+    from ave_sklearn.inspection.report._content import make_content
+    from ave_sklearn.inspection.report._page import render_page
+
+    if report_input.media is not None and report_input.pictures:
+        from ave_sklearn.inspection.report._media import import_pillow
+
+        import_pillow()  # before the work
+    content = make_content(report_input)
+    if report_input.media is not None:
+        add_media(content, file, report_input)
+    return render_page(content)
+
+
+def add_media(content: dict[str, Any], file: PathLike, report_input: ReportInput) -> None:
+    """Put links to media files into a content, and small pictures of some of its videos."""
+    from ave_sklearn.extraction import ExtractionError
+    from ave_sklearn.inspection.report._content import middles, ranked
+    from ave_sklearn.inspection.report._media import draw_thumbnails, link_media
+
+    videos = content["videos"]
+    links = link_media([video["name"] for video in videos], file, report_input.media)
+    for video in videos:
+        video["media"] = {"url": links[video["name"]].url, "note": links[video["name"]].note}
+    with_file = [number for number in ranked(content) if links[videos[number]["name"]].path is not None]
+    failed = []
+    for number in with_file[: report_input.pictures]:
+        path = links[videos[number]["name"]].path
+        try:
+            videos[number]["thumbs"] = draw_thumbnails(path, middles(videos[number], content["hop"]))
+        except ExtractionError as error:
+            failed.append(str(error))
+    if failed:
+        more = f" ({len(failed) - 1} more like that)" if len(failed) > 1 else ""
+        warn_user(f"no pictures are drawn of {failed[0]}{more}")
