@@ -288,6 +288,12 @@ class TrainedNetwork:
         (proba,) = collect(len(X), ([self.spec.decode(outputs)] for outputs in self._batches(X, batch_size)))
         return proba
 
+    def probabilities_with(self, X, batch_size, *names):
+        """Return what `probabilities` does, and what `outputs` does, of one pass through the network."""
+        batches = self._batches(X, batch_size)
+        parts = ([self.spec.decode(outputs), *self.spec.choose(outputs, names)] for outputs in batches)
+        return collect(len(X), parts)
+
     def codes(self, X, batch_size):
         """Return the most probable class of each segment and its probability, both (n, T)."""
         batches = (self.spec.decode(outputs).max(-1) for outputs in self._batches(X, batch_size))

@@ -528,6 +528,10 @@ class BaseLocalizer(FitHTMLMixin, DocLinkMixin, ClassifierMixin, BaseEstimator, 
         gamma_va, gamma_av = model.outputs(X, self._videos_at_once(), *names)
         return gamma_va, gamma_av
 
+    def _predict_with(self, X, names):
+        """Return class probabilities (n, T, C), and outputs of the network by their names, of one pass through it."""
+        return self._model_.probabilities_with(self._validate(X), self._videos_at_once(), *names)
+
     # ---------------------------------------------------------- persistence
     def __getstate__(self):
         state = dict(super().__getstate__())

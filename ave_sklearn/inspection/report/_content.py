@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ave_sklearn._features.container import AVFeatures
-from ave_sklearn._features.files import row_blocks
 from ave_sklearn._targets.labels import label_kind, labels_outside
 from ave_sklearn.extraction._clips import join_clips, video_ends
 from ave_sklearn.metrics._stretches import score_stretches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from numpy.typing import NDArray
@@ -28,7 +25,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 N_WORST = 10
 MOST_LABELS = 1000  # of which the confusion is a table
-MAPS = ("propagation", "attention")  # methods of a localizer
+MAPS = {"propagation": ("gamma_va", "gamma_av"), "attention": ("attention",)}  # outputs by the methods that give them
 
 
 def make_content(report_input: ReportInput) -> dict[str, Any]:
@@ -101,42 +98,32 @@ def middles(video: dict[str, Any], hop: float) -> list[float]:
 
 # ------------------------------------------------------------- predictions
 def _predict(report_input: ReportInput) -> tuple[NDArray[Any], list[dict[str, Any]], dict[str, str]]:
-    """Return probabilities (n, T, C), the maps of each clip, and of each kind of map what is to be said of it.
-
-    The features are read once, block by block: each block is in memory while all is taken from it.
-    """
+    """Return probabilities (n, T, C), the maps of each clip, and why there are none of a kind."""
     localizer, X = report_input.localizer, report_input.X
-    said, methods = _kinds_of_maps(localizer, X[:1])
-    probabilities, maps = [], []
-    for block in row_blocks(X):
-        part = AVFeatures(*X.take(slice(block.start, block.stop)))
-        proba = localizer.predict_proba(part)
-        probabilities.append(proba if proba.ndim == 3 else proba[:, None])
-        found = {name: method(part) for name, method in methods.items()}
-        maps += [_maps_of_clip(found, row) for row in range(len(part))]
-    return np.concatenate(probabilities), maps, said
+    absent = _absent_maps(localizer, X[:1])
+    kinds = [kind for kind in MAPS if kind not in absent]
+    proba, *arrays = localizer._predict_with(X, [name for kind in kinds for name in MAPS[kind]])
+    found = dict(zip([name for kind in kinds for name in MAPS[kind]], arrays, strict=True))
+    return proba, [_maps_of_clip(found, row) for row in range(len(X))], absent
 
 
-def _kinds_of_maps(localizer: Any, first: Any) -> tuple[dict[str, str], dict[str, Callable[[Any], Any]]]:
-    """Return what is to be said of the maps of a localizer, and the methods that give those that it has."""
-    said, methods = {}, {}
+def _absent_maps(localizer: Any, first: Any) -> dict[str, str]:
+    """Return of each kind of map that a localizer does not have why that is so."""
     localizer.predict_proba(first)  # features that it refuses are no reason why there are no maps
-    for name in MAPS:
-        method = getattr(localizer, name)
+    absent = {}
+    for kind in MAPS:
         try:
-            method(first)
+            getattr(localizer, kind)(first)
         except ValueError as error:
-            said[name] = f"not shown: {error}"
-        else:
-            methods[name] = method
-    return said, methods
+            absent[kind] = f"not shown: {error}"
+    return absent
 
 
-def _maps_of_clip(found: dict[str, Any], row: int) -> dict[str, Any]:
+def _maps_of_clip(found: dict[str, NDArray[Any]], row: int) -> dict[str, Any]:
     """Return the maps of a clip as the content has them."""
     shown: dict[str, Any] = dict.fromkeys(("va", "av", "attention", "map"))
-    if "propagation" in found:
-        shown["va"], shown["av"] = (signed_shares(gamma[row]) for gamma in found["propagation"])
+    if "gamma_va" in found:
+        shown.update(va=signed_shares(found["gamma_va"][row]), av=signed_shares(found["gamma_av"][row]))
     if "attention" in found:
         attention = found["attention"][row]
         shown.update(attention=shares(attention), map=list(attention.shape[1:]))
