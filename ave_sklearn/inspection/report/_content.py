@@ -114,9 +114,18 @@ def _absent_maps(localizer: Any, first: Any) -> dict[str, str]:
     for kind in MAPS:
         try:
             getattr(localizer, kind)(first)
-        except ValueError as error:
-            absent[kind] = f"not shown: {error}"
+        except ValueError:
+            absent[kind] = _why_absent(kind, localizer._model_.spec)
     return absent
+
+
+def _why_absent(kind: str, spec: Any) -> str:
+    """Say why a network, built from a NetworkSpec, gives no maps of a kind."""
+    if kind == "attention" and spec.map_size is None:
+        return "none: the visual features are pooled, and have no regions to attend to"
+    if kind == "propagation" and spec.params.get("tau", 0) is None:
+        return "none: the model was fitted with tau=None, without propagation"
+    return f"none: this network has no {kind}"
 
 
 def _maps_of_clip(found: dict[str, NDArray[Any]], row: int) -> dict[str, Any]:
