@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ave_sklearn._checks import plain
+import numpy as np
+
+from ave_sklearn._checks import as_float, plain
 from ave_sklearn._targets.grid import WHOLE_SECONDS, Grid
 from ave_sklearn._targets.times import as_decimal
 
@@ -79,8 +81,8 @@ def check_pictures(pictures: Any) -> int:
 
 def check_min_overlap(min_overlap: Any) -> float:
     """Return the share of a segment that its event must cover, a float in (0, 1]."""
-    number = as_decimal(min_overlap)
-    if not isinstance(number, Real) or isinstance(number, bool) or not 0 < number <= 1:
+    number = np.nan if isinstance(min_overlap, bool) else as_float(as_decimal(min_overlap))
+    if not 0 < number <= 1:
         raise ValueError(f"min_overlap is {plain(min_overlap)!r:.100}; wanted a number above 0, and 1 at the most.")
     return float(number)
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-PATH = str | os.PathLike
+PATH = (str, os.PathLike)
 CLIP_COLUMNS = ["filename", "start", "padding"]
 MOST_SECONDS = 1e10  # of a start: numbers of segments must be whole in float64, which the page has
 WANTED = "model must be a fitted localizer, a pipeline or search that ends in one, or a pair (extractor, localizer)"
@@ -225,6 +225,7 @@ def _localizer_in(estimator: Any) -> Any:
 
 def _read_grid(extractor: Any, segment_seconds: float | None, hop_seconds: float | None) -> Grid:
     """Return the segments in time: those of the extractor, or else as the user says."""
+    grid: Grid
     if extractor is None:
         grid = check_grid(1.0 if segment_seconds is None else segment_seconds, hop_seconds)
     else:
@@ -243,7 +244,7 @@ def _read_grid(extractor: Any, segment_seconds: float | None, hop_seconds: float
 # ------------------------------------------------------- videos and features
 def is_paths(X: Any) -> bool:
     """Tell whether X is a list of video files; raise ValueError for a single one, and for one that mixes."""
-    if isinstance(X, PATH | bytes):
+    if isinstance(X, (*PATH, bytes)):
         raise ValueError(f"X is the one path {name_of(X)!r:.100}; wanted features, or a list of video files: pass [X].")
     if hasattr(X, "columns") or not isinstance(X, list | tuple | np.ndarray | pd.Series | pd.Index):
         return False
@@ -325,7 +326,7 @@ def read_names(videos: Any, n_videos: int, name: str = "videos") -> list[str]:
 
 def _check_name(given: Any, where: str) -> str:
     """Return the name of a video as text; refuse what is none."""
-    is_one = isinstance(given, PATH | int | float | np.number) and not isinstance(given, bool)
+    is_one = isinstance(given, (*PATH, int, float, np.number)) and not isinstance(given, bool)
     if not is_one or not isinstance(given, os.PathLike) and (given == "" or pd.isna(given)):
         raise ValueError(f"{where} holds {given!r:.100}; wanted the name of a video.")
     return name_of(given)

@@ -67,8 +67,8 @@ def read_event_truth(y_true: pd.DataFrame, names: Sequence[str], localizer: Any)
     _check_kind(events, localizer)
     if events.empty:
         raise ValueError("y_true has no row; wanted events, or a row of its name alone for each video without any.")
-    events = match_names(events, list(names), "y_true")
-    listed = set(events["filename"])
+    matched: pd.DataFrame = match_names(events, list(names), "y_true")
+    listed = set(matched["filename"])
     unlisted = [name for name in names if name not in listed]
     if unlisted:
         background = localizer.background_
@@ -76,7 +76,7 @@ def read_event_truth(y_true: pd.DataFrame, names: Sequence[str], localizer: Any)
             f"{len(unlisted)} of {len(names)} videos are not in y_true: taken as all {background}: "
             f"{first_few(unlisted)}"
         )
-    return events
+    return matched
 
 
 def label_events(

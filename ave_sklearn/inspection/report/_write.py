@@ -190,10 +190,10 @@ def add_media(content: dict[str, Any], file: PathLike, report_input: ReportInput
     links = link_media([video["name"] for video in videos], file, report_input.media)
     for video in videos:
         video["media"] = {"url": links[video["name"]].url, "note": links[video["name"]].note}
-    with_file = [number for number in ranked(content) if links[videos[number]["name"]].path is not None]
+    paths = {number: links[videos[number]["name"]].path for number in ranked(content)}
+    there = [(number, path) for number, path in paths.items() if path is not None]
     failed = []
-    for number in with_file[: report_input.pictures]:
-        path = links[videos[number]["name"]].path
+    for number, path in there[: report_input.pictures]:
         try:
             videos[number]["thumbs"] = draw_thumbnails(path, middles(videos[number], content["hop"]))
         except ExtractionError as error:
