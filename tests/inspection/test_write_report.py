@@ -96,6 +96,12 @@ def test_a_search_and_a_pipeline_are_reports_of_the_localizer_within(fitted, vid
         assert content["summary"]["scores"][0]["segment_accuracy"] == pytest.approx(accuracy)
 
 
+def test_a_search_that_is_not_fitted_is_refused_though_it_holds_a_localizer_that_is(fitted, videos, file):
+    with pytest.raises(ValueError, match="this GridSearchCV is not fitted"):
+        write_report(GridSearchCV(fitted, {"tau": [0.0]}), videos[0], file)
+    assert not file.exists()
+
+
 def test_features_are_taken_by_a_pair_and_its_times_with_them(fitted, videos, file):
     extractor = VideoFeatureExtractor(n_segments=10, segment_seconds=2.0, hop_seconds=0.5)
     for model in ((extractor, fitted), make_pipeline(extractor, fitted)):
@@ -239,9 +245,12 @@ BAD = [
     ({"model": "model.joblib"}, ValueError, "got the text 'model.joblib': load it with joblib.load"),
     ({"model": PSPLocalizer()}, ValueError, "model must be .* this PSPLocalizer is not fitted"),
     ({"model": make_pipeline(PSPLocalizer())}, ValueError, "this PSPLocalizer is not fitted"),
+    ({"model": PSPLocalizer}, ValueError, "model must be .* got the class PSPLocalizer"),
     ({"model": (1, 2, 3)}, ValueError, "model must be .* got 3 parts"),
     ({"X": ["a.mp4", "b.mp4"]}, ValueError, "X is a list of video files, but model has no extractor"),
     ({"X": ["a.mp4", 3]}, ValueError, "X must be features, or a list of video files; got one that holds 3 too"),
+    ({"X": None}, ValueError, "X is None; wanted features, or a list of video files"),
+    ({"X": []}, ValueError, r"X is \[\]; wanted features, or a list of video files"),
     ({"X": "a.mp4"}, ValueError, r"X is the one path 'a.mp4'; .* pass \[X\]"),
     ({"X": {"audio": np.zeros((4, 10, 6))}}, ValueError, "wanted 'audio' and 'visual'"),
     (
@@ -259,6 +268,7 @@ BAD = [
     ({"y_true": ["event_0"] * 4}, ValueError, r"y_true has the shape \(4,\)"),
     ({"y_true": np.full((4, 5), 0.2)}, ValueError, r"y_true must hold labels, .*\(no proportions\)"),
     ({"y_true": np.ones((4, 10), int)}, ValueError, "y_true holds labels that are not in classes"),
+    ({"y_true": [[2**70] * 10] * 4}, ValueError, "y_true holds labels that cannot be compared"),
     ({"y_true": "events.csv"}, ValueError, "y_true is the text 'events.csv'; .*read_events"),
     ({"y_true": events(("0", 1.0, np.nan, "event_0"))}, ValueError, "y_true, row 0: offset is missing"),
     ({"y_true": events(("0", 1.0, np.inf, "event_0"))}, ValueError, "y_true, row 0: offset must be finite; got inf"),
@@ -281,7 +291,16 @@ BAD = [
     ({"clips": pd.DataFrame({"filename": ["a"], "start": 0})}, ValueError, "clips has 1 rows; wanted"),
     ({"clips": pd.DataFrame({"filename": list("abcd"), "start": 0.5})}, ValueError, "row 0: 'a' begins at 0.5 s, no m"),
     ({"clips": pd.DataFrame({"filename": list("abca"), "start": 0})}, ValueError, "the clip of 'a' from 0 s twice"),
-    ({"clips": pd.DataFrame({"filename": list("abcd"), "start": -1})}, ValueError, "clips, row 0: start is -1; wanted"),
+    (
+        {"clips": pd.DataFrame({"filename": list("abcd"), "start": -1})},
+        ValueError,
+        "clips, row 0: start is -1; wanted seconds from 0",
+    ),
+    (
+        {"clips": pd.DataFrame({"filename": list("abcd"), "start": 10**400})},
+        ValueError,
+        "clips: start must hold seconds",
+    ),
     ({"clips": pd.DataFrame({"filename": list("abcd"), "start": np.inf})}, ValueError, "row 0: start is inf"),
     ({"clips": pd.DataFrame({"filename": list("abcd"), "start": "x"})}, ValueError, "clips: start must hold seconds"),
     (
@@ -297,6 +316,7 @@ BAD = [
     ({"media": 3}, ValueError, "media is a int; wanted a folder, a dict"),
     ({"media": {"0": 3}}, ValueError, "media has for '0' a int; wanted the path of its file"),
     ({"media": {"dog": "dog.mp4"}}, ValueError, "media has 1 names that are not among the 4 videos: 'dog'"),
+    ({"media": __file__}, NotADirectoryError, "media is .*, which is no folder"),
     ({"media": "nowhere"}, FileNotFoundError, "media is 'nowhere', which is not there"),
     ({"pictures": -1}, ValueError, "pictures is -1; wanted a whole number of 0 or more"),
     ({"pictures": True}, ValueError, "pictures is True; wanted a whole number"),

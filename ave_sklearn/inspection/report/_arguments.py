@@ -103,8 +103,8 @@ def check_media(media: Any) -> dict[str, Path] | Path | None:
     ------
     ValueError
         If it is something else, or holds something else than paths.
-    FileNotFoundError
-        If the folder is not there.
+    FileNotFoundError, NotADirectoryError
+        If the folder is not there, or is none.
     """
     if media is None:
         return None
@@ -116,8 +116,8 @@ def check_media(media: Any) -> dict[str, Path] | Path | None:
         )
     folder = Path(media)
     if not folder.is_dir():
-        what = "is no folder" if folder.exists() else "is not there"
-        raise FileNotFoundError(f"media is {os.fspath(media)!r}, which {what}; wanted a folder of media files.")
+        kind, what = (NotADirectoryError, "is no folder") if folder.exists() else (FileNotFoundError, "is not there")
+        raise kind(f"media is {os.fspath(media)!r}, which {what}; wanted a folder of media files.")
     return folder
 
 

@@ -215,11 +215,14 @@ def _localizer_in(estimator: Any) -> Any:
     except ValueError:
         localizer = None
     if not isinstance(localizer, BaseLocalizer):
-        raise ValueError(f"{WANTED}; got an object of type {type(estimator).__name__}.")
-    try:
-        check_is_fitted(localizer)
-    except NotFittedError as error:
-        raise ValueError(f"{WANTED}; this {type(localizer).__name__} is not fitted.") from error
+        is_class = isinstance(estimator, type)
+        what = f"the class {estimator.__name__}" if is_class else f"an object of type {type(estimator).__name__}"
+        raise ValueError(f"{WANTED}; got {what}.")
+    for layer in (localizer, estimator):  # a search that is not fitted may hold a localizer that is
+        try:
+            check_is_fitted(layer)
+        except NotFittedError as error:
+            raise ValueError(f"{WANTED}; this {type(layer).__name__} is not fitted.") from error
     return localizer
 
 
@@ -244,6 +247,8 @@ def _read_grid(extractor: Any, segment_seconds: float | None, hop_seconds: float
 # ------------------------------------------------------- videos and features
 def is_paths(X: Any) -> bool:
     """Tell whether X is a list of video files; raise ValueError for a single one, and for one that mixes."""
+    if X is None or isinstance(X, list | tuple) and not X:
+        raise ValueError(f"X is {X!r}; wanted features, or a list of video files.")
     if isinstance(X, (*PATH, bytes)):
         raise ValueError(f"X is the one path {name_of(X)!r:.100}; wanted features, or a list of video files: pass [X].")
     if hasattr(X, "columns") or not isinstance(X, list | tuple | np.ndarray | pd.Series | pd.Index):
@@ -384,9 +389,11 @@ def _seconds(column: pd.Series[Any], name: str) -> NDArray[np.float64]:
     """Return a column of seconds, refusing what is no finite number of 0 or more."""
     try:
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"clips: {name} must hold seconds, numbers of 0 or more: {error}") from error
     bad = np.flatnonzero(~np.isfinite(values) | (values < 0) | (values > MOST_SECONDS))
     if len(bad):
-        raise ValueError(f"clips, row {bad[0]}: {name} is {values[bad[0]]:g}; wanted finite seconds of 0 or more.")
+        raise ValueError(
+            f"clips, row {bad[0]}: {name} is {values[bad[0]]:g}; wanted seconds from 0 to {MOST_SECONDS:.0f}."
+        )
     return values

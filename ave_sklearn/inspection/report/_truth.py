@@ -99,7 +99,10 @@ def label_events(
 
 def read_label_truth(y_true: Any, localizer: Any, n_rows: int, n_segments: int) -> NDArray[Any]:
     """Return the labels (n, T) of a truth that is an array, one-hot or not, as the localizer's ``score`` reads it."""
-    return np.asarray(read_true(y_true, localizer, n_rows, n_segments, name="y_true"))
+    try:
+        return np.asarray(read_true(y_true, localizer, n_rows, n_segments, name="y_true"))
+    except TypeError as error:  # of whole numbers beyond 64 bits, which NumPy keeps as objects
+        raise ValueError(f"y_true holds labels that cannot be compared with the model's classes: {error}") from error
 
 
 def _check_kind(events: pd.DataFrame, localizer: Any) -> None:
