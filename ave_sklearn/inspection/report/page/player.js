@@ -1,0 +1,90 @@
+// The video, in step with the timeline; what it cannot play is said in its place.
+
+const player = { element: null, wanted: null };
+
+function startPlayer() {
+  const video = byId("player");
+  player.element = video;
+  video.addEventListener("error", onMediaError);
+  video.addEventListener("loadedmetadata", () => {
+    if (player.wanted !== null) seek(player.wanted);
+    if (video.videoWidth === 0) video.classList.add("sound-only");
+  });
+  for (const name of ["timeupdate", "seeked"]) video.addEventListener(name, () => followPlayer(video.currentTime));
+  video.addEventListener("play", keepStep);
+}
+
+function openPlayer(video) {
+  const { element } = player;
+  const { media } = video.raw;
+  element.pause();
+  element.classList.remove("sound-only");
+  player.wanted = null;
+  const url = media === null ? null : media.url;
+  byId("stage").hidden = url === null;
+  element.hidden = url === null;
+  if (url === null) {
+    if (element.hasAttribute("src")) {
+      element.removeAttribute("src");
+      element.load();
+    }
+    const why = media !== null && media.note !== null ? `Its file does not play here: ${shown(media.note, 600)}` : "";
+    const none = media === null ? "No media was given for this report" : "There is no media of this video";
+    say(byId("media-note"), why || `${none}, so nothing plays here. Timeline and maps need none.`);
+    return;
+  }
+  element.setAttribute("aria-label", `Video ${shown(video.raw.name, 120)}`);
+  say(byId("media-note"), media.note === null ? "" : shown(media.note, 600));
+  element.src = url;
+}
+
+// What went wrong, by what the browser says of it; the rest of the page goes on.
+function onMediaError() {
+  const { element } = player;
+  if (!element.hasAttribute("src")) return;
+  const url = shown(element.getAttribute("src"), 400);
+  const refused = element.error !== null && element.error.code === MediaError.MEDIA_ERR_DECODE;
+  const reason = refused
+    ? `The browser stopped at a part of ${url} that it cannot decode.`
+    : `The browser cannot play ${url}: the file is not there, or its format is not one that the browser knows.`;
+  const note = videos[state.index]?.raw.media?.note;
+  byId("stage").hidden = true;
+  element.hidden = true;
+  say(byId("media-note"), `${reason} Timeline and maps go on without it.${note ? ` ${shown(note, 600)}` : ""}`);
+}
+
+const canPlay = () => !player.element.hidden && player.element.error === null;
+
+function seek(seconds) {
+  if (!canPlay()) return;
+  const { element } = player;
+  player.wanted = seconds;
+  if (element.readyState >= HTMLMediaElement.HAVE_METADATA) {
+    element.currentTime = Number.isFinite(element.duration) ? Math.min(seconds, element.duration) : seconds;
+    player.wanted = null;
+  }
+}
+
+function togglePlay() {
+  if (!canPlay()) return;
+  if (player.element.paused) player.element.play().catch(() => {}); // a failure comes as an error event too
+  else player.element.pause();
+}
+
+// Moves the marker with each frame that is shown, or with each picture of the screen where frames are not told.
+function keepStep() {
+  const { element } = player;
+  const framed = "requestVideoFrameCallback" in element && element.videoWidth > 0;
+  const step = (_, frame) => {
+    followPlayer(framed && frame ? frame.mediaTime : element.currentTime);
+    if (!element.paused && !element.ended) next();
+  };
+  const next = () => (framed ? element.requestVideoFrameCallback(step) : requestAnimationFrame(() => step()));
+  next();
+}
+
+function followPlayer(seconds) {
+  if (!canPlay() || player.wanted !== null || player.element.seeking) return;
+  setTime(seconds);
+  if (!player.element.paused) followMarker();
+}

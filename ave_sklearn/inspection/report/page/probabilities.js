@@ -1,0 +1,126 @@
+// Probabilities over time: one small chart a class under the timeline, on the same seconds, and a table of them.
+
+const MOST_CLASSES = 6; // beside background
+const MOST_LINES = 300; // of the table
+const charts = { codes: [], rows: [] };
+
+// Classes that are worth a chart: those that are true or predicted, then the likeliest; background comes last.
+function codesToShow(video) {
+  const sums = new Float64Array(nClasses);
+  for (let i = 0; i < video.proba.length; i += 1) sums[i % nClasses] += video.proba[i];
+  const named = (code) => video.labelsTrue.has(code) || video.labelsPredicted.has(code);
+  const codes = Array.from(sums.keys()).filter((code) => code !== background);
+  codes.sort((a, b) => named(b) - named(a) || sums[b] - sums[a] || a - b);
+  const most = codes.slice(0, MOST_CLASSES).sort((a, b) => sums[b] - sums[a]);
+  return background !== null && background < nClasses ? [...most, background] : most;
+}
+
+function openProbabilities(video) {
+  charts.codes = codesToShow(video);
+  charts.rows = charts.codes.map((code) => {
+    const value = make("span", { class: "number" });
+    const canvas = make("canvas", { class: "plot", "aria-hidden": "true" });
+    const row = make("div", { class: "chart", "data-label": code },
+      make("div", { class: "gutter" }, make("span", { class: "label", title: labelName(code) }, bdi(labelName(code))), value), canvas);
+    return { code, row, canvas, value };
+  });
+  const rest = nClasses - charts.codes.length;
+  byId("probabilities").replaceChildren(make("h3", {}, "Probabilities"), ...charts.rows.map((one) => one.row));
+  if (rest > 0) byId("probabilities").append(make("p", { class: "quiet help" }, `${plural(rest, "class")
+    .replace(/classs$/, "classes")} of lower probability are not drawn.`));
+  byId("probabilities-table").open = false;
+}
+
+function drawProbabilities() {
+  const { video, view } = timeline;
+  for (const { code, canvas } of charts.rows) {
+    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+    drawChart(fitCanvas(canvas, width, height), video, code, view, width, height);
+  }
+}
+
+function drawChart(context, video, code, view, width, height) {
+  const at = scaleOf(view, width);
+  const [first, end] = [video.after(Math.floor(view[0] / hop)), video.after(view[1] / hop)];
+  const top = 3;
+  const y = (value) => top + (1 - value) * (height - top - 1);
+  context.fillStyle = theme.grid;
+  context.fillRect(0, height - 1, width, 1);
+  context.setLineDash([2, 4]);
+  context.strokeStyle = theme.rule;
+  context.beginPath();
+  context.moveTo(0, Math.round(y(0.5)) + 0.5);
+  context.lineTo(width, Math.round(y(0.5)) + 0.5);
+  context.stroke();
+  context.setLineDash([]);
+  const area = new Path2D();
+  const line = new Path2D();
+  let [last, highest, from] = [NaN, 0, NaN];
+  for (let p = first; p < end; p += 1) {
+    const number = video.numbers[p];
+    const value = video.proba[p * nClasses + code];
+    const [left, right] = [at(number * hop), at((number + 1) * hop)];
+    // Of segments that share a pixel the highest is drawn.
+    if (number === last + 1 && right - from < 1) {
+      highest = Math.max(highest, value);
+      last = number;
+      continue;
+    }
+    highest = right - left < 1 ? Math.max(highest, value) : value;
+    if (number !== last + 1 || Number.isNaN(from)) {
+      highest = value;
+      line.moveTo(left, y(value));
+    } else line.lineTo(left, y(highest));
+    line.lineTo(Math.max(right, left + 0.5), y(highest));
+    area.rect(left, y(highest), Math.max(right - left, 1), y(0) - y(highest));
+    [last, highest, from] = [number, 0, right];
+  }
+  context.globalAlpha = 0.62;
+  context.fillStyle = code === background ? theme.quiet : hueOf(code);
+  context.fill(area);
+  context.globalAlpha = 1;
+  context.strokeStyle = theme.edge;
+  context.lineWidth = 1.25;
+  context.stroke(line);
+}
+
+// Beside each name: the probability in the chosen segment.
+function sayProbabilities(video, number) {
+  const p = video.position(number);
+  for (const { code, value, row } of charts.rows) {
+    value.textContent = p < 0 ? "" : video.proba[p * nClasses + code].toFixed(2);
+    row.classList.toggle("chosen", p >= 0 && video.pred[p] === code);
+  }
+  if (byId("probabilities-table").open) drawTable();
+}
+
+// The table holds the part of the video that is in view, or the part about the marker where that is long.
+function drawTable() {
+  const { video, view } = timeline;
+  let [first, end] = [video.after(Math.floor(view[0] / hop + 1e-6)), video.after(view[1] / hop)];
+  if (end - first > MOST_LINES) {
+    first = clamp(video.after(state.number) - MOST_LINES / 2, first, end - MOST_LINES);
+    end = first + MOST_LINES;
+  }
+  const key = `${video.index} ${first} ${end}`;
+  const box = byId("probabilities-table").querySelector("div");
+  if (box.dataset.key !== key) {
+    box.dataset.key = key;
+    const columns = ["second", ...(hasTruth ? ["true"] : []), "predicted", ...charts.codes.map(labelName)];
+    const body = make("tbody");
+    for (let p = first; p < end; p += 1) {
+      body.append(make("tr", { "data-segment": video.numbers[p] },
+        make("th", { scope: "row", class: "number" }, secondName(video.numbers[p])),
+        hasTruth ? make("td", {}, bdi(labelName(video.true[p]))) : null,
+        make("td", {}, bdi(labelName(video.pred[p]))),
+        ...charts.codes.map((code) => make("td", { class: "number" }, video.proba[p * nClasses + code].toFixed(2)))));
+    }
+    box.replaceChildren(make("table", {}, make("caption", {}, `Seconds ${secondName(video.numbers[first])} to ` +
+      `${secondName(video.numbers[end - 1])}`), make("thead", {}, make("tr", {}, ...columns.map((name) => make("th", { scope: "col" }, bdi(name))))), body));
+  }
+  for (const row of box.querySelectorAll("tr.chosen")) row.classList.remove("chosen");
+  box.querySelector(`tr[data-segment="${state.number}"]`)?.classList.add("chosen");
+}
+
+// Where a segment begins, in seconds without needless digits.
+const secondName = (number) => String(Math.round(number * hop * 1000) / 1000);
