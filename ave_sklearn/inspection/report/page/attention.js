@@ -53,7 +53,7 @@ function showAttention(video, number) {
   const anyPicture = video.raw.thumbs !== null;
   let note = "";
   if (!video.raw.clips.some((one) => one.attention !== null)) {
-    note = "There is no attention to show: this network looks at no regions of the picture, or keeps no record of it.";
+    note = withReason("There is no attention to show: this network looks at no regions of the picture.", "attention");
   } else if (!has) note = "This second was not extracted, so there is no attention in it.";
   else if (!anyPicture) note = "There are no pictures of this video, so the attention is shown as a map of the picture's regions.";
   else if (picture === null) note = "There is no picture of this second, so its attention is shown as a map alone.";
@@ -96,7 +96,7 @@ function overSwitch(video, number) {
 // All segments of the clip, small; of a long clip those about the chosen one.
 function stripOf(video, clip, values, number) {
   const first = clamp(number - clip.first - 6, 0, Math.max(clip.segments - 12, 0));
-  const strip = make("div", { class: "strip", role: "group", "aria-label": "Segments of the clip" });
+  const strip = make("div", { class: video.raw.thumbs === null ? "strip" : "strip pictured", role: "group", "aria-label": "Segments of the clip" });
   for (let at = first; at < Math.min(first + 12, clip.segments); at += 1) {
     const one = clip.first + at;
     const picture = pictureOf(video, one);

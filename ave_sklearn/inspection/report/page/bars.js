@@ -35,7 +35,7 @@ function hatchOf(code) {
     [tile.width, tile.height] = [8, 8];
     const context = tile.getContext("2d");
     context.strokeStyle = inkOn(hue);
-    context.globalAlpha = 0.45;
+    context.globalAlpha = 0.4;
     context.lineWidth = direction[0] === 2 ? 2.6 : 1.3;
     const [dx, dy] = [Math.sign(direction[0]), direction[1]];
     for (const shift of [-8, 0, 8]) {
@@ -79,7 +79,7 @@ function fitText(context, text, room) {
 const scaleOf = (view, width) => (seconds) => ((seconds - view[0]) / (view[1] - view[0])) * width;
 
 // Draws the runs that are in view. Runs that share a pixel with one that is drawn are left out.
-function drawRuns(context, runs, view, box, { text = true, size = 11 } = {}) {
+function drawRuns(context, video, runs, view, box, { text = true, size = 11 } = {}) {
   const at = scaleOf(view, box.width);
   let drawnTo = -1;
   context.font = `${size}px ${theme.font}`;
@@ -95,14 +95,24 @@ function drawRuns(context, runs, view, box, { text = true, size = 11 } = {}) {
     drawnTo = left + width;
     const [x, gap] = [box.x + left, width > 4 ? 1 : 0];
     fillLabel(context, code, x + gap / 2, box.y, width - gap, box.height);
-    if (width > 4) {
+    if (width > 6) {
       context.strokeStyle = theme.edge;
       context.lineWidth = 1;
       context.strokeRect(x + 1, box.y + 0.5, width - 2, box.height - 1);
     }
-    if (!text || right - left < 22) continue;
+    if (!text) continue;
     const [from, to] = [Math.max(left, 0), Math.min(right, box.width)];
     const words = fitText(context, labelName(code), to - from - 10);
+    if (words !== labelName(code)) {
+      // A label that does not fit in its bar stands beside it where there is room.
+      const next = runs.slice(r + 1, r + 4).find((run) => run[2] !== background);
+      const room = Math.min(next === undefined ? Infinity : at(next[0] * hop), at(video.span[1]), box.width) - to - 8;
+      if (width > 3 && context.measureText(labelName(code)).width <= room) {
+        context.fillStyle = theme.ink;
+        context.fillText(labelName(code), box.x + to + 4, box.y + box.height / 2 + 0.5);
+        continue;
+      }
+    }
     if (words === "") continue;
     if (hatchOf(code) !== null) {
       context.fillStyle = hueOf(code);

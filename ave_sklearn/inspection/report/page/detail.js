@@ -25,10 +25,10 @@ function openDetail(index) {
 }
 
 function describeVideo(video) {
-  const right = hasTruth ? [`${percent(video.raw.accuracy)} right`] : [];
-  const wrong = hasTruth && video.nWrong > 0 ? [`${plural(video.nWrong, "segment")} of ${video.pred.length} wrong`] : [];
-  return [clock(video.raw.seconds, video.raw.seconds % 1 ? 1 : 0), ...right, ...wrong,
-    `${percent(video.raw.confidence)} sure on average`].join(" · ");
+  const wrong = video.nWrong === 0 ? "no segment wrong" : `${video.nWrong} of ${plural(video.pred.length, "segment")} wrong`;
+  const truth = hasTruth ? [`accuracy ${percent(video.raw.accuracy ?? 0)}`, wrong] : [];
+  return [`${clock(video.raw.seconds, video.raw.seconds % 1 ? 1 : 0)} long`, ...truth,
+    `confidence ${percent(video.raw.confidence)}`].join(" · ");
 }
 
 function closeDetail() {

@@ -79,7 +79,7 @@ function makeRow(video, place) {
     "aria-setsize": list.found.length, "aria-posinset": place + 1, "aria-label": describeRow(video) },
   make("span", { class: "name", title: shown(video.raw.name) }, bdi(video.name)),
   make("canvas", { class: "bars", "aria-hidden": "true" }),
-  hasTruth ? make("span", { class: "number right" }, percent(video.raw.accuracy)) : null,
+  hasTruth ? make("span", { class: "number right" }, percent(video.raw.accuracy ?? 0)) : null,
   make("span", { class: "number sure" }, percent(video.raw.confidence)));
   row.style.transform = `translateY(${place * ROW_HEIGHT}px)`;
   return row;
@@ -88,8 +88,8 @@ function makeRow(video, place) {
 function describeRow(video) {
   const events = [...video.labelsPredicted].filter((code) => code !== background).map(labelName);
   const predicted = events.length > 0 ? `predicted ${events.slice(0, 6).join(", ")}` : "nothing predicted";
-  const right = hasTruth ? `${percent(video.raw.accuracy)} right, ` : "";
-  return `${shown(video.raw.name, 120)}: ${right}${percent(video.raw.confidence)} sure, ${predicted}`;
+  const right = hasTruth ? `accuracy ${percent(video.raw.accuracy ?? 0)}, ` : "";
+  return `${shown(video.raw.name, 120)}: ${right}confidence ${percent(video.raw.confidence)}, ${predicted}`;
 }
 
 function drawRowBars(row) {
@@ -102,10 +102,10 @@ function drawRowBars(row) {
   const text = { size: 10.5, text: tall >= 13 };
   if (hasTruth) {
     drawGround(context, video, video.span, boxes[0]);
-    drawRuns(context, video.runsTrue, video.span, boxes[0], text);
+    drawRuns(context, video, video.runsTrue, video.span, boxes[0], text);
   } else boxes[1].y = (height - tall) / 2;
   drawGround(context, video, video.span, boxes[1]);
-  drawRuns(context, video.runsPredicted, video.span, boxes[1], text);
+  drawRuns(context, video, video.runsPredicted, video.span, boxes[1], text);
   drawWrong(context, video, video.span, { x: 0, y: boxes[1].y + tall + 2, width, height: 3 });
 }
 
@@ -155,6 +155,7 @@ function choosePair(pair) {
 
 function startList() {
   const rows = byId("rows");
+  byId("list").classList.toggle("untrue", !hasTruth);
   rows.append(make("div", { class: "inner", role: "presentation" }));
   byId("filter-class").append(make("option", { value: "" }, "all"),
     ...labels.map((_, code) => make("option", { value: code }, labelName(code))));

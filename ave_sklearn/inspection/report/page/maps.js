@@ -12,7 +12,7 @@ function showMaps(video, number) {
   const has = clip !== null && (clip.va !== null || clip.av !== null);
   const any = video.raw.clips.some((one) => one.va !== null || one.av !== null);
   let note = "";
-  if (!any) note = "There are no maps: this network propagates nothing between picture and sound, or its maps cannot be read.";
+  if (!any) note = withReason("There are no maps: this network propagates nothing between picture and sound.", "propagation");
   else if (!has) note = "This second was not extracted, so there is no map of it.";
   say(byId("propagation-note"), note);
   byId("propagation").classList.toggle("without", !has);
@@ -28,6 +28,12 @@ function showMaps(video, number) {
     sayMap();
   }
   markMaps(number);
+}
+
+// What the model said of why it has no such maps, where it did.
+function withReason(sentence, name) {
+  const found = content.model.details.find((detail) => detail[0] === name && detail[1].startsWith("not shown: "));
+  return found ? `${sentence.split(":")[0]}. The model says: ${shown(found[1].slice(11), 500)}` : sentence;
 }
 
 function sayMap(text = "Point at a cell, or go to it with the arrow keys, to read it.") {
@@ -63,11 +69,11 @@ function gridOf(key, clip, values, highest) {
     "aria-rowcount": n, "aria-colcount": n });
   grid.style.setProperty("--side", n);
   const head = make("div", { class: "map-row head", "aria-hidden": "true" }, make("span", { class: "axis" }, `${names[columnKind]} →`));
-  for (let s = 0; s < n; s += 1) head.append(make("span", { class: "axis", "data-column": s }, tickName(clip, s, n)));
+  for (let s = 0; s < n; s += 1) head.append(axisTick(clip, "column", s, n));
   grid.append(head);
   for (let t = 0; t < n; t += 1) {
     const line = make("div", { class: "map-row", role: "row" },
-      make("span", { class: "axis", "aria-hidden": "true", "data-row": t }, tickName(clip, t, n)));
+      axisTick(clip, "row", t, n));
     for (let s = 0; s < n; s += 1) {
       const value = values[t * n + s];
       const cell = make("span", { class: value === 0 ? "cell zero" : value < 0 ? "cell below" : "cell", role: "gridcell",
@@ -97,6 +103,14 @@ function gridOf(key, clip, values, highest) {
     next.focus();
   }));
   return grid;
+}
+
+// A second at the edge of a map, with the colour of the label that is predicted there.
+function axisTick(clip, side, at, n) {
+  const tick = make("span", { class: "axis", "aria-hidden": "true", [`data-${side}`]: at }, tickName(clip, at, n));
+  const p = timeline.video.position(clip.first + at);
+  if (p >= 0 && timeline.video.pred[p] !== background) tick.style.setProperty("--hue", hueOf(timeline.video.pred[p]));
+  return tick;
 }
 
 // Seconds at the edges of a map, only as many as can be read.

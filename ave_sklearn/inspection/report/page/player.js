@@ -14,13 +14,16 @@ function startPlayer() {
   video.addEventListener("play", keepStep);
 }
 
+// Media lies beside the page: an address with a scheme or of a host is none of ours, and is not tried.
+const isBeside = (url) => typeof url === "string" && url !== "" && !/^([a-z][a-z0-9+.-]*:|[\\/]{2})/i.test(url.trim());
+
 function openPlayer(video) {
   const { element } = player;
   const { media } = video.raw;
   element.pause();
   element.classList.remove("sound-only");
   player.wanted = null;
-  const url = media === null ? null : media.url;
+  const url = media === null || !isBeside(media.url) ? null : media.url;
   byId("stage").hidden = url === null;
   element.hidden = url === null;
   if (url === null) {
@@ -29,8 +32,8 @@ function openPlayer(video) {
       element.load();
     }
     const why = media !== null && media.note !== null ? `Its file does not play here: ${shown(media.note, 600)}` : "";
-    const none = media === null ? "No media was given for this report" : "There is no media of this video";
-    say(byId("media-note"), why || `${none}, so nothing plays here. Timeline and maps need none.`);
+    const none = media === null ? "No media was given for this report" : "There is no media file of this video";
+    say(byId("media-note"), why || `${none}, so nothing plays here.`);
     return;
   }
   element.setAttribute("aria-label", `Video ${shown(video.raw.name, 120)}`);

@@ -2,21 +2,46 @@
 
 const MOST_CLASSES = 6; // beside background
 const MOST_LINES = 300; // of the table
-const charts = { codes: [], rows: [] };
+const charts = { codes: [], rows: [], timer: null };
 
-// Classes that are worth a chart: those that are true or predicted, then the likeliest; background comes last.
-function codesToShow(video) {
+// Classes that are worth a chart in the part that is in view: those that are true or predicted there, then the
+// likeliest; background comes last.
+function codesToShow(video, view) {
+  const [first, end] = [video.after(Math.floor(view[0] / hop + 1e-6)), video.after(view[1] / hop)];
   const sums = new Float64Array(nClasses);
-  for (let i = 0; i < video.proba.length; i += 1) sums[i % nClasses] += video.proba[i];
-  const named = (code) => video.labelsTrue.has(code) || video.labelsPredicted.has(code);
+  const there = new Set();
+  for (let p = first; p < end; p += 1) {
+    for (let code = 0; code < nClasses; code += 1) sums[code] += video.proba[p * nClasses + code];
+    there.add(video.pred[p]);
+    if (hasTruth) there.add(video.true[p]);
+  }
+  const named = (code) => there.has(code);
   const codes = Array.from(sums.keys()).filter((code) => code !== background);
   codes.sort((a, b) => named(b) - named(a) || sums[b] - sums[a] || a - b);
   const most = codes.slice(0, MOST_CLASSES).sort((a, b) => sums[b] - sums[a]);
   return background !== null && background < nClasses ? [...most, background] : most;
 }
 
+// Once a move along the timeline has come to rest, the charts are those of what is in view.
+function chooseChartsSoon() {
+  clearTimeout(charts.timer);
+  charts.timer = setTimeout(() => {
+    if (state.index < 0) return;
+    const codes = codesToShow(timeline.video, timeline.view);
+    if (codes.join() === charts.codes.join()) return;
+    makeCharts(codes);
+    sayProbabilities(timeline.video, state.number);
+    drawProbabilities();
+  }, 200);
+}
+
 function openProbabilities(video) {
-  charts.codes = codesToShow(video);
+  byId("probabilities-table").open = false;
+  makeCharts(codesToShow(video, video.span));
+}
+
+function makeCharts(codes) {
+  charts.codes = codes;
   charts.rows = charts.codes.map((code) => {
     const value = make("span", { class: "number" });
     const canvas = make("canvas", { class: "plot", "aria-hidden": "true" });
@@ -25,10 +50,9 @@ function openProbabilities(video) {
     return { code, row, canvas, value };
   });
   const rest = nClasses - charts.codes.length;
-  byId("probabilities").replaceChildren(make("h3", {}, "Probabilities"), ...charts.rows.map((one) => one.row));
-  if (rest > 0) byId("probabilities").append(make("p", { class: "quiet help" }, `${plural(rest, "class")
-    .replace(/classs$/, "classes")} of lower probability are not drawn.`));
-  byId("probabilities-table").open = false;
+  byId("chart-rows").replaceChildren(...charts.rows.map((one) => one.row));
+  const more = rest === 1 ? "One class of lower probability is not drawn." : `${rest} classes of lower probability are not drawn.`;
+  say(byId("probabilities-rest"), rest > 0 ? more : "");
 }
 
 function drawProbabilities() {
@@ -102,7 +126,7 @@ function drawTable() {
     first = clamp(video.after(state.number) - MOST_LINES / 2, first, end - MOST_LINES);
     end = first + MOST_LINES;
   }
-  const key = `${video.index} ${first} ${end}`;
+  const key = `${video.index} ${first} ${end} ${charts.codes}`;
   const box = byId("probabilities-table").querySelector("div");
   if (box.dataset.key !== key) {
     box.dataset.key = key;

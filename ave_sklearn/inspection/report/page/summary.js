@@ -1,5 +1,6 @@
 // What stands at the top where there is truth: scores with their reference lines, confusion, worst videos.
 
+const FEW_LABELS = 12; // of which the table is all in view
 const MOST_CELLS = 40; // labels of which the whole table is drawn
 
 function drawSummary() {
@@ -10,9 +11,10 @@ function drawSummary() {
   const worst = summary.worst.map((index) => {
     const video = videos[index];
     return make("li", {}, make("a", { href: hashOf(video), "data-video": index }, bdi(video.name, 120)),
-      make("span", { class: "quiet number" }, `${percent(video.raw.accuracy)} right`));
+      make("span", { class: "quiet number" }, percent(video.raw.accuracy ?? 0)));
   });
   byId("worst").append(...worst);
+  byId("worst-note").hidden = worst.length > 0;
 }
 
 function drawScores(summary) {
@@ -39,7 +41,11 @@ function drawConfusion(summary) {
     byId("confusion").append(listPairs(table, used));
     return;
   }
-  note.textContent = "Segments by their true label (row) and predicted label (column). A cell filters the list.";
+  // Of many labels the table scrolls: those with the most mistakes come first, in view.
+  const mistakes = (i) => table.reduce((sum, row, t) => sum + (t === i ? row.reduce((a, b) => a + b, 0) - row[i] : row[i]), 0);
+  if (used.length > FEW_LABELS) used.sort((a, b) => mistakes(b) - mistakes(a));
+  note.textContent = `Segments by their true label (row) and predicted label (column)${used.length > FEW_LABELS
+    ? ", most mistakes first" : ""}. A cell filters the list.`;
   byId("confusion").append(tableOf(table, used));
 }
 
@@ -78,7 +84,7 @@ function tableOf(table, used) {
     return make("tr", {}, make("th", { scope: "row" }, bdi(labelName(t), 24)), ...cells);
   });
   const grid = make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows));
-  const box = make("div", { class: "scroll", role: "group", "aria-label": "Confusion between labels; arrow keys move" }, grid);
+  const box = make("div", { class: used.length > FEW_LABELS ? "scroll" : "scroll few", role: "group", "aria-label": "Confusion between labels; arrow keys move" }, grid);
   const first = grid.querySelector("button");
   if (first) first.tabIndex = 0;
   grid.addEventListener("click", (event) => {

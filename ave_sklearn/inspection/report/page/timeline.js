@@ -18,8 +18,10 @@ function startTimeline() {
   byId("zoom-out").addEventListener("click", () => zoom(2));
   byId("zoom-all").addEventListener("click", () => showView(...timeline.video.span));
   byId("timeline").addEventListener("keydown", onTimelineKey);
-  byId("tracks").addEventListener("wheel", onTimelineWheel, { passive: false });
-  for (const element of [byId("timeline"), byId("probabilities"), byId("film")]) element.addEventListener("pointerdown", onPress);
+  for (const id of ["tracks", "charts"]) {
+    byId(id).addEventListener("wheel", onTimelineWheel, { passive: false });
+    byId(id).addEventListener("pointerdown", onPress);
+  }
   timeline.overview.addEventListener("pointerdown", onOverviewPress);
   byId("timeline").addEventListener("pointermove", (event) => {
     if (event.buttons === 0) hoverSegment(numberAt(secondsAt(event.clientX)));
@@ -44,7 +46,8 @@ function showView(begin, end) {
   Object.assign(byId("timeline").dataset, { begin: from, end: from + width });
   byId("zoom-in").disabled = width <= Math.min(4 * hop, high - low) + 1e-9;
   byId("zoom-out").disabled = byId("zoom-all").disabled = width >= high - low - 1e-9;
-  byId("tracks").classList.toggle("zoomed", isZoomed());
+  byId("detail").classList.toggle("zoomed", isZoomed());
+  chooseChartsSoon();
   drawTimelineSoon();
 }
 
@@ -80,11 +83,11 @@ function drawTimeline() {
   const boxes = [0, height + gap].map((y) => ({ x: 0, y, width, height }));
   if (hasTruth) {
     drawGround(context, video, view, boxes[0]);
-    drawRuns(context, video.runsTrue, view, boxes[0], { size: 12 });
+    drawRuns(context, video, video.runsTrue, view, boxes[0], { size: 12 });
   }
   const below = boxes[hasTruth ? 1 : 0];
   drawGround(context, video, view, below);
-  drawRuns(context, video.runsPredicted, view, below, { size: 12 });
+  drawRuns(context, video, video.runsPredicted, view, below, { size: 12 });
   drawWrong(context, video, view, { x: 0, y: below.y + height + 2, width, height: mark });
   drawAxis(context, view, { x: 0, y: below.y + height + mark + 3, width, height: axis });
   drawOverview();
@@ -125,7 +128,7 @@ function drawOverview() {
   const [width, height] = [overview.clientWidth, overview.clientHeight];
   const context = fitCanvas(overview, width, height);
   drawGround(context, video, video.span, { x: 0, y: 3, width, height: 10 });
-  drawRuns(context, video.runsPredicted, video.span, { x: 0, y: 3, width, height: 10 }, { text: false });
+  drawRuns(context, video, video.runsPredicted, video.span, { x: 0, y: 3, width, height: 10 }, { text: false });
   drawWrong(context, video, video.span, { x: 0, y: 14, width, height: 2 });
   const at = scaleOf(video.span, width);
   const [left, right] = [at(view[0]), at(view[1])];
@@ -147,9 +150,10 @@ function placeMarker() {
   const left = canvas.offsetLeft;
   const at = scaleOf(view, canvas.clientWidth);
   const x = at(state.time);
-  const marker = byId("marker");
-  marker.hidden = x < -0.5 || x > canvas.clientWidth + 0.5;
-  marker.style.transform = `translateX(${left + clamp(x, 0, canvas.clientWidth)}px)`;
+  for (const marker of document.querySelectorAll(".marker")) {
+    marker.hidden = x < -0.5 || x > canvas.clientWidth + 0.5;
+    marker.style.transform = `translateX(${left + clamp(x, 0, canvas.clientWidth)}px)`;
+  }
   const bands = [["segment", state.number], ["visual", timeline.linked.visual], ["audio", timeline.linked.audio]];
   const boxes = bands.filter(([, number]) => number !== null).map(([kind, number]) => {
     const [from, to] = [at(number * hop), at((number + 1) * hop)].map((one) => clamp(one, 0, canvas.clientWidth));
@@ -160,7 +164,7 @@ function placeMarker() {
     if (kind !== "segment") box.append(make("span", {}, kind === "visual" ? "picture" : "sound"));
     return box;
   });
-  byId("links").replaceChildren(...boxes);
+  for (const links of document.querySelectorAll(".links")) links.replaceChildren(...boxes.map((box) => box.cloneNode(true)));
   tracks.dataset.visual = timeline.linked.visual ?? "";
   tracks.dataset.audio = timeline.linked.audio ?? "";
 }
