@@ -50,7 +50,7 @@ function hatchOf(code) {
       }
       context.stroke();
     }
-    hatches.set(key, tile);
+    hatches.set(key, context.createPattern(tile, "repeat"));
   }
   return hatches.get(key);
 }
@@ -60,7 +60,7 @@ function fillLabel(context, code, x, y, width, height) {
   context.fillRect(x, y, width, height);
   const hatch = hatchOf(code);
   if (hatch === null) return;
-  context.fillStyle = context.createPattern(hatch, "repeat");
+  context.fillStyle = hatch;
   context.fillRect(x, y, width, height);
 }
 

@@ -2,9 +2,9 @@
 
 const content = JSON.parse(byId("content").textContent);
 const { hop, labels, n_classes: nClasses, background, has_truth: hasTruth } = content;
-const NOT_EXTRACTED = -1;
 
-const labelName = (code) => (code === NOT_EXTRACTED ? "not extracted" : shown(labels[code], 60) || "(no text)");
+const names = labels.map((label) => shown(label, 60) || "(no text)");
+const labelName = (code) => names[code];
 
 function bytesOf(text) {
   const letters = atob(text);

@@ -2,7 +2,7 @@
 
 const ROW_HEIGHT = 64; // as in the style sheet
 const filters = { text: "", label: "", where: "either", wrong: "all", confidence: 0, sort: "given", pair: null };
-const list = { found: [], active: -1, drawn: new Map() };
+const list = { found: [], active: -1, drawn: new Map(), spare: [], size: null };
 
 const rightShare = (video) => video.raw.accuracy ?? 0;
 const ORDERS = {
@@ -32,9 +32,8 @@ function isFound(video) {
 }
 
 function findVideos() {
-  const active = list.found[list.active];
   list.found = videos.filter(isFound).sort((a, b) => ORDERS[filters.sort](a, b) || a.index - b.index);
-  list.active = Math.max(list.found.indexOf(active), list.found.length > 0 ? 0 : -1);
+  list.active = Math.min(Math.max(list.active, 0), list.found.length - 1);
   byId("count").textContent = `${list.found.length} of ${plural(videos.length, "video")}`;
   byId("none-found").hidden = list.found.length > 0;
   byId("clear").hidden = !["text", "label", "confidence", "pair"].some((key) => filters[key]) && filters.wrong === "all";
@@ -46,8 +45,7 @@ function findVideos() {
   }
   const inner = byId("rows").firstElementChild;
   inner.style.height = `${list.found.length * ROW_HEIGHT}px`;
-  for (const row of list.drawn.values()) row.remove();
-  list.drawn.clear();
+  for (const place of list.drawn.keys()) dropRow(place);
   drawRows();
 }
 
@@ -55,10 +53,9 @@ function drawRows() {
   const rows = byId("rows");
   const first = Math.max(Math.floor(rows.scrollTop / ROW_HEIGHT) - 4, 0);
   const end = Math.min(Math.ceil((rows.scrollTop + rows.clientHeight) / ROW_HEIGHT) + 4, list.found.length);
-  for (const [place, row] of list.drawn) {
+  for (const place of list.drawn.keys()) {
     if (place >= first && place < end) continue;
-    row.remove();
-    list.drawn.delete(place);
+    dropRow(place);
   }
   const fresh = [];
   for (let place = first; place < end; place += 1) {
@@ -67,20 +64,40 @@ function drawRows() {
     list.drawn.set(place, row);
     fresh.push(row);
   }
-  rows.firstElementChild.append(...fresh);
+  rows.firstElementChild.append(...fresh.filter((row) => !row.isConnected));
+  for (const row of list.spare) row.hidden = true;
   for (const row of fresh) drawRowBars(row);
   markRows();
 }
 
 const drawRowsSoon = onceAFrame(drawRows);
 
+// A row that has left the view is kept for the next: new canvases are what takes time while the list is scrolled.
+function dropRow(place) {
+  const row = list.drawn.get(place);
+  list.drawn.delete(place);
+  if (list.spare.length >= 12) {
+    row.remove();
+    return;
+  }
+  for (const name of ["id", "data-video", "aria-current", "aria-label", "aria-posinset"]) row.removeAttribute(name);
+  list.spare.push(row);
+}
+
 function makeRow(video, place) {
-  const row = make("div", { class: "row", role: "option", id: `row-${video.index}`, "data-video": video.index,
-    "aria-setsize": list.found.length, "aria-posinset": place + 1, "aria-label": describeRow(video) },
-  make("span", { class: "name", title: shown(video.raw.name) }, bdi(video.name)),
-  make("canvas", { class: "bars", "aria-hidden": "true" }),
-  hasTruth ? make("span", { class: "number right" }, percent(video.raw.accuracy ?? 0)) : null,
-  make("span", { class: "number sure" }, percent(video.raw.confidence)));
+  const row = list.spare.pop() ?? make("div", { class: "row", role: "option" }, make("span", { class: "name" }, make("bdi")),
+    make("canvas", { class: "bars", "aria-hidden": "true" }), hasTruth ? make("span", { class: "number right" }) : null,
+    make("span", { class: "number sure" }));
+  row.hidden = false;
+  row.id = `row-${video.index}`;
+  row.dataset.video = video.index;
+  row.setAttribute("aria-setsize", list.found.length);
+  row.setAttribute("aria-posinset", place + 1);
+  row.setAttribute("aria-label", describeRow(video));
+  row.firstChild.title = video.name;
+  row.firstChild.firstChild.textContent = video.name;
+  if (hasTruth) row.querySelector(".right").textContent = percent(video.raw.accuracy ?? 0);
+  row.lastChild.textContent = percent(video.raw.confidence);
   row.style.transform = `translateY(${place * ROW_HEIGHT}px)`;
   return row;
 }
@@ -95,7 +112,8 @@ function describeRow(video) {
 function drawRowBars(row) {
   const canvas = row.querySelector("canvas");
   const video = videos[Number(row.dataset.video)];
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  list.size ??= [canvas.clientWidth, canvas.clientHeight]; // the same of all rows
+  const [width, height] = list.size;
   const context = fitCanvas(canvas, width, height);
   const tall = hasTruth ? (height - 8) / 2 : Math.min(height - 4, 18);
   const boxes = [0, tall + 2].map((y) => ({ x: 0, y, width, height: tall }));
@@ -146,6 +164,7 @@ function onListKey(event) {
 // The filter of a pair stays until it is removed, and the list is brought into view.
 function choosePair(pair) {
   filters.pair = pair;
+  list.active = 0;
   findVideos();
   byId("rows").scrollTop = 0;
   if (document.body.classList.contains("one-video")) leaveDetail();
@@ -162,6 +181,7 @@ function startList() {
   const follow = (id, key, read) => byId(id)?.addEventListener("input", (event) => {
     filters[key] = read(event.target.value);
     rows.scrollTop = 0;
+    list.active = 0;
     findVideos();
   });
   follow("search", "text", (value) => value.trim().toLowerCase());
@@ -204,6 +224,7 @@ function clearFilters() {
 }
 
 function redrawList() {
+  list.size = null;
   drawRows();
   for (const row of list.drawn.values()) drawRowBars(row);
 }

@@ -64,11 +64,11 @@ function drawMap(key, clip) {
 function gridOf(key, clip, values, highest) {
   const n = clip.segments;
   const { row: rowKind, column: columnKind } = SIDES[key];
-  const names = { visual: "picture", audio: "sound" };
-  const grid = make("div", { class: "map", role: "grid", "aria-label": `${names[rowKind]} takes from ${names[columnKind]}`,
+  const said = { visual: "picture", audio: "sound" };
+  const grid = make("div", { class: "map", role: "grid", "aria-label": `${said[rowKind]} takes from ${said[columnKind]}`,
     "aria-rowcount": n, "aria-colcount": n });
   grid.style.setProperty("--side", n);
-  const head = make("div", { class: "map-row head", "aria-hidden": "true" }, make("span", { class: "axis" }, `${names[columnKind]} →`));
+  const head = make("div", { class: "map-row head", "aria-hidden": "true" }, make("span", { class: "axis" }, `${said[columnKind]} →`));
   for (let s = 0; s < n; s += 1) head.append(axisTick(clip, "column", s, n));
   grid.append(head);
   for (let t = 0; t < n; t += 1) {

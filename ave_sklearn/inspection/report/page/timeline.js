@@ -10,8 +10,8 @@ const numberAt = (seconds) => Math.floor(seconds / hop + 1e-6);
 function startTimeline() {
   timeline.canvas = make("canvas", { class: "plot" });
   timeline.overview = make("canvas", { class: "plot" });
-  const names = hasTruth ? ["true", "predicted"] : ["predicted"];
-  byId("timeline").append(make("div", { class: "gutter", "aria-hidden": "true" }, ...names.map((name) => make("span", {}, name))),
+  const lanes = hasTruth ? ["true", "predicted"] : ["predicted"];
+  byId("timeline").append(make("div", { class: "gutter", "aria-hidden": "true" }, ...lanes.map((name) => make("span", {}, name))),
     timeline.canvas);
   byId("overview").append(make("div", { class: "gutter" }, make("span", {}, "whole")), timeline.overview);
   byId("zoom-in").addEventListener("click", () => zoom(0.5));
