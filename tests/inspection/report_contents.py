@@ -106,7 +106,9 @@ def make_report_content(
             "details": [["threshold of the propagation (tau)", "0.095"], ["supervision", "fully supervised"]],
         },
         "written": "2026-11-27",
-        "notes": list(HOSTILE) if hostile else ["3 of the videos were trained on: the model knows them."][: n_videos > 3],
+        "notes": list(HOSTILE)
+        if hostile
+        else ["3 of the videos were trained on: the model knows them."][: n_videos > 3],
         "hop": 1.0,
         "segment": 1.0,
         "labels": labels,
@@ -174,7 +176,12 @@ def _make_video(name, spans, n_segments, n_classes, rng, truth, maps, attention)
         proba /= proba.sum(axis=1, keepdims=True)
         pred = proba.argmax(axis=1)
         stretches.append(
-            {"first": first, "pred": encode(pred), "true": encode(true) if truth else None, "proba": encode(proba, 65535)}
+            {
+                "first": first,
+                "pred": encode(pred),
+                "true": encode(true) if truth else None,
+                "proba": encode(proba, 65535),
+            }
         )
         for start in range(0, n, n_segments):
             clips.append(_make_clip(first + start, min(n_segments, n - start), rng, maps, attention))

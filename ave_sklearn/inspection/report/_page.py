@@ -56,14 +56,15 @@ def render_page(content: dict[str, Any]) -> str:
         If the content holds a number that is not finite.
     """
     jinja2 = import_jinja2()
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters["shown"] = shown
     style, script = _read("page.css"), _join_scripts()
     page: str = environment.from_string(_read("page.html.jinja")).render(
         content=content,
         policy=make_policy(script, style),
-        raw={name: jinja2.utils.markupsafe.Markup(text) for name, text in
-             {"style": style, "script": script, "data": escape_json(content)}.items()},
+        raw={"style": style, "script": script, "data": escape_json(content)},
     )
     return page
 

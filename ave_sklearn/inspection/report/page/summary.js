@@ -78,7 +78,6 @@ function tableOf(table, used) {
         "aria-label": describePair({ true: t, predicted: p }, count), title: describePair({ true: t, predicted: p }, count) },
       count > 999 ? `${Math.round(count / 1000)}k` : String(count));
       button.style.setProperty("--share", 0.12 + 0.88 * (count / sum));
-      if (count / sum > 0.45) button.className = "deep";
       return make("td", { class: t === p ? "right" : null }, button);
     });
     return make("tr", {}, make("th", { scope: "row" }, bdi(labelName(t), 24)), ...cells);
