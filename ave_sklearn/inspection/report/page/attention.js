@@ -1,6 +1,6 @@
 // Where the model looked: maps of attention, over the pictures of the segments where there are some.
 
-const attention = { shown: null, over: true };
+const attention = { over: true };
 
 // Dark blue over green to yellow (viridis), which rises in lightness, so that grey shows it too.
 const RAMP = [[68, 1, 84], [71, 44, 122], [59, 81, 139], [44, 113, 142], [33, 144, 141], [39, 173, 129], [92, 200, 99],
@@ -63,6 +63,7 @@ function showAttention(video, number) {
   holder.hidden = !has && picture === null;
   if (holder.hidden) {
     holder.replaceChildren();
+    showOverVideo(video, number);
     return;
   }
   const values = has ? mapsOf(clip).attention : null;
@@ -76,10 +77,31 @@ function showAttention(video, number) {
   const side = make("div", { class: "side" }, make("p", { id: "attention-text" }, words));
   if (picture !== null && has) side.append(overSwitch(video, number));
   if (has) side.append(stripOf(video, clip, values, number));
+  showOverVideo(video, number);
   const focused = document.activeElement?.closest?.(".strip") ? document.activeElement.dataset.segment : null;
   holder.replaceChildren(frame, side);
   holder.dataset.segment = number;
   if (focused !== null) holder.querySelector(`.strip [data-segment="${focused}"]`)?.focus({ preventScroll: true });
+}
+
+// The same over the video that plays, where the reader wants it: it lies on the frames, not on the bars beside them.
+function showOverVideo(video, number) {
+  const clip = video.clipOf(number);
+  const has = clip !== null && clip.attention !== null;
+  const { element } = player;
+  const plays = canPlay() && element.videoWidth > 0;
+  byId("player-attention-label").hidden = !plays || !video.raw.clips.some((one) => one.attention !== null);
+  const over = byId("player-attention");
+  over.hidden = !plays || !has || !byId("player-attention-over").checked;
+  if (over.hidden) {
+    over.replaceChildren();
+    return;
+  }
+  const scale = Math.min(element.clientWidth / element.videoWidth, element.clientHeight / element.videoHeight);
+  const [width, height] = [element.videoWidth * scale, element.videoHeight * scale];
+  Object.assign(over.style, { width: `${width}px`, height: `${height}px`,
+    left: `${(element.clientWidth - width) / 2}px`, top: `${(element.clientHeight - height) / 2}px` });
+  over.replaceChildren(regionsCanvas(mapsOf(clip).attention, number - clip.first, clip.map, true));
 }
 
 function overSwitch(video, number) {

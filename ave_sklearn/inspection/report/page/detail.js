@@ -55,6 +55,9 @@ function setTime(seconds) {
     slider.setAttribute("aria-valuetext", text);
     byId("now").replaceChildren(make("span", { class: "number" }, clock(number * hop, hop % 1 ? 1 : 0)), ...nowParts(video, number));
     sayProbabilities(video, number);
+    for (const [id, direction] of [["wrong-previous", -1], ["wrong-next", 1]]) {
+      if (hasTruth) byId(id).disabled = wrongBeside(direction) === undefined;
+    }
     showMaps(video, number);
     showAttention(video, number);
   }

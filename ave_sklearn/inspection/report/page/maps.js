@@ -19,7 +19,7 @@ function showMaps(video, number) {
   if (!has) {
     maps.clip = null;
     for (const key of ["va", "av"]) byId(`map-${key}`).replaceChildren();
-    sayMap(note === "" ? "" : " ");
+    sayMap("");
     return;
   }
   if (maps.clip !== clip) {
@@ -36,8 +36,10 @@ function withReason(sentence, name) {
   return found ? `${sentence.split(":")[0]}. The model says: ${shown(found[1].slice(11), 500)}` : sentence;
 }
 
-function sayMap(text = "Point at a cell, or go to it with the arrow keys, to read it.") {
-  byId("map-text").textContent = text.trim();
+function sayMap(text = null) {
+  const empty = maps.clip !== null && ["va", "av"].every((key) => !mapsOf(maps.clip)[key]?.some((value) => value !== 0));
+  const usual = empty ? "Nothing is propagated in this clip." : "Point at a cell, or go to it with the arrow keys, to read it.";
+  byId("map-text").textContent = (text ?? usual).trim();
 }
 
 function highestOf(values) {

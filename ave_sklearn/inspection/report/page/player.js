@@ -9,7 +9,13 @@ function startPlayer() {
   video.addEventListener("loadedmetadata", () => {
     if (player.wanted !== null) seek(player.wanted);
     if (video.videoWidth === 0) video.classList.add("sound-only");
+    refresh();
   });
+  const refresh = () => {
+    if (state.index >= 0 && state.number !== null) showOverVideo(videos[state.index], state.number);
+  };
+  byId("player-attention-over").addEventListener("change", refresh);
+  new ResizeObserver(onceAFrame(refresh)).observe(video);
   for (const name of ["timeupdate", "seeked"]) video.addEventListener(name, () => followPlayer(video.currentTime));
   video.addEventListener("play", keepStep);
 }

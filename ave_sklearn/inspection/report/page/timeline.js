@@ -17,6 +17,8 @@ function startTimeline() {
   byId("zoom-in").addEventListener("click", () => zoom(0.5));
   byId("zoom-out").addEventListener("click", () => zoom(2));
   byId("zoom-all").addEventListener("click", () => showView(...timeline.video.span));
+  byId("wrong-previous")?.addEventListener("click", () => goToWrong(-1));
+  byId("wrong-next")?.addEventListener("click", () => goToWrong(1));
   byId("timeline").addEventListener("keydown", onTimelineKey);
   for (const id of ["tracks", "charts"]) {
     byId(id).addEventListener("wheel", onTimelineWheel, { passive: false });
@@ -178,6 +180,19 @@ function followMarker() {
   }
 }
 
+// The next stretch of wrong segments, or the one before.
+function wrongBeside(direction) {
+  const runs = timeline.video.runsWrong;
+  const now = firstRun(runs, state.number); // the run that holds the segment, or the next one
+  const within = now < runs.length && runs[now][0] <= state.number;
+  return runs[direction > 0 ? now + (within ? 1 : 0) : now - 1];
+}
+
+function goToWrong(direction) {
+  const run = wrongBeside(direction);
+  if (run !== undefined) goTo(run[0] * hop);
+}
+
 function onTimelineKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const { video } = timeline;
@@ -189,6 +204,7 @@ function onTimelineKey(event) {
   else if (event.key === "-" || event.key === "−") zoom(2);
   else if (event.key === "0") showView(...video.span);
   else if (event.key === " ") togglePlay();
+  else if (event.key === "n" || event.key === "p") goToWrong(event.key === "n" ? 1 : -1);
   else return;
   event.preventDefault();
 }
