@@ -125,7 +125,7 @@ function stripOf(video, clip, values, number) {
     const button = make("button", { type: "button", "data-segment": one, "aria-current": one === number ? "true" : null,
       "aria-label": `Second ${secondName(one)}: ${describeRegions(values, at, clip.map)}` });
     if (picture !== null) button.append(make("img", { src: picture, alt: "" }));
-    button.append(regionsCanvas(values, at, clip.map, picture !== null), make("span", { class: "number" }, clock(one * hop)));
+    button.append(regionsCanvas(values, at, clip.map, picture !== null), make("span", { class: "number" }, beginOf(one)));
     button.addEventListener("click", () => goTo(one * hop));
     strip.append(button);
   }

@@ -53,7 +53,7 @@ function setTime(seconds) {
     slider.dataset.segment = number;
     const text = describeSegment(video, number);
     slider.setAttribute("aria-valuetext", text);
-    byId("now").replaceChildren(make("span", { class: "number" }, clock(number * hop, hop % 1 ? 1 : 0)), ...nowParts(video, number));
+    byId("now").replaceChildren(make("span", { class: "number" }, beginOf(number)), ...nowParts(video, number));
     sayProbabilities(video, number);
     for (const [id, direction] of [["wrong-previous", -1], ["wrong-next", 1]]) {
       if (hasTruth) byId(id).disabled = wrongBeside(direction) === undefined;
@@ -64,13 +64,17 @@ function setTime(seconds) {
   placeMarker();
 }
 
+// When a segment begins, with as many digits as the segments need.
+const HOP_DIGITS = [0, 1, 2].find((digits) => Number(hop.toFixed(digits)) === hop) ?? 3;
+const beginOf = (number) => clock(number * hop, HOP_DIGITS);
+
 function describeSegment(video, number) {
   const p = video.position(number);
-  if (p < 0) return `${clock(number * hop)}, not extracted`;
+  if (p < 0) return `${beginOf(number)}, not extracted`;
   const predicted = `predicted ${labelName(video.pred[p])}`;
-  if (!hasTruth) return `${clock(number * hop)}, ${predicted}`;
+  if (!hasTruth) return `${beginOf(number)}, ${predicted}`;
   const verdict = video.pred[p] === video.true[p] ? "right" : "wrong";
-  return `${clock(number * hop)}, true ${labelName(video.true[p])}, ${predicted}, ${verdict}`;
+  return `${beginOf(number)}, true ${labelName(video.true[p])}, ${predicted}, ${verdict}`;
 }
 
 function nowParts(video, number) {
