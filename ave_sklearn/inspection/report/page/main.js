@@ -4,9 +4,19 @@ function hashOf(video) {
   return `#video=${encodeURIComponent(shown(video.raw.name, 60))}-${video.index}`;
 }
 
+// The video of the address: the number finds it, and where another stands there by now, the name does.
 function indexOfHash() {
-  const found = /^#video=.*-(\d{1,9})$/.exec(location.hash);
-  return found !== null && Number(found[1]) < videos.length ? Number(found[1]) : -1;
+  const found = /^#video=(.*)-(\d{1,9})$/.exec(location.hash);
+  if (found === null) return -1;
+  let name;
+  try {
+    name = decodeURIComponent(found[1]);
+  } catch {
+    return -1; // no text that a browser wrote
+  }
+  const named = (video) => video !== undefined && shown(video.raw.name, 60) === name;
+  const index = Number(found[2]);
+  return named(videos[index]) ? index : videos.findIndex(named);
 }
 
 function choose(index) {

@@ -80,6 +80,9 @@ function drawChart(context, video, code, view, width, height) {
   const area = new Path2D();
   const line = new Path2D();
   let [last, highest, from] = [NaN, 0, NaN];
+  const close = () => {
+    if (!Number.isNaN(from)) area.lineTo(from, y(0));
+  };
   for (let p = first; p < end; p += 1) {
     const number = video.numbers[p];
     const value = video.proba[p * nClasses + code];
@@ -90,15 +93,18 @@ function drawChart(context, video, code, view, width, height) {
       last = number;
       continue;
     }
-    highest = right - left < 1 ? Math.max(highest, value) : value;
+    highest = number === last + 1 ? Math.max(highest, value) : value;
     if (number !== last + 1 || Number.isNaN(from)) {
-      highest = value;
-      line.moveTo(left, y(value));
+      line.moveTo(left, y(highest));
+      close();
+      area.moveTo(left, y(0));
     } else line.lineTo(left, y(highest));
-    line.lineTo(Math.max(right, left + 0.5), y(highest));
-    area.rect(left, y(highest), Math.max(right - left, 1), y(0) - y(highest));
+    line.lineTo(right, y(highest));
+    area.lineTo(left, y(highest));
+    area.lineTo(right, y(highest));
     [last, highest, from] = [number, 0, right];
   }
+  close();
   context.globalAlpha = 0.62;
   context.fillStyle = code === background ? theme.quiet : hueOf(code);
   context.fill(area);
