@@ -1,5 +1,7 @@
 """Clock of a video file: when its pictures and its sound begin and end, whatever their time stamps do."""
 
+from __future__ import annotations
+
 from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, field
@@ -173,7 +175,7 @@ class Clock:
     n_read: int | None
 
 
-def clock_of(path):
+def clock_of(path: str) -> Clock:
     """Return the clock of a file's pictures and sound; that of a file that did not change is remembered.
 
     Raises
@@ -185,7 +187,7 @@ def clock_of(path):
 
 
 @lru_cache(maxsize=64)
-def _clock(stamp, path):
+def _clock(stamp: tuple[str, int, int], path: str) -> Clock:
     with open_media(path) as container:
         streams = used_streams(container, path)
         if _is_indexed(container, streams):

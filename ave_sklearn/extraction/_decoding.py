@@ -1,18 +1,29 @@
 """Decoding of a stream from a given time on."""
 
+from __future__ import annotations
+
 from heapq import heappop, heappush
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 from ave_sklearn._targets.times import TIME_TOLERANCE
 from ave_sklearn.extraction._clock import BEGIN, frame_length, ticker_of
 from ave_sklearn.extraction._opening import import_av
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ave_sklearn.extraction._clock import Clock
 
 LEAD = 1.0  # seconds before the start of a clip from which decoding begins, so that decoders are under way
 GAP = 0.01  # seconds between pictures that are none
 STEPS_BACK = (0, 1, 4, 16, 64)  # seconds to go back further where a jump landed too late
 
 
-def decode(container, stream, clock, start, lost):
+def decode(
+    container: Any, stream: Any, clock: Clock, start: float, lost: list[Any]
+) -> Iterator[tuple[float | None, float | None, Any]]:
     """Yield the frames of a stream from `start` seconds on, or from somewhat earlier.
 
     Parameters

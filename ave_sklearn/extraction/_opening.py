@@ -1,10 +1,17 @@
 """Opening of video files, and what is said of those that cannot be used."""
 
+from __future__ import annotations
+
 import os
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from ave_sklearn._checks import printable
 from ave_sklearn._files import FileState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 
 class ExtractionError(ValueError):
@@ -37,7 +44,7 @@ class ExtractionError(ValueError):
         return self.reason if self.path is None else f"{printable(self.path)}: {self.reason}"
 
 
-def import_av():
+def import_av() -> Any:
     """Import PyAV, or say which extra it comes with; soxr, which is needed later, must be there too."""
     try:
         import av
@@ -68,7 +75,7 @@ def blaming(path):
 
 
 @contextmanager
-def open_media(path):
+def open_media(path: str) -> Iterator[Any]:
     """Open a media file; what goes wrong while it is open is its fault, see `blaming`.
 
     Parameters

@@ -1,6 +1,13 @@
 """Tracks of a video file: which pictures and which sound are used, within bounds."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ave_sklearn.extraction._opening import ExtractionError, import_av
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # What a header declares decides how much memory is taken; no camera or recorder comes near these.
 MAX_SAMPLE_RATE = 768_000  # Hz
@@ -8,7 +15,7 @@ MAX_CHANNELS = 64
 MAX_PIXELS = 100_000_000  # of one picture
 
 
-def video_stream(container, path):
+def video_stream(container: Any, path: str) -> Any:
     """Return the stream of moving pictures that players show, of bounded size."""
     stream = _best(_moving(container), container.streams.best("video"), "pictures", path)
     if stream.width * stream.height > MAX_PIXELS:
@@ -35,13 +42,13 @@ def used_streams(container, path):
     return streams
 
 
-def _moving(container):
+def _moving(container: Any) -> list[Any]:
     """Return the streams of pictures; a cover image does not count."""
     cover = import_av().stream.Disposition.attached_pic
     return [stream for stream in container.streams.video if not stream.disposition & cover]
 
 
-def _best(streams, best, what, path):
+def _best(streams: Any, best: Any, what: str, path: str) -> Any:
     """Return FFmpeg's choice of some streams, which is the one marked as default, or the first that can be decoded."""
     if not streams:
         raise ExtractionError(f"has no {what}; wanted a video with pictures and sound.", path)

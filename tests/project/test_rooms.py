@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "localizers": {"_checkpoints", "_training", "metrics", "nn", *DATA},
     "inspection": {"extraction", "localizers", "datasets", "metrics", *DATA},
     "model_selection": {"_kept_scores", "metrics", "_targets", *BASE},
-    "cli": {"_kept_scores", "localizers", "model_selection", "metrics", "extraction", "datasets", *DATA},
+    "cli": {"_kept_scores", "inspection", "localizers", "model_selection", "metrics", "extraction", "datasets", *DATA},
     "psp": {"localizers"},
     "__main__": {"cli"},
     "__init__": {"_version"},
