@@ -101,7 +101,7 @@ def link_media(
     if media is None:
         return {}
     names = list(dict.fromkeys(names))
-    folder = Path(_as_named(Path(file).parent))
+    folder = Path(as_named(Path(file).parent))
     found = _given(names, media) if isinstance(media, Mapping) else _in_folder(names, Path(media))
     return {name: one if isinstance(one, Media) else _link(one, folder) for name, one in found.items()}
 
@@ -211,13 +211,13 @@ def _missing(path: Path) -> Media:
 # ------------------------------------------------------------------- links
 def _link(path: Path, folder: Path) -> Media:
     """Return the link to a file that is there, from a folder, an absolute path."""
-    url = relative_url(_as_named(path), folder)
+    url = relative_url(as_named(path), folder)
     if url is None:
         return Media(None, f"{path} lies on another drive than the page, to which no relative link leads.", path)
     return Media(url, playing_note(path), path)
 
 
-def _as_named(path: Path) -> str:
+def as_named(path: str | os.PathLike[str]) -> str:
     """Return the absolute path of a file, links of the file system in it kept where ".." is not behind one."""
     plain = os.path.abspath(path)
     try:
