@@ -37,10 +37,30 @@ def add_features(command, *, required):
     command.add_argument("--features", **options)
 
 
+def add_videos_or_features(command):
+    """Add videos, how they are read and extracted, and in their place folders of features."""
+    add_videos(command)
+    add_features(command, required=False)
+    command.add_argument("--cache", metavar="DIR", help="keep each video's features there for later runs")
+    text = "what to do about videos that lack half of a segment or more (default: as the features of the model had it)"
+    command.add_argument("--short", choices=["error", "skip", "pad"], help=text)
+
+
+def check_videos_or_features(args):
+    """Refuse both or neither of videos and features, as a usage error."""
+    if bool(args.features) == bool(args.videos or args.from_file):
+        args.usage_error("wanted either videos or --features")
+
+
 def add_annotated(command):
     """Add folders of features, their event list, and how the one is told by the other."""
     add_features(command, required=True)
     command.add_argument("--annotations", metavar="FILE", required=True, help=ANNOTATIONS_HELP)
+    add_labelling(command)
+
+
+def add_labelling(command):
+    """Add how the segments of videos get labels of an event list."""
     text = "share of a segment that an event must cover to be its label (default 0.5)"
     command.add_argument("--min-overlap", type=float, default=0.5, metavar="SHARE", help=text)
     choices = ["background", "skip", "error"]

@@ -14,7 +14,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from ave_sklearn._version import __version__
-from ave_sklearn.cli import extract, fit, merge, predict, score, search
+from ave_sklearn.cli import extract, fit, merge, predict, report, score, search
 from ave_sklearn.cli.completion import complete
 from ave_sklearn.cli.terminal import LOGGER, message_of, printable, reporting, say, say_trace, show_traceback
 from ave_sklearn.cli.wording import in_options
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 MOST_SHOWN = 500  # characters of the begin and of the end of a command line
 DESCRIPTION = "Find out which seconds of a video hold an event that is both seen and heard, and which event it is."
-COMMANDS = (extract, merge, fit, search, predict, score)  # in the order of the help
+COMMANDS = (extract, merge, fit, search, predict, score, report)  # in the order of the help
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -87,21 +87,43 @@ def find_known(videos, known, others=()):
     return found
 
 
-def warn_of_known(localizer, file, X, clips, args):
-    """Warn of videos that the fit of a model has seen; `file` is the model's, `args` are those of ``score``."""
+def warn_of_known(localizer, file, X, clips, args, so="so that the scores are no test", takes="scores"):
+    """Warn of videos that the fit of a model has seen.
+
+    Parameters
+    ----------
+    localizer : fitted localizer
+    file : str
+        Of the model.
+    X : AVFeatures of n_clips rows
+    clips : DataFrame of n_clips rows
+    args : Namespace
+        With ``heldout``.
+    so, takes : str
+        What follows from it, and what ``--heldout`` does with held-out videos.
+
+    Returns
+    -------
+    told : list of str
+        What was said.
+    """
     if kept_videos(localizer, "training") is None:
-        say("note", f"{file} does not say which videos it was trained on")
-        return
+        told = f"{file} does not say which videos it was trained on"
+        say("note", told)
+        return [told]
     videos, held_out = video_digests(X, clips), kept_videos(localizer, "held_out") or {}
-    advice = "; --heldout scores those that were held out" if held_out and not args.heldout else ""
+    advice = f"; --heldout {takes} those that were held out" if held_out and not args.heldout else ""
+    told = []
     for kind in ("training", "validation"):
         found = find_known(videos, kept_videos(localizer, kind) or {}, held_out)
         if found:
             renamed = [f" ({name!r} as {other!r})" for name, other in found.items() if name != other][:1]
-            warn_user(
-                f"{len(found)} of the {len(videos)} videos {KINDS[kind]}, so that the scores are no test{advice}: "
+            told.append(
+                f"{len(found)} of the {len(videos)} videos {KINDS[kind]}, {so}{advice}: "
                 f"{first_few(found)}{''.join(renamed)}"
             )
+            warn_user(told[-1])
+    return told
 
 
 def take_held_out(localizer, file, folder):

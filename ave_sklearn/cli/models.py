@@ -97,11 +97,11 @@ def grid_of(extractor):
     return check_grid(extractor.segment_seconds, extractor.hop_seconds)
 
 
-def note_code(extractor):
-    """Say which code an extractor imports when it is at work, beside the package's own."""
+def note_code(extractor, command="predict"):
+    """Say which code an extractor imports when it is at work, by a command, beside the package's own."""
     from ave_sklearn.extraction._presets import is_reference
 
     for name in ("visual", "audio"):
         given = getattr(extractor, name, None)
         if is_reference(given):
-            say("note", f"--{name} {given}: 'ave-sklearn predict' imports and runs that code")
+            say("note", f"--{name} {given}: 'ave-sklearn {command}' imports and runs that code")

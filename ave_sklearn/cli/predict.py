@@ -2,7 +2,12 @@
 
 import sys
 
-from ave_sklearn.cli.arguments import MODEL_HELP, add_features, add_videos, extraction_options
+from ave_sklearn.cli.arguments import (
+    MODEL_HELP,
+    add_videos_or_features,
+    check_videos_or_features,
+    extraction_options,
+)
 from ave_sklearn.cli.models import grid_of, load_model, note_code
 from ave_sklearn.cli.videos import find_videos
 
@@ -14,11 +19,7 @@ EXAMPLE = "ave-sklearn predict model.joblib new/*.mp4 --weights-dir weights -o e
 def add_arguments(command):
     """Add the arguments of the command."""
     command.add_argument("model", help=MODEL_HELP)
-    add_videos(command)
-    add_features(command, required=False)
-    command.add_argument("--cache", metavar="DIR", help="keep each video's features there for later runs")
-    text = "what to do about videos that lack half of a segment or more (default: as the features of the model had it)"
-    command.add_argument("--short", choices=["error", "skip", "pad"], help=text)
+    add_videos_or_features(command)
     text = (
         "write the events there, '-' is standard output; for vtt, srt and audacity DIR, which is there or ends in '/', "
         "gets a file a video"
@@ -35,8 +36,7 @@ def add_arguments(command):
 
 def run(args):
     """Print the events of videos or write them to a file."""
-    if bool(args.features) == bool(args.videos or args.from_file):
-        args.usage_error("wanted either videos or --features")
+    check_videos_or_features(args)
     format = _format(args)
     videos = None if args.features else find_videos(args)
     from ave_sklearn.cli.output import STANDARD, check_no_input, check_output, write_rows
