@@ -628,7 +628,7 @@ def test_wrong_usage_exits_with_2(capsys, argv, message):
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [[], ["extract"], ["merge"], ["fit"], ["predict"], ["score"]])
+@pytest.mark.parametrize("command", [[], ["extract"], ["merge"], ["fit"], ["predict"], ["score"], ["report"]])
 def test_help_exits_with_0(capsys, command):
     with pytest.raises(SystemExit, match="^0$"):
         main([*command, "--help"])
@@ -683,6 +683,7 @@ def test_help_of_the_module_loads_nothing_slow():
         "merge",
         "models",
         "predict",
+        "report",
         "score",
         "search",
         "terminal",
