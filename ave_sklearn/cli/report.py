@@ -3,6 +3,7 @@
 import argparse
 import os
 from contextlib import ExitStack, closing
+from dataclasses import replace
 
 from ave_sklearn.cli.annotated import Folder, label, read_folder, read_matched
 from ave_sklearn.cli.arguments import (
@@ -115,8 +116,8 @@ def _of_features(args, model, _):
     """Return what the report on the videos of features is made of."""
     from ave_sklearn.extraction._folders import check_recipe
 
-    check_recipe(args.features, model.named_steps["extract"], args.model)
     folder = read_folder(args)
+    check_recipe(args.features, model.named_steps["extract"], args.model)
     media = _media_of_features(args, folder.clips["filename"].unique().tolist())
     if args.heldout:
         folder = _held_out(args, model, folder)
@@ -186,12 +187,12 @@ def _report_input(args, model, folder, events, media, notes=()):
     if isinstance(media, dict):
         names = set(clips["filename"])
         media = {name: path for name, path in media.items() if name in names}
-    so = "so that what is found in them is no test" if events is None else "so that the scores are no test"
-    notes = [*notes, *warn_of_known(localizer, args.model, X, clips, args, so, "shows")]
-    options = {"media": media, "pictures": args.pictures, "title": args.title, "source": args.model, "notes": notes}
+    options = {"media": media, "pictures": args.pictures, "title": args.title, "source": args.model}
     report_input = make_input(localizer, X, clips, grid, y, **options)
     _check_no_media(args, report_input)
-    return report_input
+    so = "so that what is found in them is no test" if events is None else "so that the scores are no test"
+    told = warn_of_known(localizer, args.model, X, clips, args, so, "shows")
+    return replace(report_input, notes=(*notes, *told))
 
 
 def _check_no_media(args, report_input):
