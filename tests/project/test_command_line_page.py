@@ -26,7 +26,7 @@ def folder(session, tmp_path_factory):
 
 def test_the_commands_of_the_sessions_parse():
     commands = command_arguments("".join(code_blocks(PAGE, "{session}")))
-    assert {arguments[0] for arguments in commands} == {"extract", "fit", "score", "search", "predict"}
+    assert {arguments[0] for arguments in commands} == {"extract", "fit", "score", "search", "predict", "report"}
     for arguments in commands:
         build_parser().parse_args(arguments)
 
