@@ -61,7 +61,7 @@ def test_each_display_has_a_row_and_a_section():
     text = read_document("docs/guide/pictures.md")
     named = set(re.findall(r"\[`(\w+)`\]\(#", text))
     displays = {name for name in ave_sklearn.inspection.__all__ if name.endswith("Display")}
-    assert displays | {"ablation_table"} == named
+    assert displays | {"ablation_table", "write_report"} == named
     for name in displays:
         assert f"~ave_sklearn.inspection.{name}`" in text, name
 
@@ -104,7 +104,8 @@ def test_the_guides_code_runs_as_it_stands(name, tmp_path, monkeypatch):
     names = {"localizer": localizer, "first": localizer, "second": localizer, "search": search, "folds": folds}
     names |= {"X": X, "y": y, "X_test": X, "y_test": y, "speakers": np.arange(24) // 2}
     names |= {"frames": np.zeros((4, 8, 8, 3)), "audio": X.audio, "visual": X.visual, "labels": y}
-    names |= {"new_audio": X.audio, "new_visual": X.visual}
+    names |= {"new_audio": X.audio, "new_visual": X.visual, "names": [f"{number}.mp4" for number in range(24)]}
+    (tmp_path / "videos").mkdir()
     for code in blocks(f"docs/guide/{name}.md"):
         small = re.sub(r"PSPLocalizer\((max_epochs=20, )?", "PSPLocalizer(max_epochs=1, hidden_size=8, ", code)
         exec(small.replace("VideoStratifiedKFold(5", "VideoStratifiedKFold(2"), names)
