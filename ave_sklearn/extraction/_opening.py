@@ -94,7 +94,7 @@ def open_media(path: str) -> Iterator[Any]:
             yield container
 
 
-def file_state(path):
+def file_state(path: str) -> Any:
     """Return the state of a file with something in it, a FileState; anything else is an `ExtractionError`."""
     try:
         state, is_file = FileState.of(path), os.path.isfile(path)
@@ -109,7 +109,7 @@ def file_state(path):
     return state
 
 
-def file_stamp(path):
+def file_stamp(path: str) -> tuple[str, int, int]:
     """Return what changes when a file does: its absolute path, size and time of change.
 
     Raises

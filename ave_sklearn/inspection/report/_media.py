@@ -7,6 +7,7 @@ import io
 import os
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from urllib.parse import quote
 import numpy as np
 
 from ave_sklearn.datasets._names import VIDEO_SUFFIXES
-from ave_sklearn.extraction._opening import ExtractionError, open_media
+from ave_sklearn.extraction._opening import ExtractionError, file_stamp, open_media
 from ave_sklearn.extraction._stills import read_stills
 
 if TYPE_CHECKING:
@@ -251,16 +252,20 @@ def relative_url(
 def playing_note(path: Path) -> str | None:
     """Say why browsers do not play a file, or some do not; None if they do, as far as its header tells."""
     try:
-        with open_media(os.fspath(path)) as container:
-            kind = container.format.name.partition(",")[0]
-            where = CONTAINERS.get(kind, container.format.long_name)
-            streams = [container.streams.best("video"), container.streams.best("audio")]
-            notes = [_stream_note(stream, kind, where) for stream in streams if stream is not None]
-            if not notes:
-                return "The file holds neither pictures nor sound."
-            return next(filter(None, notes), None)
+        return _note_of(file_stamp(os.fspath(path)))
     except ExtractionError as error:
         return f"The file {error.reason}"
+
+
+@lru_cache(maxsize=10_000)
+def _note_of(stamp: tuple[str, int, int]) -> str | None:
+    """Return the note on one state of a file, which is read once."""
+    with open_media(stamp[0]) as container:
+        kind = container.format.name.partition(",")[0]
+        where = CONTAINERS.get(kind, container.format.long_name)
+        streams = [container.streams.best("video"), container.streams.best("audio")]
+        notes = [_stream_note(stream, kind, where) for stream in streams if stream is not None]
+        return next(filter(None, notes), None) if notes else "The file holds neither pictures nor sound."
 
 
 def _stream_note(stream: Any, kind: str, where: str) -> str | None:
