@@ -13,6 +13,7 @@ from ave_sklearn.cli.arguments import (
     add_videos_or_features,
     check_videos_or_features,
     extraction_options,
+    shows_progress,
 )
 from ave_sklearn.cli.models import grid_of, load_model, note_code
 from ave_sklearn.cli.terminal import say, show
@@ -214,10 +215,10 @@ def _links(args, report_input):
 def _write(args, report_input):
     """Write the page, and say what it holds."""
     from ave_sklearn.cli.rescue import rescued
-    from ave_sklearn.inspection.report._write import draw_report
+    from ave_sklearn.inspection.report._write import draw_report, write_page
 
-    text = draw_report(report_input, args.output)
-    rescued(args.output, lambda path: path.write_text(text, "utf-8", "backslashreplace", "\n"))
+    page = draw_report(report_input, args.output, shows_progress(args))
+    rescued(args.output, lambda path: write_page(page, path))
     if not args.quiet:
         n_videos = report_input.clips["filename"].nunique()
         then = "; open it in a browser" if args.serve is None else ""

@@ -140,7 +140,7 @@ def test_clips_are_joined_to_stretches(fitted, videos):
     gamma_va, _ = fitted.propagation(X)
     shares = decoded(content["videos"][0]["clips"][1]["va"], "<i2").reshape(10, 10) / 32767
     np.testing.assert_allclose(shares, gamma_va[0], atol=0.6 / 32767, rtol=0)
-    assert middles(content["videos"][2], 1.0)[9:12] == [9.5, 30.5, 31.5]
+    assert middles(content["videos"][2], WHOLE_SECONDS)[9:12] == [9.5, 30.5, 31.5]
     assert len(json.dumps(content)) < 20_000  # nothing goes with the largest number of a segment
 
 
@@ -151,7 +151,7 @@ def test_a_hop_is_the_time_from_one_segment_to_the_next(fitted, videos):
     (video,) = content["videos"]
     assert [stretch["first"] for stretch in video["stretches"]] == [0]
     assert [clip["first"] for clip in video["clips"]] == [0, 10]
-    assert (video["seconds"], middles(video, 0.5)[:2]) == (10.0, [0.25, 0.75])
+    assert (video["seconds"], middles(video, Grid(2.0, 0.5))[:2]) == (10.0, [1.0, 1.5])
 
 
 # ------------------------------------------------------------------- scores

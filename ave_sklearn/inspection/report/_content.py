@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ave_sklearn._targets.grid import Grid
     from ave_sklearn.inspection.report._arguments import ReportInput
 
 FORMAT = 1
@@ -86,11 +87,11 @@ def ranked(content: dict[str, Any]) -> list[int]:
     return sorted(range(len(videos)), key=lambda number: (videos[number][key] is None, videos[number][key] or 0.0))
 
 
-def middles(video: dict[str, Any], hop: float) -> list[float]:
-    """Return the middle of each segment of a video of a content, in seconds, in the order of its stretches."""
+def middles(video: dict[str, Any], grid: Grid) -> list[float]:
+    """Return the middle of each segment's window of a video of a content, in seconds, in the order of its stretches."""
     n_segments = [len(base64.b64decode(stretch["pred"])) // 2 for stretch in video["stretches"]]
     return [
-        (stretch["first"] + number + 0.5) * hop
+        (stretch["first"] + number) * grid.hop_seconds + grid.segment_seconds / 2
         for stretch, n in zip(video["stretches"], n_segments, strict=True)
         for number in range(n)
     ]

@@ -162,11 +162,16 @@ def save_report(report_input: ReportInput, file: Path) -> None:
     """Draw a page and write it; an older one stays until the new one is whole."""
     page = draw_report(report_input, file)
     with whole_file(file) as temporary:
-        temporary.write_text(page, encoding="utf-8", errors="backslashreplace", newline="\n")
+        write_page(page, temporary)
 
 
-def draw_report(report_input: ReportInput, file: PathLike) -> str:
-    """Return the page of a report, whose links lead from `file`."""
+def write_page(page: str, file: Path) -> None:
+    """Write the text of a page into a file; halves of characters that names may hold are escaped."""
+    file.write_text(page, encoding="utf-8", errors="backslashreplace", newline="\n")
+
+
+def draw_report(report_input: ReportInput, file: PathLike, verbose: int = 0) -> str:
+    """Return the page of a report, whose links lead from `file`; 1 shows of how many videos pictures are drawn."""
     from ave_sklearn.inspection.report._content import make_content
     from ave_sklearn.inspection.report._page import render_page
 
@@ -176,12 +181,13 @@ def draw_report(report_input: ReportInput, file: PathLike) -> str:
         import_pillow()  # before the work
     content = make_content(report_input)
     if report_input.media is not None:
-        add_media(content, file, report_input)
+        add_media(content, file, report_input, verbose)
     return render_page(content)
 
 
-def add_media(content: dict[str, Any], file: PathLike, report_input: ReportInput) -> None:
+def add_media(content: dict[str, Any], file: PathLike, report_input: ReportInput, verbose: int = 0) -> None:
     """Put links to media files into a content, and small pictures of some of its videos."""
+    from ave_sklearn._progress import progress
     from ave_sklearn.extraction import ExtractionError
     from ave_sklearn.inspection.report._content import middles, ranked
     from ave_sklearn.inspection.report._media import draw_thumbnails, link_media
@@ -192,10 +198,10 @@ def add_media(content: dict[str, Any], file: PathLike, report_input: ReportInput
         video["media"] = {"url": links[video["name"]].url, "note": links[video["name"]].note}
     paths = {number: links[videos[number]["name"]].path for number in ranked(content)}
     there = [(number, path) for number, path in paths.items() if path is not None]
-    failed = []
-    for number, path in there[: report_input.pictures]:
+    chosen, failed = there[: report_input.pictures], []
+    for number, path in progress(chosen, len(chosen), "video", verbose=verbose if chosen else 0):
         try:
-            videos[number]["thumbs"] = draw_thumbnails(path, middles(videos[number], content["hop"]))
+            videos[number]["thumbs"] = draw_thumbnails(path, middles(videos[number], report_input.grid))
         except ExtractionError as error:
             failed.append(str(error))
     if failed:
