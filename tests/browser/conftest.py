@@ -1,42 +1,30 @@
 """One headless Chromium for this folder, and pages that fail a test by an error, a violation or a request elsewhere."""
 
-import importlib.util
 import os
 import shutil
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 FOLDER = Path(__file__).parent
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 
 
-def lacking():
-    """Return why no browser can be started here, or None."""
-    if importlib.util.find_spec("playwright") is None:
-        return "playwright is not installed"
-    if CHROMIUM is None:
-        return "there is no chromium here, and CHROMIUM does not name one"
-    return None
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Skip the tests of this folder where there is no browser, and say so; all of them are slow."""
-    reason = lacking()
     for item in items:
         if FOLDER in item.path.parents:
             item.add_marker(pytest.mark.slow)
-            if reason is not None:
-                item.add_marker(pytest.mark.skip(reason=reason))
+            if CHROMIUM is None:
+                item.add_marker(pytest.mark.skip(reason="there is no chromium here, and CHROMIUM does not name one"))
 
 
 # An event loop runs in this thread as long as Playwright does: it ends with the folder, before other tests need theirs.
 @pytest.fixture(scope="package")
 def browser():
     """The browser of this folder."""
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
         options = ["--autoplay-policy=no-user-gesture-required"]
         if getattr(os, "geteuid", lambda: 1)() == 0:
