@@ -11,7 +11,7 @@ ADD = "document.body.append(Object.assign(document.createElement"
 TRIES = {
     "script-src-elem": f"{ADD}('script'), {{textContent: 'broken = 1'}}))",
     "script-src-attr": "document.body.setAttribute('onclick', 'broken = 1'); document.body.click()",
-    "script-src": "try { Function('broken = 1')() } catch (error) { if (!(error instanceof EvalError)) throw error }",
+    "script-src": "setTimeout(() => { try { Function('broken = 1')() } catch {} })",
     "style-src-elem": f"{ADD}('style'), {{textContent: 'p {{top: 0}}'}}))",
     "style-src-attr": "document.body.setAttribute('style', 'display: none')",
     "img-src": "new Image().src = 'http://127.0.0.1:9/x.png'",
