@@ -239,7 +239,7 @@ def test_without_media_there_is_no_player(tmp_path, visit):
     page = visit(write_page(tmp_path / "report.html", make_report_content(2)))
     choose(page, 1)
     expect(page.locator("#player")).to_be_hidden()
-    expect(page.locator("#media-note")).to_be_hidden()
+    expect(page.locator("#media-note")).to_contain_text("No media was given")
 
 
 def test_a_video_without_a_file_says_why(tmp_path, visit):
