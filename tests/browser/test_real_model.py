@@ -6,7 +6,6 @@ from playwright.sync_api import expect
 
 from ave_sklearn import PSPLocalizer
 from ave_sklearn.inspection import write_report
-from ave_sklearn.metrics import segment_accuracy
 from browser.driving import choose, read_rows
 
 
@@ -28,7 +27,7 @@ def test_the_page_says_what_the_model_predicts(model, videos, report, visit):
     X, y = videos
     page = visit(report, height=1600)
     predicted = model.predict(X[40:])
-    expect(page.locator("#scores tbody tr").first).to_contain_text(f"{segment_accuracy(y[40:], predicted):.3f}")
+    expect(page.locator("#scores tbody tr").first).to_contain_text(f"{np.mean(predicted == y[40:]):.3f}")
     assert read_rows(page) == list(range(20))
     for video in (0, 11):
         choose(page, video)
