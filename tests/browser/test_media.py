@@ -17,7 +17,7 @@ from browser.reports import write_page
 
 SECONDS = 6
 PLAYED = {"webm": dict(video="libvpx", audio="libopus"), "mp4": dict(video="libx264", audio="aac")}
-ODD_NAME, NOT_UTF8 = "Übung #1 50% ?a=b&c 'd'.webm", os.fsdecode(b"caf\xe9.webm")
+ODD_NAME, NOT_UTF8 = "Übung #1 50% ?a=b&c 'd'.webm", "caf\udce9.webm"
 FILES = ["clip.webm", "clip.mp4", ODD_NAME, NOT_UTF8, "old.avi", "damaged.mp4", "missing.mp4", "silent.webm"]
 WEBM, MP4, ODD, BYTES, OLD, DAMAGED, MISSING, SILENT = range(len(FILES))
 WORDS = {OLD: "play", DAMAGED: "", MISSING: "not there"}
@@ -205,6 +205,20 @@ def test_another_video_ends_the_one_that_plays(page):
         return videos.every((video) => video.paused) && videos.some((video) => video.currentSrc.endsWith("clip.mp4"));
     }""")
     assert state(page)["time"] == 0
+
+
+def test_attention_is_laid_over_the_frames(page):
+    choose(page, WEBM)
+    page.wait_for_function("() => document.querySelector('#player').videoWidth > 0")
+    over = page.locator("#player-attention canvas")
+    expect(over).to_have_count(0)
+    page.get_by_role("checkbox", name="Attention over the video").check()
+    expect(over).to_be_visible()
+    video, shown = page.locator("#player").bounding_box(), page.locator("#player-attention").bounding_box()
+    assert shown["width"] / shown["height"] == pytest.approx(128 / 96, rel=0.02)  # as the frames, without bars
+    assert shown["x"] + shown["width"] / 2 == pytest.approx(video["x"] + video["width"] / 2, abs=2)
+    page.get_by_role("checkbox", name="Attention over the video").uncheck()
+    expect(over).to_have_count(0)
 
 
 def test_served_media_come_in_ranges(visit, address):

@@ -139,6 +139,23 @@ def test_the_marker_stays_at_its_time_when_the_window_changes(page):
     }}""")
 
 
+def test_buttons_go_from_one_wrong_stretch_to_the_next(long_page, content):
+    video = read_videos(content)[0]
+    wrong = video.segments[video.true != video.predicted]
+    begins = [int(segment) for segment in wrong if segment - 1 not in wrong]
+    assert len(begins) > 3
+    long_page.locator("#timeline").press("Home")
+    for begin in begins[begins[0] == 0 :][:3]:
+        long_page.get_by_role("button", name="Next wrong segments").click()
+        assert now(long_page) == begin
+    for begin in reversed(begins[begins[0] == 0 :][:2]):
+        long_page.get_by_role("button", name="Previous wrong segments").click()
+        assert now(long_page) == begin
+    long_page.locator("#timeline").press("End")
+    long_page.locator("#timeline").press("p")
+    assert now(long_page) in begins[-2:]  # the one before, where the video ends within the last
+
+
 # ------------------------------------------------------------------- zoom
 def test_an_hour_is_seen_whole_and_zooms_to_segments(long_page):
     page = long_page
