@@ -80,7 +80,10 @@ def watch():
 
 @pytest.fixture
 def visit(browser, watch):
-    """Return a function that opens a report, a path or an address, in a browser window that nothing else has used."""
+    """Return a function that opens a report, a path or an address, in a browser window that nothing else has used.
+
+    A report allows no `eval`, so `wait_for_function` takes functions; an expression is read by `eval` again and again.
+    """
     contexts = []
 
     def visit(address, width=1280, height=900, **options):
