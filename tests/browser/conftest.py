@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 FOLDER = Path(__file__).parent
+sys.path.append(str(FOLDER.parent / "inspection"))  # report_contents.py, also where this folder alone is run
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 
 
