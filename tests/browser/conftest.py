@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 FOLDER = Path(__file__).parent
 sys.path.append(str(FOLDER.parent / "inspection"))  # report_contents.py, also where this folder alone is run
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+PATIENCE = 30_000  # ms; tests wait for what they look for, so only a failure takes so long
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -90,7 +92,7 @@ def visit(browser, watch):
 
     def visit(address, width=1280, height=900, **options):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         watch.follow(context)
         page = context.new_page()

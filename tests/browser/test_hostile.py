@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from ave_sklearn.inspection.report._page import shown
 from playwright.sync_api import expect
 from report_contents import HOSTILE, make_report_content
 
+from ave_sklearn.inspection.report._page import shown
 from browser.driving import choose, read_rows, row
 from browser.reports import write_page
 
