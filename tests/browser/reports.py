@@ -4,6 +4,7 @@ import base64
 from dataclasses import dataclass
 
 import numpy as np
+
 from ave_sklearn.inspection.report._page import render_page
 
 ONE, SIGNED_ONE = 65535, 32767  # what stands for 1 in shares, and in numbers that may be negative
