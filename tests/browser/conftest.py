@@ -2,15 +2,14 @@
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
 FOLDER = Path(__file__).parent
-sys.path.append(str(FOLDER.parent / "inspection"))  # report_contents.py, also where this folder alone is run
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+NAMES = ("chromium", "google-chrome", "chromium-browser")
+CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 PATIENCE = 30_000  # ms; tests wait for what they look for, so only a failure takes so long
 expect.set_options(timeout=PATIENCE)
 

@@ -13,7 +13,7 @@ import pytest
 from ave_sklearn.inspection._style import CLASS_COLORS, LEAST_CONTRAST, contrast
 from ave_sklearn.inspection.report import _page
 from ave_sklearn.inspection.report._page import escape_json, render_page, shown
-from tests.inspection.report_contents import HOSTILE, make_report_content
+from report_contents import HOSTILE, make_report_content
 
 FOLDER = resources.files("ave_sklearn.inspection.report") / "page"
 IDS = {
