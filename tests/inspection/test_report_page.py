@@ -9,11 +9,11 @@ from importlib import resources
 
 import numpy as np
 import pytest
+from report_contents import HOSTILE, make_report_content
 
 from ave_sklearn.inspection._style import CLASS_COLORS, LEAST_CONTRAST, contrast
 from ave_sklearn.inspection.report import _page
 from ave_sklearn.inspection.report._page import escape_json, render_page, shown
-from report_contents import HOSTILE, make_report_content
 
 FOLDER = resources.files("ave_sklearn.inspection.report") / "page"
 IDS = {
