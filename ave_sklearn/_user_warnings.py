@@ -14,6 +14,7 @@ LIBRARIES = tuple(os.path.join(os.path.dirname(file), "") for file in (__file__,
 LIBRARIES += (contextlib.__file__,)  # between a context manager of this package and the line that opens it
 
 _NAMES = ContextVar("names", default={})  # noqa: B039  (never changed in place)
+_TOLD = ContextVar("told", default=None)
 
 
 def warn_user(message):
@@ -24,7 +25,10 @@ def warn_user(message):
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(LIBRARIES):
         frame, level = frame.f_back, level + 1
-    warnings.warn(rename(message, _NAMES.get()), UserWarning, stacklevel=level)
+    message, told = rename(message, _NAMES.get()), _TOLD.get()
+    if told is not None:
+        told.append(message)
+    warnings.warn(message, UserWarning, stacklevel=level)
 
 
 @contextlib.contextmanager
@@ -35,6 +39,17 @@ def renaming(names):
         yield
     finally:
         _NAMES.reset(token)
+
+
+@contextlib.contextmanager
+def gathering():
+    """Yield a list that gets what this thread is warned of while the block runs, each time, whatever is filtered."""
+    told = []
+    token = _TOLD.set(told)
+    try:
+        yield told
+    finally:
+        _TOLD.reset(token)
 
 
 def rename(message, names):

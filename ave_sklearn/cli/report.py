@@ -80,11 +80,22 @@ def run(args):
     videos = None if args.features else find_videos(args)
     with ExitStack() as stack:
         listening = _prepare(args, stack)
-        model = load_model(args.model)
+        model = _load(args.model)
         report_input = (_of_videos if videos else _of_features)(args, model, videos)
         _write(args, report_input)
         if listening is not None:
             _serve(args, report_input, listening)
+
+
+def _load(file):
+    """Return the model of a file, whose localizer is one of the package's."""
+    from ave_sklearn._files import reading
+    from ave_sklearn.inspection.report._read import read_model
+
+    model = load_model(file)
+    with reading(file, "the model of a report"):
+        read_model(model)
+    return model
 
 
 def _prepare(args, stack):
@@ -96,6 +107,10 @@ def _prepare(args, stack):
 
     check_no_input(args)
     check_output_file(args.output)
+    if os.path.exists(args.output) and not os.path.isfile(args.output):
+        raise ValueError(f"-o {args.output} is no regular file; wanted the name of a page.")
+    if args.annotations == "":  # of a variable that is not set
+        raise ValueError("--annotations is ''; wanted the file of an event list.")
     check_min_overlap(args.min_overlap)
     check_title(args.title)
     if args.media is not None and not os.path.isdir(args.media):
@@ -115,15 +130,17 @@ def _prepare(args, stack):
 # ------------------------------------------------------------------- input
 def _of_features(args, model, _):
     """Return what the report on the videos of features is made of."""
+    from ave_sklearn._user_warnings import gathering
     from ave_sklearn.extraction._folders import check_recipe
 
     folder = read_folder(args)
-    check_recipe(args.features, model.named_steps["extract"], args.model)
+    with gathering() as told:
+        check_recipe(args.features, model.named_steps["extract"], args.model)
     media = _media_of_features(args, folder.clips["filename"].unique().tolist())
     if args.heldout:
         folder = _held_out(args, model, folder)
     events = read_matched(args.annotations, folder) if args.annotations else None
-    return _report_input(args, model, folder, events, media)
+    return _report_input(args, model, folder, events, media, told)
 
 
 def _of_videos(args, model, videos):
@@ -176,6 +193,7 @@ def _media_of_features(args, names):
 
 def _report_input(args, model, folder, events, media, notes=()):
     """Return what a report is made of."""
+    from ave_sklearn._user_warnings import gathering
     from ave_sklearn.cli.known import warn_of_known
     from ave_sklearn.inspection.report._read import make_input
 
@@ -184,24 +202,25 @@ def _report_input(args, model, folder, events, media, notes=()):
     X, clips = folder.X, folder.clips
     if events is not None:
         what = "held-out videos" if args.heldout else "videos"
-        X, y, clips = label(folder, events, args.annotations, args, localizer.background_, grid, what)
+        with gathering() as told:
+            X, y, clips = label(folder, events, args.annotations, args, localizer.background_, grid, what)
+        notes = [*notes, *told, *_left_out(folder, clips, args)]
     if isinstance(media, dict):
         names = set(clips["filename"])
         media = {name: path for name, path in media.items() if name in names}
     options = {"media": media, "pictures": args.pictures, "title": args.title, "source": args.model}
     report_input = make_input(localizer, X, clips, grid, y, **options)
-    _check_no_media(args, report_input)
     so = "so that what is found in them is no test" if events is None else "so that the scores are no test"
     told = warn_of_known(localizer, args.model, X, clips, args, so, "shows")
     return replace(report_input, notes=(*notes, *told))
 
 
-def _check_no_media(args, report_input):
-    """Refuse a page that would take the place of a media file."""
-    if os.path.isfile(args.output):
-        for name, link in _links(args, report_input).items():
-            if link.path is not None and os.path.samefile(link.path, args.output):
-                raise ValueError(f"-o {args.output}: that is the media file of {name!r}; name another one.")
+def _left_out(folder, clips, args):
+    """Say how many videos of a folder are not among labelled clips: with ``--unlisted skip`` some are left out."""
+    n_videos, n_shown = folder.clips["filename"].nunique(), clips["filename"].nunique()
+    if n_shown == n_videos:
+        return []
+    return [f"{n_videos - n_shown} of {n_videos} videos are not in {args.annotations}, and are left out"]
 
 
 def _links(args, report_input):

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from media_files import write_clock
+from sklearn.base import BaseEstimator
 
 from ave_sklearn.cli.commands import main
 from ave_sklearn.datasets import read_events
@@ -274,6 +275,7 @@ FEATURES = ["--features", "features"]
         (["model.joblib", *FEATURES, "-o", "r.html", "--media", "events.csv"], 1, "--media events.csv is no folder"),
         (["model.joblib", *FEATURES, "-o", "r.html", "--title", " "], 1, "--title"),
         (["model.joblib", *FEATURES, "-o", "r.html", "--annotations", "none.csv"], 1, "none.csv: No such file"),
+        (["model.joblib", *FEATURES, "-o", "r.html", "--annotations", ""], 1, "--annotations is ''; wanted the file"),
         (["model.joblib", *FEATURES, "-o", "r.html", "--min-overlap", "2"], 1, "--min-overlap is 2"),
     ],
 )
@@ -283,6 +285,63 @@ def test_wrong_input_is_named_and_nothing_is_written(here, capsys, argv, status,
     assert (found, said in err) == (status, True), err
     assert status == 2 or re.fullmatch(r"ave-sklearn: error: .*\n(  .*\n)*", err), err
     assert sorted(here.rglob("*")) == files
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="pipes that have names")
+def test_a_pipe_is_no_page(here, capsys):
+    os.mkfifo(here / "pipe.html")
+    status, err = error_of(["report", "model.joblib", *FEATURES, "-o", "pipe.html"], capsys)
+    assert (status, err) == (
+        1,
+        "ave-sklearn: error: -o pipe.html is no regular file; wanted the name of a page.\n",
+    )
+    assert (here / "pipe.html").is_fifo()
+
+
+class Other(BaseEstimator):
+    """A localizer of somebody else's."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_events(self, X):
+        raise NotImplementedError
+
+
+@pytest.mark.slow
+def test_a_localizer_of_somebody_else_is_refused(here, tmp_path, capsys):
+    model = joblib.load("model.joblib")
+    model.steps[-1] = ("localize", Other().fit(None, ["a"]))
+    joblib.dump(model, tmp_path / "other.joblib")
+    status, err = error_of(["report", str(tmp_path / "other.joblib"), *FEATURES, "-o", "r.html"], capsys)
+    assert status == 1 and err.count("\n") == 1
+    assert f"{tmp_path / 'other.joblib'} cannot be read as the model of a report: " in err and "Other" in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("unlisted", "said"),
+    [
+        ("background", "5 of 6 videos, which is most of them, are not in {}: taken as all background"),
+        ("skip", "5 of 6 videos are not in {}, and are left out"),
+    ],
+)
+def test_videos_without_truth_are_said_on_the_page(here, tmp_path, unlisted, said):
+    (tmp_path / "one.csv").write_text("filename,onset,offset,event_label\nv0.mp4,0,1,dog\n")
+    argv = [*WITH_TRUTH[:-1], str(tmp_path / "one.csv"), "--unlisted", unlisted, "-o", "r.html"]
+    assert main([*argv, "--quiet"]) == 0
+    assert content_of("r.html")["notes"][0].startswith(said.format(tmp_path / "one.csv"))
+
+
+@pytest.mark.slow
+def test_features_of_unknown_recipe_are_said_on_the_page(here, tmp_path):
+    for file in (here / "features").iterdir():
+        if file.name != "extractor.json":
+            os.link(file, tmp_path / file.name)
+    assert main(["report", "model.joblib", "--features", str(tmp_path), "-o", "r.html", "--quiet"]) == 0
+    assert f"{tmp_path} has no extractor.json" in content_of("r.html")["notes"][0]
 
 
 @pytest.mark.slow
@@ -342,7 +401,7 @@ def test_a_page_is_never_written_over_what_is_read(here, tmp_path, capsys):
     os.link(here / "videos" / "v0.mp4", here / "v0.html")
     before = (here / "v0.html").read_bytes()
     status, err = error_of(["report", "model.joblib", *FEATURES, "-o", "v0.html"], capsys)
-    assert (status, "-o v0.html: that is the media file of 'videos/v0.mp4'" in err) == (1, True)
+    assert (status, "v0.html is the media file of 'videos/v0.mp4'" in err) == (1, True)
     assert (here / "v0.html").read_bytes() == before
 
 

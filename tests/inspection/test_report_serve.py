@@ -203,6 +203,19 @@ def test_ranges_are_answered_by_their_part(report, served, asked, begin, end):
     assert headers["accept-ranges"] == "bytes" and int(headers["content-length"]) == len(body)
 
 
+def test_a_range_of_another_unit_is_left_aside(report, served):
+    page, media = report
+    status, _, body = served(page, media).ask("/site/a.mp4", Range="items=0-5")
+    assert (status, body) == (200, media["a"].path.read_bytes())
+
+
+@pytest.mark.parametrize("asked", ["bytes=abc", "bytes=5-4", "bytes=", "bytes", "bytes=-" + "9" * 5000])
+def test_a_range_that_is_none_is_refused(report, served, asked):
+    page, media = report
+    status, _, body = served(page, media).ask("/site/a.mp4", Range=asked)
+    assert status == 400 and len(body) < 100
+
+
 def test_a_range_behind_the_end_is_refused(report, served):
     page, media = report
     status, headers, _ = served(page, media).ask("/site/a.mp4", Range="bytes=9999999-")

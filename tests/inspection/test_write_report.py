@@ -147,6 +147,16 @@ def test_videos_and_files_that_lack_each_other_are_told(fitted, videos, file):
     assert {warning.filename for warning in told} == {__file__}
 
 
+def test_what_is_warned_of_the_truth_stands_on_the_page(fitted, videos, file):
+    truth = events(("0", 1.0, 3.0, "event_0"))
+    for _ in range(2):  # a warning that was shown once is not shown again
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            content = content_of(write_report(fitted, videos[0][:3], file, truth))
+        assert content["notes"] == ["2 of 3 videos are not in y_true: taken as all background: '1', '2'"]
+    assert content_of(write_report(fitted, videos[0][:1], file, truth))["notes"] == []
+
+
 def test_labels_are_read_as_score_reads_them(fitted, videos):
     X, y = videos[0][:5], videos[1][:5]
     one_hot = (y[..., None] == fitted.classes_).astype(int)
@@ -329,15 +339,37 @@ BAD = [
     ({"hop_seconds": 0}, ValueError, "hop_seconds must be a positive number; got 0"),
     ({"hop_seconds": 1e-6}, ValueError, "hop_seconds must be 0.001 or more; got 1e-06"),
     ({"segment_seconds": "1"}, ValueError, "segment_seconds must be a positive number; got '1'"),
+    ({"hop_seconds": 1e308}, ValueError, r"hop_seconds must be 10000000000 or less; got 1e\+308"),
+    ({"segment_seconds": 1e300}, ValueError, r"segment_seconds must be 10000000000 or less; got 1e\+300"),
+    ({"X": {1, 2}}, ValueError, "X is a set; wanted features, or a list of video files"),
+    ({"X": object()}, ValueError, "X is a object; wanted features, or a list of video files"),
+    ({"X": 5}, ValueError, "X: Expected 2D array, got scalar array instead: array=5.0. Reshape"),
+    ({"X": np.array([])}, ValueError, "X: Expected 2D array, got 1D array instead"),
+    ({"videos": set("abcd")}, ValueError, "videos is {.*; wanted a list of names, one for each of the 4 videos of X"),
+    *[
+        (
+            {"clips": pd.DataFrame({"filename": list("abcd"), "start": start})},
+            ValueError,
+            f"clips: start must hold seconds, numbers of 0 or more; got the dtype {start.dtype}".replace("[", r"\["),
+        )
+        for start in (
+            pd.to_timedelta(pd.Series([0, 10, 0, 0]), "s"),  # of which NumPy makes nanoseconds
+            pd.to_datetime(pd.Series([0, 10, 0, 0]), unit="s"),
+            pd.Series([1j] * 4),
+            pd.Series([True] * 4),
+        )
+    ],
+    ({"media": "x" * 5000}, FileNotFoundError, "media is 'x{10,300}, which is not there; wanted a folder"),
 ]
 
 
 @pytest.mark.parametrize("changes, kind, message", BAD)
 def test_bad_input_is_refused_and_nothing_is_written(fitted, videos, tmp_path, changes, kind, message):
     arguments = {"model": fitted, "X": videos[0][:4], "file": tmp_path / "report.html", **changes}
-    with warnings.catch_warnings(), pytest.raises(kind, match=message):
+    with warnings.catch_warnings(), pytest.raises(kind, match=message) as error:
         warnings.simplefilter("ignore")
         write_report(**arguments)
+    assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -360,9 +392,9 @@ def test_a_page_that_cannot_be_written_is_refused_before_the_work(tmp_path, name
     assert [path.name for path in tmp_path.iterdir()] == ["folder.html"]
 
 
-@pytest.mark.parametrize("given", [None, 3, b"report.html"])
+@pytest.mark.parametrize("given", [None, 3, b"report.html", "report\0.html"])
 def test_what_is_no_path_is_refused(given):
-    with pytest.raises(ValueError, match="file is a .*; wanted the path of a page"):
+    with pytest.raises(ValueError, match="file is .*; wanted the path of a page"):
         write_report("not even a model", None, given)
 
 
@@ -389,6 +421,13 @@ def test_targets_of_weak_supervision_are_no_truth(videos, file):
 def test_some_media_of_other_videos_are_told(fitted, videos, file):
     with pytest.warns(UserWarning, match="media has 1 names that are not among the 2 videos: 'dog'"):
         write_report(fitted, videos[0][:2], file, media={"0": "0.mp4", "dog": "dog.mp4"})
+
+
+def test_a_page_never_takes_the_place_of_a_media_file(fitted, videos, file):
+    file.write_text("a film")
+    with pytest.raises(ValueError, match="report.html is the media file of '1'; name another file for the page"):
+        write_report(fitted, videos[0][:2], file, media={"1": file})
+    assert file.read_text() == "a film" and [path.name for path in file.parent.iterdir()] == ["report.html"]
 
 
 def test_without_jinja2_the_extra_is_named_before_the_work(file, monkeypatch):

@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 
 import ave_sklearn
 from ave_sklearn import EventLocalizer, PSPLocalizer, WeakPSPLocalizer
-from ave_sklearn._user_warnings import warn_user
+from ave_sklearn._user_warnings import gathering, warn_user
 from ave_sklearn.datasets import to_segments
 from ave_sklearn.datasets._matching import match_names
 from ave_sklearn.extraction._clips import clip_labels
@@ -122,3 +122,13 @@ def test_the_package_warns_in_this_way_alone():
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("warnings.warn", "warn")
     ]
     assert [call.partition(":")[0] for call in calls] == ["_user_warnings.py"]
+
+
+def test_warnings_are_gathered_though_they_are_not_shown_again():
+    with warnings.catch_warnings(), gathering() as told:
+        warnings.simplefilter("ignore")
+        for _ in range(2):
+            warn_user("it is short")
+    with pytest.warns(UserWarning, match="after"):
+        warn_user("after")
+    assert told == ["it is short"] * 2

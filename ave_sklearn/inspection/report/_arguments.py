@@ -115,9 +115,10 @@ def check_media(media: Any) -> dict[str, Path] | Path | None:
             f"media is a {type(media).__name__}; wanted a folder, a dict of the videos' names and their files, or None."
         )
     folder = Path(media)
-    if not folder.is_dir():
-        kind, what = (NotADirectoryError, "is no folder") if folder.exists() else (FileNotFoundError, "is not there")
-        raise kind(f"media is {os.fspath(media)!r}, which {what}; wanted a folder of media files.")
+    if not os.path.isdir(folder):  # unlike that of Path it takes a name that is too long for one that is not there
+        is_there = os.path.exists(folder)
+        kind, what = (NotADirectoryError, "is no folder") if is_there else (FileNotFoundError, "is not there")
+        raise kind(f"media is {os.fspath(media)!r:.300}, which {what}; wanted a folder of media files.")
     return folder
 
 

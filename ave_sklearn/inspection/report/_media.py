@@ -206,6 +206,8 @@ def _is_there(path: Path) -> bool:
 
 
 def _missing(path: Path) -> Media:
+    if os.path.exists(path):
+        return Media(None, f"The media file is none: {path} is a folder, or no regular file.")
     return Media(None, f"The media file is not there; looked for at {path}.")
 
 

@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from ave_sklearn._checks import first_few
 from ave_sklearn._targets.grid import LEAST_HOP, Grid, check_grid
 from ave_sklearn._targets.times import TIME_TOLERANCE, as_decimal
-from ave_sklearn._user_warnings import warn_user
+from ave_sklearn._user_warnings import gathering, warn_user
 from ave_sklearn.extraction._prediction import EXTRACTOR, model_parts, own_extractor
 from ave_sklearn.extraction._report import cut_for
 from ave_sklearn.inspection._wrapped import unwrap
@@ -84,7 +84,7 @@ def read_report(
     source : str or None, default=None
         File of the model.
     notes : iterable of str, default=()
-        Said at the top.
+        Said at the top, before what is warned of.
     extraction : mapping or None, default=None
         Parameters of the extractor for this extraction; None among its values is what the extractor has.
 
@@ -95,7 +95,7 @@ def read_report(
     pictures, min_overlap, title = check_pictures(pictures), check_min_overlap(min_overlap), check_title(title)
     media, parts = check_media(media), read_model(model)
     grid = _read_grid(parts.extractor, segment_seconds, hop_seconds)
-    options = {"media": media, "pictures": pictures, "title": title, "source": source, "notes": notes}
+    options = {"media": media, "pictures": pictures, "title": title, "source": source}
     X = list(X) if isinstance(X, Iterator) else X
     if is_paths(X):
         if videos is not None or clips is not None:
@@ -103,18 +103,20 @@ def read_report(
             raise ValueError(
                 f"{given} is given, but X is a list of video files, which say what it would; leave it out."
             )
-        X, clips, y = _extract(parts, X, y_true, grid, min_overlap, extraction or {})
+        with gathering() as told:
+            X, clips, y = _extract(parts, X, y_true, grid, min_overlap, extraction or {})
         options["media"] = {name: name for name in clips["filename"]} if media is None else media
-        return make_input(parts.localizer, X, clips, grid, y, **options)
+        return make_input(parts.localizer, X, clips, grid, y, notes=(*notes, *told), **options)
     localizer, X = unwrap(parts.estimator, X, "predict_events")
-    X = localizer._validate(X)
+    X = _validated(localizer, X)
     names = None if clips is None else read_clips(clips, len(X), X.n_segments, grid)
     if names is None:
         names = pd.DataFrame({"filename": pd.array(read_names(videos, len(X)), dtype=object), "start": 0.0})
     elif videos is not None:
         raise ValueError("videos and clips are given, both of which name the videos; leave out videos.")
-    y = _read_truth(y_true, localizer, names, X.n_segments, grid, min_overlap)
-    return make_input(localizer, X, names, grid, y, **options)
+    with gathering() as told:
+        y = _read_truth(y_true, localizer, names, X.n_segments, grid, min_overlap)
+    return make_input(localizer, X, names, grid, y, notes=(*notes, *told), **options)
 
 
 def make_input(
@@ -155,7 +157,7 @@ def make_input(
     ValueError
         If the features are not such as the localizer takes, or something else is not as it should be.
     """
-    X = localizer._validate(X)
+    X = _validated(localizer, X)
     clips, media = read_clips(clips, len(X), X.n_segments, grid), check_media(media)
     _check_media_names(media, set(clips["filename"]))
     return ReportInput(
@@ -171,6 +173,17 @@ def make_input(
         source=source,
         notes=tuple(notes),
     )
+
+
+def _validated(localizer: Any, X: Any) -> Any:
+    """Return features as the localizer takes them; what it refuses is a ValueError of one line."""
+    try:
+        return localizer._validate(X)
+    except (TypeError, ValueError) as error:
+        said = " ".join(str(error).split())
+        if isinstance(error, TypeError):  # of what is no array at all
+            said = f"X is a {type(X).__name__}; wanted features, or a list of video files: {said}"
+        raise ValueError(said) from error
 
 
 def _check_media_names(media: Any, names: set[str]) -> None:
@@ -241,6 +254,9 @@ def _read_grid(extractor: Any, segment_seconds: float | None, hop_seconds: float
                 )
     if grid.hop_seconds < LEAST_HOP:
         raise ValueError(f"hop_seconds must be {LEAST_HOP:g} or more; got {grid.hop_seconds:g}.")
+    for name in ("segment_seconds", "hop_seconds"):
+        if getattr(grid, name) > MOST_SECONDS:
+            raise ValueError(f"{name} must be {MOST_SECONDS:.0f} or less; got {getattr(grid, name):g}.")
     return grid
 
 
@@ -315,7 +331,7 @@ def read_names(videos: Any, n_videos: int, name: str = "videos") -> list[str]:
     """
     if videos is None:
         return [str(number) for number in range(n_videos)]
-    if isinstance(videos, PATH) or not pd.api.types.is_list_like(videos):
+    if isinstance(videos, PATH) or not pd.api.types.is_list_like(videos, allow_sets=False):  # sets have no order
         raise ValueError(
             f"{name} is {videos!r:.100}; wanted a list of names, one for each of the {n_videos} videos of X."
         )
@@ -387,6 +403,8 @@ def read_clips(clips: Any, n_clips: int, n_segments: int, grid: Grid) -> pd.Data
 
 def _seconds(column: pd.Series[Any], name: str) -> NDArray[np.float64]:
     """Return a column of seconds, refusing what is no finite number of 0 or more."""
+    if column.dtype.kind in "bcmM":  # which NumPy would make numbers of: times as nanoseconds
+        raise ValueError(f"clips: {name} must hold seconds, numbers of 0 or more; got the dtype {column.dtype}.")
     try:
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError, OverflowError) as error:

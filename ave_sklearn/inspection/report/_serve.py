@@ -162,6 +162,12 @@ def _places(file: str | os.PathLike[str], media: Mapping[str, Media]) -> tuple[b
     return own, {**paths, own: page}
 
 
+def _without_other_units(scope: Any) -> Any:
+    """Return a request without ranges of other units than bytes, which a server must leave aside."""
+    kept = [(k, v) for k, v in scope["headers"] if k != b"range" or v.strip().lower().startswith(b"bytes")]
+    return {**scope, "headers": kept}
+
+
 class _Answers:
     """Answers to requests, as an application of ASGI.
 
@@ -179,7 +185,7 @@ class _Answers:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request."""
-        await self._answer(scope)(scope, receive, send)
+        await self._answer(scope)(_without_other_units(scope), receive, send)
 
     def _answer(self, scope: Any) -> Any:
         responses = self.starlette.responses

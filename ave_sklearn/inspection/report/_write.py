@@ -142,6 +142,8 @@ def check_report(file: Any) -> Path:
     if not isinstance(file, str | os.PathLike) or isinstance(os.fspath(file), bytes):
         raise ValueError(f"file is a {type(file).__name__}; wanted the path of a page, such as 'report.html'.")
     path = Path(file)
+    if "\0" in os.fspath(file):
+        raise ValueError(f"file is {os.fspath(file)!r}, with a null character; wanted the path of a page.")
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"file is {os.fspath(file)!r}; wanted the path of a page, which ends in .html or .htm.")
     if check_parent(path).is_dir():
@@ -175,6 +177,7 @@ def draw_report(report_input: ReportInput, file: PathLike, verbose: int = 0) -> 
     from ave_sklearn.inspection.report._content import make_content
     from ave_sklearn.inspection.report._page import render_page
 
+    check_no_media(report_input, file)
     if report_input.media is not None and report_input.pictures:
         from ave_sklearn.inspection.report._media import import_pillow
 
@@ -183,6 +186,17 @@ def draw_report(report_input: ReportInput, file: PathLike, verbose: int = 0) -> 
     if report_input.media is not None:
         add_media(content, file, report_input, verbose)
     return render_page(content)
+
+
+def check_no_media(report_input: ReportInput, file: PathLike) -> None:
+    """Refuse a page that would take the place of a media file."""
+    from ave_sklearn.inspection.report._media import link_media
+
+    if report_input.media is None or not os.path.isfile(file):
+        return
+    for name, link in link_media(report_input.clips["filename"], file, report_input.media).items():
+        if link.path is not None and os.path.samefile(link.path, file):
+            raise ValueError(f"{os.fspath(file)} is the media file of {name!r}; name another file for the page.")
 
 
 def add_media(content: dict[str, Any], file: PathLike, report_input: ReportInput, verbose: int = 0) -> None:
