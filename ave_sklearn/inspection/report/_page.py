@@ -14,7 +14,8 @@ from ave_sklearn.inspection.report._extra import import_jinja2
 if TYPE_CHECKING:
     from typing import Any
 
-# One concern each, in the order in which they are joined: a file may use what stands in those before it.
+# One concern each, in the order in which they are joined. What a file does at once may use the files before it alone;
+# its functions may use all, for main.js is the first to call them.
 SCRIPTS = (
     "dom.js",
     "data.js",
@@ -25,6 +26,7 @@ SCRIPTS = (
     "probabilities.js",
     "maps.js",
     "attention.js",
+    "film.js",
     "player.js",
     "detail.js",
     "main.js",

@@ -27,12 +27,6 @@ function regionsCanvas(values, at, [height, width], over) {
   return canvas;
 }
 
-function pictureOf(video, number) {
-  const p = video.position(number);
-  const url = p < 0 || video.raw.thumbs === null ? null : video.raw.thumbs[p];
-  return typeof url === "string" && url.startsWith("data:image/") ? url : null;
-}
-
 // The region that is attended most, said in words.
 function describeRegions(values, at, [height, width]) {
   const size = width * height;
@@ -78,10 +72,14 @@ function showAttention(video, number) {
   if (picture !== null && has) side.append(overSwitch(video, number));
   if (has) side.append(stripOf(video, clip, values, number));
   showOverVideo(video, number);
-  const focused = document.activeElement?.closest?.(".strip") ? document.activeElement.dataset.segment : null;
+  const { activeElement } = document;
+  const focused = !holder.contains(activeElement) ? null : activeElement.id === "attention-over" ? "#attention-over"
+    : `.strip [data-segment="${activeElement.dataset.segment}"]`;
   holder.replaceChildren(frame, side);
   holder.dataset.segment = number;
-  if (focused !== null) holder.querySelector(`.strip [data-segment="${focused}"]`)?.focus({ preventScroll: true });
+  if (focused === null) return;
+  const next = holder.querySelector(focused) ?? holder.querySelector('.strip [aria-current="true"]');
+  next?.focus({ preventScroll: true });
 }
 
 // The same over the video that plays, where the reader wants it: it lies on the frames, not on the bars beside them.
@@ -110,7 +108,6 @@ function overSwitch(video, number) {
   box.addEventListener("change", () => {
     attention.over = box.checked;
     showAttention(video, number);
-    byId("attention-over")?.focus();
   });
   return make("label", { class: "switch" }, box, "Attention over the picture");
 }
@@ -130,29 +127,4 @@ function stripOf(video, clip, values, number) {
     strip.append(button);
   }
   return strip;
-}
-
-// Pictures above the timeline, each at its second, as many as there is room for.
-function drawFilm() {
-  const { video, view, canvas } = timeline;
-  const film = byId("film");
-  const pictures = video.raw.thumbs !== null && video.raw.thumbs.some((url) => url !== null);
-  film.hidden = !pictures;
-  if (!pictures) return;
-  const at = scaleOf(view, canvas.clientWidth);
-  const every = Math.max(Math.ceil(54 / Math.max(at(view[0] + hop), 0.01)), 1);
-  const items = [];
-  for (let p = video.after(view[0] / hop - every); p < video.numbers.length && video.numbers[p] * hop < view[1]; p += 1) {
-    const number = video.numbers[p];
-    const url = number % every === 0 ? pictureOf(video, number) : null;
-    if (url === null) continue;
-    const left = at(number * hop);
-    const width = at((number + every) * hop) - left;
-    if (left < -1 || left + width > canvas.clientWidth + 1) continue;
-    const image = make("img", { src: url, alt: "", draggable: "false" });
-    image.style.left = `${left}px`;
-    image.style.width = `${Math.max(width - 1, 8)}px`;
-    items.push(image);
-  }
-  film.replaceChildren(...items);
 }

@@ -193,3 +193,15 @@ function mapsOf(clip) {
   }
   return decodedMaps.get(clip);
 }
+
+// Segments in seconds: the one that holds a time, and when one begins, as a clock says it and as a plain number.
+const numberAt = (seconds) => Math.floor(seconds / hop + 1e-6);
+const HOP_DIGITS = [0, 1, 2].find((digits) => Number(hop.toFixed(digits)) === hop) ?? 3;
+const beginOf = (number) => clock(number * hop, HOP_DIGITS);
+const secondName = (number) => String(Math.round(number * hop * 1000) / 1000);
+
+function highestOf(values) {
+  let highest = 0;
+  for (const value of values) highest = Math.max(highest, Math.abs(value));
+  return highest;
+}

@@ -18,7 +18,8 @@ function openDetail(index) {
   openTimeline(video);
   openProbabilities(video);
   openPlayer(video);
-  Object.assign(byId("timeline"), { ariaValueMin: String(video.span[0]), ariaValueMax: String(video.span[1]) });
+  byId("timeline").setAttribute("aria-valuemin", video.span[0]);
+  byId("timeline").setAttribute("aria-valuemax", video.span[1]);
   maps.clip = null;
   setTime(state.time);
   drawTimelineSoon();
@@ -56,17 +57,13 @@ function setTime(seconds) {
     byId("now").replaceChildren(make("span", { class: "number" }, beginOf(number)), ...nowParts(video, number));
     sayProbabilities(video, number);
     for (const [id, direction] of [["wrong-previous", -1], ["wrong-next", 1]]) {
-      if (hasTruth) byId(id).disabled = wrongBeside(direction) === undefined;
+      if (hasTruth) setDisabled(byId(id), wrongBeside(direction) === undefined);
     }
     showMaps(video, number);
     showAttention(video, number);
   }
   placeMarker();
 }
-
-// When a segment begins, with as many digits as the segments need.
-const HOP_DIGITS = [0, 1, 2].find((digits) => Number(hop.toFixed(digits)) === hop) ?? 3;
-const beginOf = (number) => clock(number * hop, HOP_DIGITS);
 
 function describeSegment(video, number) {
   const p = video.position(number);

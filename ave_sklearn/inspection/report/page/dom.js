@@ -66,6 +66,21 @@ function onceAFrame(job) {
   };
 }
 
+// Follows a press until the pointer is let go. One signal takes all listeners away: `once` would leave those of what
+// did not happen, one more with each press.
+function followPress(event, onMove, onEnd = () => {}) {
+  const target = event.currentTarget;
+  const end = new AbortController();
+  target.setPointerCapture(event.pointerId);
+  target.addEventListener("pointermove", onMove, { signal: end.signal });
+  for (const name of ["pointerup", "pointercancel"]) {
+    target.addEventListener(name, (last) => {
+      end.abort();
+      onEnd(last);
+    }, { signal: end.signal });
+  }
+}
+
 // A canvas as sharp as the screen; returns its context, in which a unit is a pixel of CSS.
 function fitCanvas(canvas, width, height) {
   const sharp = Math.min(window.devicePixelRatio || 1, 3);

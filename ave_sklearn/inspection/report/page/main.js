@@ -53,10 +53,10 @@ function followHash() {
     return;
   }
   openDetail(index);
-  redrawList();
+  if (before < 0) redrawList(); // the video takes room from it
   const place = list.found.findIndex((video) => video.index === index);
   if (place >= 0) activate(place);
-  markRows();
+  else markRows();
   const detail = byId("detail");
   if (isNarrow()) {
     window.scrollTo(0, 0);

@@ -1,6 +1,7 @@
 // The two propagation maps of a clip: grids of cells that are linked with the segments of the timeline.
 
 const MOST_SIDE = 32; // segments of a map whose cells are elements; larger ones are drawn on a canvas
+const ABSENT = "none: "; // so begins a detail of the model that says why there are no maps of a kind
 const maps = { clip: null, chosen: null };
 const SIDES = {
   va: { row: "visual", column: "audio" },
@@ -16,6 +17,7 @@ function showMaps(video, number) {
   else if (!has) note = "This second was not extracted, so there is no map of it.";
   say(byId("propagation-note"), note);
   byId("propagation").classList.toggle("without", !has);
+  if (maps.clip !== clip) forgetCell();
   if (!has) {
     maps.clip = null;
     for (const key of ["va", "av"]) byId(`map-${key}`).replaceChildren();
@@ -24,16 +26,16 @@ function showMaps(video, number) {
   }
   if (maps.clip !== clip) {
     maps.clip = clip;
-    for (const key of ["va", "av"]) drawMap(key, clip);
     sayMap();
+    for (const key of ["va", "av"]) drawMap(key, clip);
   }
   markMaps(number);
 }
 
 // What the model said of why it has no such maps, where it did.
 function withReason(sentence, name) {
-  const found = content.model.details.find((detail) => detail[0] === name && detail[1].startsWith("not shown: "));
-  return found ? `${sentence.split(":")[0]}. The model says: ${shown(found[1].slice(11), 500)}` : sentence;
+  const found = content.model.details.find((detail) => detail[0] === name && detail[1].startsWith(ABSENT));
+  return found ? `${sentence.split(":")[0]}. The model says: ${shown(found[1].slice(ABSENT.length), 500)}` : sentence;
 }
 
 function sayMap(text = null) {
@@ -42,16 +44,11 @@ function sayMap(text = null) {
   byId("map-text").textContent = (text ?? usual).trim();
 }
 
-function highestOf(values) {
-  let highest = 0;
-  for (const value of values) highest = Math.max(highest, Math.abs(value));
-  return highest;
-}
-
 function drawMap(key, clip) {
   const holder = byId(`map-${key}`);
   const values = mapsOf(clip)[key];
   holder.closest("figure").hidden = values === null;
+  const focused = holder.contains(document.activeElement);
   holder.replaceChildren();
   if (values === null) return;
   const n = clip.segments;
@@ -61,6 +58,7 @@ function drawMap(key, clip) {
   holder.append(n <= MOST_SIDE ? gridOf(key, clip, values, highest) : canvasOf(key, clip, values, highest));
   const ends = make("p", { class: "quiet scale" }, "0 ", make("span", { class: "ramp" }), ` ${share(highest)}`);
   holder.append(ends);
+  if (focused) holder.querySelector('[tabindex="0"]').focus({ preventScroll: true });
 }
 
 function gridOf(key, clip, values, highest) {
@@ -185,9 +183,13 @@ function linkCell(key, clip, row, column) {
   placeMarker();
 }
 
-function unlink() {
+function forgetCell() {
   maps.chosen = null;
   timeline.linked = { visual: null, audio: null };
+}
+
+function unlink() {
+  forgetCell();
   if (maps.clip !== null) sayMap();
   markMaps(state.number);
   placeMarker();

@@ -1,6 +1,6 @@
 // The video, in step with the timeline; what it cannot play is said in its place.
 
-const player = { element: null, wanted: null };
+const player = { element: null, wanted: null, turn: 0 };
 
 function startPlayer() {
   const video = byId("player");
@@ -84,7 +84,10 @@ function togglePlay() {
 function keepStep() {
   const { element } = player;
   const framed = "requestVideoFrameCallback" in element && element.videoWidth > 0;
+  player.turn += 1;
+  const { turn } = player;
   const step = (_, frame) => {
+    if (turn !== player.turn) return; // a frame asked for before a pause comes after it, and would go on beside this
     followPlayer(framed && frame ? frame.mediaTime : element.currentTime);
     if (!element.paused && !element.ended) next();
   };

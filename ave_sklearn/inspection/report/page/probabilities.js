@@ -57,8 +57,9 @@ function makeCharts(codes) {
 
 function drawProbabilities() {
   const { video, view } = timeline;
-  for (const { code, canvas } of charts.rows) {
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  const sizes = charts.rows.map(({ canvas }) => [canvas.clientWidth, canvas.clientHeight]); // before any is resized
+  for (const [i, { code, canvas }] of charts.rows.entries()) {
+    const [width, height] = sizes[i];
     drawChart(fitCanvas(canvas, width, height), video, code, view, width, height);
   }
 }
@@ -151,6 +152,3 @@ function drawTable() {
   for (const row of box.querySelectorAll("tr.chosen")) row.classList.remove("chosen");
   box.querySelector(`tr[data-segment="${state.number}"]`)?.classList.add("chosen");
 }
-
-// Where a segment begins, in seconds without needless digits.
-const secondName = (number) => String(Math.round(number * hop * 1000) / 1000);

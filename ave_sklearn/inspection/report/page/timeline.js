@@ -5,7 +5,6 @@ const LANES = { height: 24, gap: 4, mark: 4, axis: 20 };
 
 const plotWidth = () => timeline.canvas.clientWidth;
 const isZoomed = () => timeline.view[1] - timeline.view[0] < timeline.video.span[1] - timeline.video.span[0] - 1e-6;
-const numberAt = (seconds) => Math.floor(seconds / hop + 1e-6);
 
 function startTimeline() {
   timeline.canvas = make("canvas", { class: "plot" });
@@ -32,22 +31,32 @@ function startTimeline() {
   new ResizeObserver(drawTimelineSoon).observe(timeline.canvas);
 }
 
+// A button that is used up hands the focus on: it would be lost, and with it the keys of the timeline.
+function setDisabled(button, disabled) {
+  if (disabled && document.activeElement === button) byId("timeline").focus({ preventScroll: true });
+  button.disabled = disabled;
+}
+
 function openTimeline(video) {
   timeline.video = video;
-  timeline.linked = { visual: null, audio: null };
-  const [begin, end] = video.span;
-  showView(begin, end);
+  showView(...video.span);
+}
+
+// Seconds that a view may have: four segments at the least, where the video has them, and the video at the most.
+function widthInBounds(width) {
+  const [low, high] = timeline.video.span;
+  return clamp(width, Math.min(4 * hop, high - low), high - low);
 }
 
 function showView(begin, end) {
   const [low, high] = timeline.video.span;
-  const width = clamp(end - begin, Math.min(4 * hop, high - low), high - low);
+  const width = widthInBounds(end - begin);
   const middle = (begin + end) / 2;
   const from = clamp(middle - width / 2, low, high - width);
   timeline.view = [from, from + width];
   Object.assign(byId("timeline").dataset, { begin: from, end: from + width });
-  byId("zoom-in").disabled = width <= Math.min(4 * hop, high - low) + 1e-9;
-  byId("zoom-out").disabled = byId("zoom-all").disabled = width >= high - low - 1e-9;
+  setDisabled(byId("zoom-in"), width <= widthInBounds(0) + 1e-9);
+  for (const id of ["zoom-out", "zoom-all"]) setDisabled(byId(id), !isZoomed());
   byId("detail").classList.toggle("zoomed", isZoomed());
   chooseChartsSoon();
   drawTimelineSoon();
@@ -58,12 +67,9 @@ function zoom(factor, about = null) {
   const [begin, end] = timeline.view;
   const inView = state.time >= begin && state.time <= end;
   const still = about ?? (inView ? state.time : (begin + end) / 2);
-  const left = ((still - begin) / (end - begin)) * (end - begin) * factor;
-  const width = (end - begin) * factor;
-  const [low, high] = timeline.video.span;
-  const wide = clamp(width, Math.min(4 * hop, high - low), high - low);
-  const from = still - left * (wide / width);
-  showView(from, from + wide);
+  const width = widthInBounds((end - begin) * factor);
+  const from = still - ((still - begin) / (end - begin)) * width;
+  showView(from, from + width);
 }
 
 function move(seconds) {
@@ -148,17 +154,16 @@ function drawOverview() {
 function placeMarker() {
   const { video, view, canvas } = timeline;
   if (video === null) return;
-  const tracks = byId("tracks");
-  const left = canvas.offsetLeft;
-  const at = scaleOf(view, canvas.clientWidth);
+  const [left, width] = [canvas.offsetLeft, canvas.clientWidth]; // read before anything is moved
+  const at = scaleOf(view, width);
   const x = at(state.time);
   for (const marker of document.querySelectorAll(".marker")) {
-    marker.hidden = x < -0.5 || x > canvas.clientWidth + 0.5;
-    marker.style.transform = `translateX(${left + clamp(x, 0, canvas.clientWidth)}px)`;
+    marker.hidden = x < -0.5 || x > width + 0.5;
+    marker.style.transform = `translateX(${left + clamp(x, 0, width)}px)`;
   }
   const bands = [["segment", state.number], ["visual", timeline.linked.visual], ["audio", timeline.linked.audio]];
   const boxes = bands.filter(([, number]) => number !== null).map(([kind, number]) => {
-    const [from, to] = [at(number * hop), at((number + 1) * hop)].map((one) => clamp(one, 0, canvas.clientWidth));
+    const [from, to] = [at(number * hop), at((number + 1) * hop)].map((one) => clamp(one, 0, width));
     const box = make("div", { class: kind, "data-segment": number });
     box.style.left = `${left + from}px`;
     box.style.width = `${Math.max(to - from, 2)}px`;
@@ -167,8 +172,7 @@ function placeMarker() {
     return box;
   });
   for (const links of document.querySelectorAll(".links")) links.replaceChildren(...boxes.map((box) => box.cloneNode(true)));
-  tracks.dataset.visual = timeline.linked.visual ?? "";
-  tracks.dataset.audio = timeline.linked.audio ?? "";
+  Object.assign(byId("tracks").dataset, { visual: timeline.linked.visual ?? "", audio: timeline.linked.audio ?? "" });
 }
 
 // Keeps the marker in view while the video plays, a page at a time.
@@ -229,7 +233,6 @@ function onPress(event) {
   if (event.clientX < box.left) return;
   const [fromX, view, zoomed] = [event.clientX, timeline.view, isZoomed()];
   let pulled = false;
-  const target = event.currentTarget;
   const onMove = (next) => {
     if (Math.abs(next.clientX - fromX) > 4) pulled = true;
     if (!pulled) return;
@@ -241,13 +244,9 @@ function onPress(event) {
     showView(view[0] + shift, view[1] + shift);
   };
   const onEnd = (last) => {
-    target.removeEventListener("pointermove", onMove);
     if (last.type === "pointerup" && !pulled) goTo(secondsAt(last.clientX), { whole: false });
   };
-  target.setPointerCapture(event.pointerId);
-  target.addEventListener("pointermove", onMove);
-  target.addEventListener("pointerup", onEnd, { once: true });
-  target.addEventListener("pointercancel", onEnd, { once: true });
+  followPress(event, onMove, onEnd);
   byId("timeline").focus({ preventScroll: true });
   event.preventDefault();
 }
@@ -260,9 +259,5 @@ function onOverviewPress(event) {
     showView(seconds - half, seconds + half);
   };
   centre(event);
-  overview.setPointerCapture(event.pointerId);
-  overview.addEventListener("pointermove", centre);
-  for (const end of ["pointerup", "pointercancel"]) {
-    overview.addEventListener(end, () => overview.removeEventListener("pointermove", centre), { once: true });
-  }
+  followPress(event, centre);
 }
