@@ -100,28 +100,23 @@ def _load(file):
 
 def _prepare(args, stack):
     """Check, before the work, what can be checked; return what listens at the port that is to be served, or None."""
-    from ave_sklearn.cli.output import check_no_input, check_output_file
-    from ave_sklearn.inspection.report._arguments import check_min_overlap, check_title
-    from ave_sklearn.inspection.report._extra import import_jinja2
-    from ave_sklearn.inspection.report._media import import_pillow
+    from ave_sklearn.cli.output import check_no_input
+    from ave_sklearn.inspection.report._arguments import check_media, check_min_overlap, check_title
+    from ave_sklearn.inspection.report._extra import import_pillow, import_servers
+    from ave_sklearn.inspection.report._write import check_report
 
     check_no_input(args)
-    check_output_file(args.output)
-    if os.path.exists(args.output) and not os.path.isfile(args.output):
-        raise ValueError(f"-o {args.output} is no regular file; wanted the name of a page.")
+    check_report(args.output, "-o")
     if args.annotations == "":  # of a variable that is not set
         raise ValueError("--annotations is ''; wanted the file of an event list.")
     check_min_overlap(args.min_overlap)
     check_title(args.title)
-    if args.media is not None and not os.path.isdir(args.media):
-        reason = "is no folder" if os.path.exists(args.media) else "is not there"
-        raise NotADirectoryError(f"--media {args.media} {reason}; wanted a folder with media files.")
-    import_jinja2()
+    check_media(args.media)
     if args.pictures:
         import_pillow()
     if args.serve is None:
         return None
-    from ave_sklearn.inspection.report._serve import import_servers, open_port
+    from ave_sklearn.inspection.report._serve import open_port
 
     import_servers()
     return stack.enter_context(closing(open_port(args.serve)))

@@ -270,9 +270,13 @@ FEATURES = ["--features", "features"]
         (
             ["model.joblib", *FEATURES, "-o", "r.html", "--media", "none"],
             1,
-            "--media none is not there; wanted a folder",
+            "--media is 'none', which is not there; wanted a folder",
         ),
-        (["model.joblib", *FEATURES, "-o", "r.html", "--media", "events.csv"], 1, "--media events.csv is no folder"),
+        (
+            ["model.joblib", *FEATURES, "-o", "r.html", "--media", "events.csv"],
+            1,
+            "--media is 'events.csv', which is no folder",
+        ),
         (["model.joblib", *FEATURES, "-o", "r.html", "--title", " "], 1, "--title"),
         (["model.joblib", *FEATURES, "-o", "r.html", "--annotations", "none.csv"], 1, "none.csv: No such file"),
         (["model.joblib", *FEATURES, "-o", "r.html", "--annotations", ""], 1, "--annotations is ''; wanted the file"),
@@ -294,7 +298,7 @@ def test_a_pipe_is_no_page(here, capsys):
     status, err = error_of(["report", "model.joblib", *FEATURES, "-o", "pipe.html"], capsys)
     assert (status, err) == (
         1,
-        "ave-sklearn: error: -o pipe.html is no regular file; wanted the name of a page.\n",
+        "ave-sklearn: error: -o is 'pipe.html', no regular file; wanted the path of a page.\n",
     )
     assert (here / "pipe.html").is_fifo()
 

@@ -430,6 +430,17 @@ def test_a_page_never_takes_the_place_of_a_media_file(fitted, videos, file):
     assert file.read_text() == "a film" and [path.name for path in file.parent.iterdir()] == ["report.html"]
 
 
+@pytest.mark.slow
+def test_without_pillow_the_extra_is_named_before_the_extraction(day, file, monkeypatch):
+    _, extractor, localizer = day
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ImportError, match=r"thumbnails of a report need Pillow: pip install ave_sklearn\[report\]"):
+        write_report((extractor, localizer), ["gone.mp4"], file)
+    with pytest.raises(ExtractionError, match="gone.mp4"):
+        write_report((extractor, localizer), ["gone.mp4"], file, pictures=0)
+    assert list(file.parent.iterdir()) == []
+
+
 def test_without_jinja2_the_extra_is_named_before_the_work(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(ImportError, match=r"a report needs jinja2: pip install ave_sklearn\[report\]"):

@@ -46,19 +46,12 @@ def make_content(report_input: ReportInput) -> dict[str, Any]:
     ValueError
         If the truth has more than 1000 labels, or the localizer refuses the features.
     """
-    localizer, clips, grid = report_input.localizer, report_input.clips, report_input.grid
+    localizer, grid = report_input.localizer, report_input.grid
     proba, maps, said = _predict(report_input)
-    n_segments, n_classes = proba.shape[1:]
     labels = _all_labels(localizer.classes_, report_input.y)
     true = None if report_input.y is None else _codes(report_input.y, labels)
-    joined = _join(proba, true, clips, grid)
-    ends = video_ends(clips, n_segments, grid).to_dict()
-    rows_of = clips.groupby("filename").indices
-    videos = []
-    for name, end in ends.items():
-        rows = sorted(rows_of[name], key=lambda row: clips["start"][row])
-        shown = [{"first": grid.number_at(clips["start"][row]), "segments": n_segments, **maps[row]} for row in rows]
-        videos.append(_video(name, joined[name], shown, end, grid.hop_seconds))
+    joined = _join(proba, true, report_input.clips, grid)
+    videos = _videos(joined, maps, proba.shape[1], report_input)
     return {
         "format": FORMAT,
         "title": report_input.title,
@@ -72,7 +65,7 @@ def make_content(report_input: ReportInput) -> dict[str, Any]:
         "hop": float(grid.hop_seconds),
         "segment": float(grid.segment_seconds),
         "labels": [label_text(label) for label in labels.tolist()],
-        "n_classes": n_classes,
+        "n_classes": proba.shape[2],
         "background": _number_of(localizer.background_, labels),
         "has_truth": true is not None,
         "summary": None if true is None else _summary(joined, videos, labels, localizer.background_),
@@ -82,9 +75,7 @@ def make_content(report_input: ReportInput) -> dict[str, Any]:
 
 def ranked(content: dict[str, Any]) -> list[int]:
     """Return the numbers of the videos of a content, the worst first: by accuracy, or by confidence without truth."""
-    key = "accuracy" if content["has_truth"] else "confidence"
-    videos = content["videos"]
-    return sorted(range(len(videos)), key=lambda number: (videos[number][key] is None, videos[number][key] or 0.0))
+    return _sorted_by("accuracy" if content["has_truth"] else "confidence", content["videos"])
 
 
 def middles(video: dict[str, Any], grid: Grid) -> list[float]:
@@ -153,6 +144,20 @@ def _join(
     return joined
 
 
+def _videos(
+    joined: dict[str, Any], maps: list[dict[str, Any]], n_segments: int, report_input: ReportInput
+) -> list[dict[str, Any]]:
+    """Return the videos of a content, in the order in which they are given."""
+    clips, grid = report_input.clips, report_input.grid
+    starts, rows_of = clips["start"].tolist(), clips.groupby("filename").indices
+    videos = []
+    for name, end in video_ends(clips, n_segments, grid).to_dict().items():
+        rows = sorted(rows_of[name], key=starts.__getitem__)
+        shown = [{"first": grid.number_at(starts[row]), "segments": n_segments, **maps[row]} for row in rows]
+        videos.append(_video(name, joined[name], shown, end, grid.hop_seconds))
+    return videos
+
+
 def _video(name: str, stretches: list[Any], clips: list[dict[str, Any]], end: float, hop: float) -> dict[str, Any]:
     """Return a video of a content."""
     proba = np.concatenate([values for _, values, _ in stretches])
@@ -188,7 +193,6 @@ def _summary(joined: Any, videos: list[dict[str, Any]], labels: NDArray[Any], ba
     scores = score_stretches(names, [labels[codes] for codes in true], [labels[codes] for codes in found], known)
     confusion = np.zeros((len(labels), len(labels)), dtype=int)
     np.add.at(confusion, (np.concatenate(true), np.concatenate(found)), 1)
-    order = sorted(range(len(videos)), key=lambda number: videos[number]["accuracy"])
     return {
         "videos": scores["videos"],
         "segments": scores["segments"],
@@ -197,8 +201,13 @@ def _summary(joined: Any, videos: list[dict[str, Any]], labels: NDArray[Any], ba
             *({"name": name, **_plain(measures)} for name, measures in scores["references"].items()),
         ],
         "confusion": confusion.tolist(),
-        "worst": [number for number in order if videos[number]["accuracy"] < 1][:N_WORST],
+        "worst": [number for number in _sorted_by("accuracy", videos) if videos[number]["accuracy"] < 1][:N_WORST],
     }
+
+
+def _sorted_by(key: str, videos: list[dict[str, Any]]) -> list[int]:
+    """Return the numbers of videos, those with the least of a value first."""
+    return sorted(range(len(videos)), key=lambda number: videos[number][key])
 
 
 def _plain(measures: dict[str, Any]) -> dict[str, float]:

@@ -17,6 +17,7 @@ import numpy as np
 from ave_sklearn.datasets._names import VIDEO_SUFFIXES
 from ave_sklearn.extraction._opening import ExtractionError, file_stamp, open_media
 from ave_sklearn.extraction._stills import read_stills
+from ave_sklearn.inspection.report._extra import import_pillow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -286,15 +287,6 @@ def _stream_note(stream: Any, kind: str, where: str) -> str | None:
 
 
 # -------------------------------------------------------------- thumbnails
-def import_pillow() -> Any:
-    """Import Pillow's ``Image``; raise ImportError that names the extra which brings it."""
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError("thumbnails of a report need Pillow: pip install ave_sklearn[report]") from error
-    return Image
-
-
 def _as_url(picture: NDArray[np.uint8]) -> str:
     """Return a picture as the ``data:`` URL of a JPEG."""
     data = io.BytesIO()

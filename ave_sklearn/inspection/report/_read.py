@@ -27,6 +27,7 @@ from ave_sklearn.inspection.report._arguments import (
     check_title,
     name_of,
 )
+from ave_sklearn.inspection.report._extra import import_pillow
 from ave_sklearn.inspection.report._truth import is_event_list, label_events, read_event_truth, read_label_truth
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ def read_report(
             raise ValueError(
                 f"{given} is given, but X is a list of video files, which say what it would; leave it out."
             )
+        if pictures:
+            import_pillow()  # before the extraction
         with gathering() as told:
             X, clips, y = _extract(parts, X, y_true, grid, min_overlap, extraction or {})
         options["media"] = {name: name for name in clips["filename"]} if media is None else media

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes
 
+from ave_sklearn.inspection.report._extra import import_servers
 from ave_sklearn.inspection.report._media import as_named
 
 if TYPE_CHECKING:
@@ -133,17 +134,6 @@ def make_app(file: str | os.PathLike[str], media: Mapping[str, Media]) -> Any:
     files = {quote(path): (place, os.path.realpath(place)) for path, place in paths.items()}
     answer = _Answers(starlette, quote(page), files)
     return starlette.middleware.trustedhost.TrustedHostMiddleware(answer, HOSTS, www_redirect=False)
-
-
-def import_servers() -> tuple[Any, Any]:
-    """Import uvicorn and what is used of starlette; raise ImportError that names the extra which brings them."""
-    try:
-        import starlette.middleware.trustedhost
-        import starlette.responses
-        import uvicorn
-    except ImportError as error:
-        raise ImportError("serving a report needs starlette and uvicorn: pip install ave_sklearn[report]") from error
-    return uvicorn, starlette
 
 
 def _places(file: str | os.PathLike[str], media: Mapping[str, Media]) -> tuple[bytes, dict[bytes, Path]]:

@@ -127,8 +127,8 @@ def write_report(
     return path
 
 
-def check_report(file: Any) -> Path:
-    """Return the path of a page, if it can be written, and all that draws it is installed.
+def check_report(file: Any, name: str = "file") -> Path:
+    """Return the path of a page, if it can be written, and what draws it is installed; errors call it `name`.
 
     Raises
     ------
@@ -139,23 +139,23 @@ def check_report(file: Any) -> Path:
     ImportError
         Without Jinja2.
     """
+    from ave_sklearn.inspection.report._extra import import_jinja2
+
     if not isinstance(file, str | os.PathLike) or isinstance(os.fspath(file), bytes):
-        raise ValueError(f"file is a {type(file).__name__}; wanted the path of a page, such as 'report.html'.")
+        raise ValueError(f"{name} is a {type(file).__name__}; wanted the path of a page, such as 'report.html'.")
     path = Path(file)
     if "\0" in os.fspath(file):
-        raise ValueError(f"file is {os.fspath(file)!r}, with a null character; wanted the path of a page.")
+        raise ValueError(f"{name} is {os.fspath(file)!r}, with a null character; wanted the path of a page.")
     if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"file is {os.fspath(file)!r}; wanted the path of a page, which ends in .html or .htm.")
+        raise ValueError(f"{name} is {os.fspath(file)!r}; wanted the path of a page, which ends in .html or .htm.")
     if check_parent(path).is_dir():
-        raise IsADirectoryError(f"file is {os.fspath(file)!r}, a folder; wanted the path of a page.")
+        raise IsADirectoryError(f"{name} is {os.fspath(file)!r}, a folder; wanted the path of a page.")
     if path.exists() and not path.is_file():
-        raise ValueError(f"file is {os.fspath(file)!r}, no regular file; wanted the path of a page.")
+        raise ValueError(f"{name} is {os.fspath(file)!r}, no regular file; wanted the path of a page.")
     temporary = Path(temporary_beside(path))
     with naming_file(path):
         temporary.touch(exist_ok=False)
         temporary.unlink()
-    from ave_sklearn.inspection.report._extra import import_jinja2
-
     import_jinja2()
     return path
 
@@ -179,7 +179,7 @@ def draw_report(report_input: ReportInput, file: PathLike, verbose: int = 0) -> 
 
     check_no_media(report_input, file)
     if report_input.media is not None and report_input.pictures:
-        from ave_sklearn.inspection.report._media import import_pillow
+        from ave_sklearn.inspection.report._extra import import_pillow
 
         import_pillow()  # before the work
     content = make_content(report_input)
