@@ -302,3 +302,14 @@ def test_ctrl_c_ends_it_while_a_video_is_read(tmp_path):
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60) == ("ended\n", "")
         connection.close()
+
+
+@pytest.mark.parametrize("library", ["starlette", "uvicorn"])
+def test_without_its_libraries_the_extra_is_named(tmp_path, monkeypatch, library):
+    monkeypatch.setitem(sys.modules, library, None)
+    for name in [name for name in sys.modules if name.startswith(f"{library}.")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(
+        ImportError, match=r"serving a report needs starlette and uvicorn: pip install ave_sklearn\[rep"
+    ):
+        make_server(tmp_path / "report.html", {})

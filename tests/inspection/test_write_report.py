@@ -359,6 +359,8 @@ BAD = [
             pd.Series([True] * 4),
         )
     ],
+    ({"X": ["a.mp4"], "videos": ["a"]}, ValueError, "videos is given, but X is a list of video files"),
+    ({"X": ["a.mp4"], "clips": pd.DataFrame()}, ValueError, "clips is given, but X is a list of video files"),
     ({"media": "x" * 5000}, FileNotFoundError, "media is 'x{10,300}, which is not there; wanted a folder"),
 ]
 
