@@ -203,6 +203,15 @@ def test_ranges_are_answered_by_their_part(report, served, asked, begin, end):
     assert headers["accept-ranges"] == "bytes" and int(headers["content-length"]) == len(body)
 
 
+def test_a_file_that_may_not_be_read_is_forbidden(report, served, monkeypatch):
+    page, media = report
+    unread, access = os.fspath(media["a"].path), os.access  # by its mode root would read it
+    monkeypatch.setattr(os, "access", lambda path, mode: os.fspath(path) != unread and access(path, mode))
+    server = served(page, media)
+    assert [server.ask("/site/a.mp4", method)[0] for method in ("GET", "HEAD")] == [403, 403]
+    assert server.follow()[1][0] == 200
+
+
 def test_a_range_of_another_unit_is_left_aside(report, served):
     page, media = report
     status, _, body = served(page, media).ask("/site/a.mp4", Range="items=0-5")

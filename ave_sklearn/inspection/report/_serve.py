@@ -197,6 +197,8 @@ class _Answers:
             return self._text("Not Found", 404)
         if os.path.realpath(place) != real or not stat.S_ISREG(state.st_mode):  # it was made a link, or no file
             return self._text("Not Found", 404)
+        if not os.access(place, os.R_OK):  # else the answer would begin, and break off
+            return self._text("Forbidden", 403)
         kind = TYPES.get(place.suffix[1:].lower(), "application/octet-stream")
         headers = self._headers(PAGE_POLICY if path == self.page else OTHER_POLICY)
         return responses.FileResponse(place, headers=headers, media_type=kind, stat_result=state)
