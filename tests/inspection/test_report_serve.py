@@ -318,7 +318,5 @@ def test_without_its_libraries_the_extra_is_named(tmp_path, monkeypatch, library
     monkeypatch.setitem(sys.modules, library, None)
     for name in [name for name in sys.modules if name.startswith(f"{library}.")]:
         monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(
-        ImportError, match=r"serving a report needs starlette and uvicorn: pip install ave_sklearn\[rep"
-    ):
+    with pytest.raises(ImportError, match=r"a report needs starlette and uvicorn: pip install ave_sklearn\[rep"):
         make_server(tmp_path / "report.html", {})
