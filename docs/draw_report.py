@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import av
 import numpy as np
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from ave_sklearn import PSPLocalizer
 from ave_sklearn.datasets import load_av_digits
@@ -24,10 +24,10 @@ from ave_sklearn.inspection import write_report
 IMAGES = Path(__file__).resolve().parent / "images"
 WORDS = dict(enumerate("zero one two three four five six seven eight nine".split()))
 N_VIDEOS = 60  # the first ones of the test speaker
-VIDEO, SECOND = 49, 5.5  # the video that is chosen, and the time at which it is stopped
+VIDEO, SECOND = 24, 4.5  # the video that is chosen, and the time at which it is stopped
 DATE = "2026-11-28"  # said to be that of the page, so that the pictures do not change from day to day
 SIZE, FPS = (480, 270), 4  # of the videos
-VIEWS = {"report": (1280, 1010), "report_detail": (1280, 1560)}
+VIEWS = {"report": (1280, 1010), "report_detail": (1280, 1780)}
 
 
 def in_words(labels):
@@ -67,7 +67,7 @@ def write_page(localizer, test, folder):
         write_video(folder / name, visual)
     X, y = test.data[:N_VIDEOS], in_words(test.target[:N_VIDEOS])
     title = "AV-Digits: a speaker that was never heard"
-    page = write_report(localizer, X, folder / "report.html", y, videos=names, media=folder, title=title)
+    page = write_report(localizer, X, folder / "report.html", y, videos=names, media=folder, pictures=N_VIDEOS, title=title)
     text = page.read_text(encoding="utf-8")
     page.write_text(re.sub(r"written on \d{4}-\d\d-\d\d", f"written on {DATE}", text), encoding="utf-8")
     return page
@@ -99,13 +99,14 @@ def take_pictures(page, images):
 def choose(tab):
     """Choose the video, and go to the second by a click on its timeline."""
     tab.evaluate("hash => { location.hash = hash; }", f"#video=jackson_{VIDEO:03}.mp4-{VIDEO}")
-    player = "document.getElementById('player')"
-    tab.wait_for_function(f"{player}.readyState >= 2")
-    plot = tab.locator("#timeline canvas")
+    player, plot = tab.locator("#player"), tab.locator("#timeline canvas")
+    expect(player).to_have_js_property("readyState", 4)
     box = plot.bounding_box()
     plot.click(position={"x": box["width"] * SECOND / 10, "y": box["height"] / 4})
-    tab.wait_for_function(f"!{player}.seeking && Math.abs({player}.currentTime - {SECOND}) < 0.1")
+    expect(tab.locator("#timeline")).to_have_attribute("data-segment", str(int(SECOND)))
+    expect(player).to_have_js_property("seeking", False)
     tab.mouse.move(0, 0)
+    tab.evaluate("() => { document.activeElement.blur(); document.getElementById('workspace').scrollIntoView(); }")
     tab.wait_for_timeout(1000)  # the charts are chosen anew after a moment, and the frame is drawn
 
 

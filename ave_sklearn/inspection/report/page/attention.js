@@ -49,9 +49,14 @@ function showAttention(video, number) {
   if (!video.raw.clips.some((one) => one.attention !== null)) {
     note = withReason("There is no attention to show: this network looks at no regions of the picture.", "attention");
   } else if (!has) note = "This second was not extracted, so there is no attention in it.";
-  else if (!anyPicture) note = "There are no pictures of this video, so the attention is shown as a map of the picture's regions.";
-  else if (picture === null) note = "There is no picture of this second, so its attention is shown as a map alone.";
+  else if (!anyPicture) {
+    const more = isBeside(video.raw.media?.url) ? " A higher --pictures draws them of more videos." : "";
+    note = `There are no pictures of this video, so the attention is shown as a map of the picture's regions.${more}`;
+  }
+  if (note === "" && picture === null) note = "There is no picture of this second, so its attention is shown as a map alone.";
   say(byId("attention-note"), note);
+  const even = has ? percent(1 / (clip.map[0] * clip.map[1])) : "";
+  say(byId("attention-help"), has ? `Attention is shared out over all regions: an even look would give each ${even}.` : "");
   byId("attention-section").classList.toggle("without", !has && picture === null);
   const holder = byId("attention");
   holder.hidden = !has && picture === null;

@@ -70,7 +70,8 @@ function followHash() {
 function startLegend() {
   const wrong = make("span", {}, make("span", { class: "key wrong" }), "true and predicted differ");
   const empty = make("span", {}, make("span", { class: "key empty" }), "background");
-  const keys = hasTruth ? ["Above true, below predicted", empty, wrong] : ["Predicted", empty];
+  const sure = "Confidence: mean probability of what is predicted";
+  const keys = hasTruth ? ["Above true, below predicted", empty, wrong, sure] : ["Predicted", empty, sure];
   byId("legend").append(...keys.map((key) => (typeof key === "string" ? make("span", {}, key) : key)));
 }
 

@@ -39,7 +39,8 @@ function openPlayer(video) {
     }
     const why = media !== null && media.note !== null ? `Its file does not play here: ${shown(media.note, 600)}` : "";
     const none = media === null ? "No media was given for this report" : "There is no media file of this video";
-    say(byId("media-note"), why || `${none}, so nothing plays here.`);
+    const advice = media === null ? " A report with --media DIR, or media= in Python, links to the videos." : "";
+    say(byId("media-note"), why || `${none}, so nothing plays here.${advice}`);
     return;
   }
   element.setAttribute("aria-label", `Video ${shown(video.raw.name, 120)}`);

@@ -68,7 +68,8 @@ function listPairs(table, used) {
 
 function tableOf(table, used) {
   const head = make("tr", {}, make("td", { class: "corner" }, "true ↓ predicted →"),
-    ...used.map((p) => make("th", { scope: "col" }, make("span", {}, bdi(labelName(p), 24)))));
+    ...used.map((p) => make("th", { scope: "col", class: labelName(p).length > 3 ? null : "short" },
+      make("span", {}, bdi(labelName(p), 24)))));
   const rows = used.map((t) => {
     const sum = table[t].reduce((a, b) => a + b, 0);
     const cells = used.map((p) => {
