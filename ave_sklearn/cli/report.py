@@ -207,7 +207,8 @@ def _report_input(args, model, folder, events, media, notes=()):
     report_input = make_input(localizer, X, clips, grid, y, **options)
     so = "so that what is found in them is no test" if events is None else "so that the scores are no test"
     told = warn_of_known(localizer, args.model, X, clips, args, so, "shows")
-    return replace(report_input, notes=(*notes, *told))
+    held_out = [f"These videos were held out: {args.model} was not trained on them."] if args.heldout else []
+    return replace(report_input, notes=(*notes, *held_out, *told))
 
 
 def _left_out(folder, clips, args):

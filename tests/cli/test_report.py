@@ -162,7 +162,8 @@ def test_held_out_videos_alone_are_shown(here, capsys):
     content = content_of("report.html")
     held_out = joblib.load("model.joblib").named_steps["localize"].held_out_videos_
     assert [video["name"] for video in content["videos"]] == list(held_out) and len(held_out) == 2
-    assert content["notes"] == [] and content["summary"]["videos"] == 2
+    assert content["notes"] == ["These videos were held out: model.joblib was not trained on them."]
+    assert content["summary"]["videos"] == 2
     assert capsys.readouterr().err == ""
 
 

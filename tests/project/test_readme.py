@@ -1,4 +1,4 @@
-"""README's links and pictures, and the script that draws the pictures."""
+"""README's links and pictures, and the scripts that draw the pictures."""
 
 import re
 from types import SimpleNamespace
@@ -12,7 +12,8 @@ from ave_sklearn import PSPLocalizer
 from ave_sklearn.datasets import make_av_events
 
 README = read_document("README.md")
-PICTURES = ["docs/images/timeline.png", "docs/images/connections.png"]
+DRAWN = ["docs/images/timeline.png", "docs/images/connections.png"]
+SCREENSHOT = "docs/images/report.png"
 
 
 def test_every_link_of_the_readme_leads_to_a_file():
@@ -22,7 +23,7 @@ def test_every_link_of_the_readme_leads_to_a_file():
     assert not gone
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", [*DRAWN, SCREENSHOT])
 def test_the_pictures_are_there_and_small_enough_for_a_page(name):
     assert f"]({name})" in README
     with Image.open(ROOT / name) as picture:
@@ -38,7 +39,7 @@ def test_the_script_draws_pictures_of_these_sizes():
     y = np.vectorize(lambda label: digits.get(label, label))(y)
 
     localizer = PSPLocalizer(max_epochs=1, random_state=0).fit(X, y)
-    for name in PICTURES:
+    for name in DRAWN:
         draw = getattr(script, f"draw_{(ROOT / name).stem}")
         figure = draw(localizer, SimpleNamespace(data=X, target=y))
         with Image.open(ROOT / name) as picture:
