@@ -169,6 +169,7 @@ def test_without_truth_no_part_speaks_of_it():
     page = Elements(render_page(make_report_content(3, truth=False)))
     assert not {"scores", "confusion", "worst", "filter-where", "filter-disagreement"} & set(page.ids)
     assert "No true labels were given" in page.texts["shown"]
+    assert "--annotations" in page.texts["shown"]  # what to do about it
     assert "No true labels were given" not in Elements(render_page(make_report_content(3))).texts["shown"]
 
 
