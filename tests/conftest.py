@@ -1,8 +1,14 @@
-"""Small generated videos that every estimator test shares, and reports that can be sent between processes."""
+"""Small generated videos that every estimator test shares, and what holds for all tests."""
 
 import pytest
+import torch
+from hypothesis import settings
 
+from ave_sklearn import _device
 from ave_sklearn.datasets import make_av_events
+
+settings.register_profile("any machine", deadline=None)  # an example of a busy machine is no slower code
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +25,18 @@ def pooled():
     return make_av_events(
         n_videos=60, n_segments=8, n_classes=4, n_audio_features=6, n_visual_features=5, random_state=1
     )
+
+
+@pytest.fixture
+def with_bfloat16(monkeypatch):
+    """A processor that is said to multiply bfloat16; of those that do not, some can do it slowly, and others refuse."""
+    lstm = torch.nn.LSTM(2, 2, batch_first=True)
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            lstm(torch.zeros(1, 2, 2))
+    except RuntimeError:
+        pytest.skip("torch has no LSTM in bfloat16 for this processor")
+    monkeypatch.setattr(_device, "multiplies_bfloat16", lambda device: True)
 
 
 @pytest.hookimpl(wrapper=True)

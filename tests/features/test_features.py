@@ -279,7 +279,7 @@ def small(request, tmp_path_factory):
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_views_of_views_compose(small, data):
     view, rows = small, np.arange(9)

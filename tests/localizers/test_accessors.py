@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
-from ave_sklearn import EventLocalizer, PSPLocalizer, WeakEventLocalizer, WeakPSPLocalizer, _device
+from ave_sklearn import EventLocalizer, PSPLocalizer, WeakEventLocalizer, WeakPSPLocalizer
 from ave_sklearn._systems import SYSTEMS
 from ave_sklearn.datasets import make_av_events
 from ave_sklearn.nn import AVELNet, PSPNet, Tap, all_pair_similarity
@@ -225,8 +225,7 @@ def test_what_is_no_layer_is_named_before_anything_is_read(localizer, layer):
 
 
 @pytest.mark.parametrize("maps", [True, False])
-def test_accessors_in_bfloat16(maps, videos, pooled, monkeypatch):
-    monkeypatch.setattr(_device, "multiplies_bfloat16", lambda device: True)
+def test_accessors_in_bfloat16(maps, videos, pooled, with_bfloat16):
     X, y = videos if maps else pooled
     localizer = PSPLocalizer(**{**QUICK, "precision": "bfloat16"}).fit(X, y)
     for layer in ("input", "encoded", "propagated"):

@@ -21,11 +21,6 @@ def without_bfloat16(monkeypatch):
     monkeypatch.setattr(_device, "multiplies_bfloat16", lambda device: False)
 
 
-@pytest.fixture
-def with_bfloat16(monkeypatch):
-    monkeypatch.setattr(_device, "multiplies_bfloat16", lambda device: True)
-
-
 def quick(estimator=PSPLocalizer, **params):
     return estimator(**{"max_epochs": 6, "hidden_size": 16, "random_state": 0, **params})
 
@@ -85,8 +80,7 @@ def test_every_network_trains_in_bfloat16(videos, network, with_bfloat16):
     np.testing.assert_allclose(proba.sum(-1), 1, rtol=1e-5)
 
 
-def test_model_of_bfloat16_predicts_in_float32_where_the_device_lacks_it(videos, monkeypatch):
-    monkeypatch.setattr(_device, "multiplies_bfloat16", lambda device: True)
+def test_model_of_bfloat16_predicts_in_float32_where_the_device_lacks_it(videos, monkeypatch, with_bfloat16):
     localizer = quick(precision="bfloat16").fit(*videos)
     monkeypatch.setattr(_device, "multiplies_bfloat16", lambda device: False)
     loaded = pickle.loads(pickle.dumps(localizer))
