@@ -124,15 +124,7 @@ function drawRuns(context, video, runs, view, box, { text = true, size = 11 } = 
 }
 
 // The first run that ends behind a segment's number.
-function firstRun(runs, number) {
-  let [low, high] = [0, runs.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (runs[middle][1] <= number) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
+const firstRun = (runs, number) => firstPlace(runs.length, (r) => runs[r][1] > number);
 
 // The ground on which bars stand: empty time is a quiet band, what was not extracted is left open and dotted.
 function drawGround(context, video, view, box) {
@@ -153,6 +145,12 @@ function drawGround(context, video, view, box) {
     context.stroke();
     context.setLineDash([]);
   }
+}
+
+// One line of bars on its ground.
+function drawLane(context, video, runs, view, box, options) {
+  drawGround(context, video, view, box);
+  drawRuns(context, video, runs, view, box, options);
 }
 
 // Dark marks under the time in which truth and prediction differ.

@@ -108,13 +108,8 @@ class Video {
 
   // The first position of a number that is not less.
   after(number) {
-    let [low, high] = [0, this.numbers.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.numbers[middle] < number) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    const { numbers } = this;
+    return firstPlace(numbers.length, (p) => numbers[p] >= number);
   }
 
   // Where the timeline begins and ends, in seconds. What begins late, after a long time of which nothing is known,

@@ -42,6 +42,17 @@ function share(value) {
   return value.toFixed(2).replace("-", "−");
 }
 
+// The first place below n of which something holds that holds of all behind it too; n if it holds of none.
+function firstPlace(n, holds) {
+  let [low, high] = [0, n];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (holds(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
 // Seconds of a video: 7, 7.5, 1:07, 1:02:07.
 function clock(seconds, digits = 0) {
   const scale = 10 ** digits;

@@ -118,12 +118,9 @@ function drawRowBars(row) {
   const tall = hasTruth ? (height - 8) / 2 : Math.min(height - 4, 18);
   const boxes = [0, tall + 2].map((y) => ({ x: 0, y, width, height: tall }));
   const text = { size: 10.5, text: tall >= 13 };
-  if (hasTruth) {
-    drawGround(context, video, video.span, boxes[0]);
-    drawRuns(context, video, video.runsTrue, video.span, boxes[0], text);
-  } else boxes[1].y = (height - tall) / 2;
-  drawGround(context, video, video.span, boxes[1]);
-  drawRuns(context, video, video.runsPredicted, video.span, boxes[1], text);
+  if (hasTruth) drawLane(context, video, video.runsTrue, video.span, boxes[0], text);
+  else boxes[1].y = (height - tall) / 2;
+  drawLane(context, video, video.runsPredicted, video.span, boxes[1], text);
   drawWrong(context, video, video.span, { x: 0, y: boxes[1].y + tall + 2, width, height: 3 });
 }
 

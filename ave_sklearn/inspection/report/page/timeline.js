@@ -89,13 +89,9 @@ function drawTimeline() {
   const context = fitCanvas(canvas, width, canvas.clientHeight);
   const { height, gap, mark, axis } = LANES;
   const boxes = [0, height + gap].map((y) => ({ x: 0, y, width, height }));
-  if (hasTruth) {
-    drawGround(context, video, view, boxes[0]);
-    drawRuns(context, video, video.runsTrue, view, boxes[0], { size: 12 });
-  }
+  if (hasTruth) drawLane(context, video, video.runsTrue, view, boxes[0], { size: 12 });
   const below = boxes[hasTruth ? 1 : 0];
-  drawGround(context, video, view, below);
-  drawRuns(context, video, video.runsPredicted, view, below, { size: 12 });
+  drawLane(context, video, video.runsPredicted, view, below, { size: 12 });
   drawWrong(context, video, view, { x: 0, y: below.y + height + 2, width, height: mark });
   drawAxis(context, view, { x: 0, y: below.y + height + mark + 3, width, height: axis });
   drawOverview();
@@ -135,8 +131,7 @@ function drawOverview() {
   const { video, view, overview } = timeline;
   const [width, height] = [overview.clientWidth, overview.clientHeight];
   const context = fitCanvas(overview, width, height);
-  drawGround(context, video, video.span, { x: 0, y: 3, width, height: 10 });
-  drawRuns(context, video, video.runsPredicted, video.span, { x: 0, y: 3, width, height: 10 }, { text: false });
+  drawLane(context, video, video.runsPredicted, video.span, { x: 0, y: 3, width, height: 10 }, { text: false });
   drawWrong(context, video, video.span, { x: 0, y: 14, width, height: 2 });
   const at = scaleOf(video.span, width);
   const [left, right] = [at(view[0]), at(view[1])];
