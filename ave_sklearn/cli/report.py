@@ -142,7 +142,7 @@ def _of_videos(args, model, videos):
     """Return what the report on videos is made of; their features are extracted."""
     import pandas as pd
 
-    from ave_sklearn.extraction._prediction import own_extractor
+    from ave_sklearn.extraction._prediction import extract_clips, own_extractor
     from ave_sklearn.extraction._report import cut_for
 
     given = Folder(None, pd.DataFrame({"filename": videos}), videos, set())
@@ -150,11 +150,10 @@ def _of_videos(args, model, videos):
     extractor = model.named_steps["extract"]
     note_code(extractor, "report")
     own = own_extractor(extractor, {"memory": args.cache, "short": args.short, **extraction_options(args)})
-    X = own.transform(cut_for(own, videos))
-    is_used = own.report_["error"] == ""
-    clips = own.report_[is_used].reset_index(drop=True)
+    X, clips, is_used = extract_clips(own, cut_for(own, videos))
     folder = Folder(X, clips, clips["filename"].unique().tolist(), set(own.report_["filename"][~is_used]))
-    lost = [video for video in videos if video not in set(folder.videos)]
+    used = set(folder.videos)
+    lost = [video for video in videos if video not in used]
     notes = [f"{len(lost)} of the {len(videos)} videos could not be used: {', '.join(lost)}"] if lost else []
     if args.heldout:
         folder = _held_out(args, model, folder)

@@ -115,8 +115,7 @@ def predict_videos(
         if names and "memory" in own.get_params(deep=False):
             own.set_params(memory=None)  # nobody will ever ask for a copy by its path again
         with in_their_names(names):
-            X = own.transform(cut_for(own, paths))
-    clips = own.report_.query("error == ''")
+            X, clips, _ = extract_clips(own, cut_for(own, paths))
     clips = clips.assign(filename=[names.get(path, path) for path in clips["filename"]])
     grid = check_grid(own.segment_seconds, own.hop_seconds)
     return rows_of_clips(localizer, X, clips, grid, probabilities=probabilities)
@@ -133,6 +132,28 @@ def own_extractor(extractor, given):
     if isinstance(extractor, VideoFeatureExtractor):
         own._share_network = _kept_networks.setdefault(extractor, KeptNetworks()).share
     return own
+
+
+def extract_clips(extractor, cut):
+    """Extract the features of clips, and say which of them have some.
+
+    Parameters
+    ----------
+    extractor : extractor
+    cut : list
+        Of `cut_for`.
+
+    Returns
+    -------
+    X : AVFeatures of n_clips rows
+    clips : DataFrame of n_clips rows
+        Of ``report_``, with a new index.
+    is_used : ndarray of bool, of shape (len(cut),)
+        False for the clips that were skipped.
+    """
+    X = extractor.transform(cut)
+    is_used = (extractor.report_["error"] == "").to_numpy()
+    return X, extractor.report_[is_used].reset_index(drop=True), is_used
 
 
 def model_parts(model):

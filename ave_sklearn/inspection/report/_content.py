@@ -93,9 +93,9 @@ def _predict(report_input: ReportInput) -> tuple[NDArray[Any], list[dict[str, An
     """Return probabilities (n, T, C), the maps of each clip, and why there are none of a kind."""
     localizer, X = report_input.localizer, report_input.X
     absent = _absent_maps(localizer, X[:1])
-    kinds = [kind for kind in MAPS if kind not in absent]
-    proba, *arrays = localizer._predict_with(X, [name for kind in kinds for name in MAPS[kind]])
-    found = dict(zip([name for kind in kinds for name in MAPS[kind]], arrays, strict=True))
+    names = [name for kind in MAPS if kind not in absent for name in MAPS[kind]]
+    proba, *arrays = localizer._predict_with(X, names)
+    found = dict(zip(names, arrays, strict=True))
     return proba, [_maps_of_clip(found, row) for row in range(len(X))], absent
 
 

@@ -155,7 +155,7 @@ def _given(names: list[str], media: Mapping[str, Any]) -> dict[str, Path | Media
             found[name] = Media(None, "No media file is given for this video.")
         else:
             path = Path(media[name])
-            found[name] = path if _is_there(path) else _missing(path)
+            found[name] = path if os.path.isfile(path) else _missing(path)
     return found
 
 
@@ -169,7 +169,7 @@ def _in_folder(names: list[str], folder: Path) -> dict[str, Path | Media]:
     guesses: defaultdict[str, list[str]] = defaultdict(list)  # and by that which their last parts lead to
     for name in names:
         for is_whole, path in _candidates(name, folder):
-            if _is_there(path):
+            if os.path.isfile(path):
                 found[name] = path
                 (owners if is_whole else guesses)[os.path.realpath(path)].append(name)
                 break
@@ -199,11 +199,6 @@ def _candidates(name: str, folder: Path) -> Iterable[tuple[bool, Path]]:
 
 def _has_suffix(name: str) -> bool:
     return PurePath(name).suffix[1:].lower() in VIDEO_SUFFIXES
-
-
-def _is_there(path: Path) -> bool:
-    """Tell whether a path is that of a file, whatever it leads to."""
-    return os.path.isfile(path)
 
 
 def _missing(path: Path) -> Media:

@@ -15,7 +15,7 @@ from ave_sklearn._checks import first_few
 from ave_sklearn._targets.grid import LEAST_HOP, Grid, check_grid
 from ave_sklearn._targets.times import TIME_TOLERANCE, as_decimal
 from ave_sklearn._user_warnings import gathering, warn_user
-from ave_sklearn.extraction._prediction import EXTRACTOR, model_parts, own_extractor
+from ave_sklearn.extraction._prediction import EXTRACTOR, extract_clips, model_parts, own_extractor
 from ave_sklearn.extraction._report import cut_for
 from ave_sklearn.inspection._wrapped import unwrap
 from ave_sklearn.inspection.report._arguments import (
@@ -72,31 +72,12 @@ def read_report(
     hop_seconds: float | None = None,
     segment_seconds: float | None = None,
     title: str | None = None,
-    source: str | None = None,
-    notes: Iterable[str] = (),
-    extraction: Mapping[str, Any] | None = None,
 ) -> ReportInput:
-    """Return what a report is made of, of the arguments of `write_report`, all of which are checked.
-
-    Parameters
-    ----------
-    model, X, y_true, videos, clips, media, pictures, min_overlap, hop_seconds, segment_seconds, title
-        As of `write_report`.
-    source : str or None, default=None
-        File of the model.
-    notes : iterable of str, default=()
-        Said at the top, before what is warned of.
-    extraction : mapping or None, default=None
-        Parameters of the extractor for this extraction; None among its values is what the extractor has.
-
-    Returns
-    -------
-    report_input : ReportInput
-    """
+    """Return what a report is made of, of the arguments of `write_report`, all of which are checked."""
     pictures, min_overlap, title = check_pictures(pictures), check_min_overlap(min_overlap), check_title(title)
     media, parts = check_media(media), read_model(model)
     grid = _read_grid(parts.extractor, segment_seconds, hop_seconds)
-    options = {"media": media, "pictures": pictures, "title": title, "source": source}
+    options = {"media": media, "pictures": pictures, "title": title}
     X = list(X) if isinstance(X, Iterator) else X
     if is_paths(X):
         if videos is not None or clips is not None:
@@ -107,9 +88,9 @@ def read_report(
         if pictures:
             import_pillow()  # before the extraction
         with gathering() as told:
-            X, clips, y = _extract(parts, X, y_true, grid, min_overlap, extraction or {})
+            X, clips, y = _extract(parts, X, y_true, grid, min_overlap)
         options["media"] = {name: name for name in clips["filename"]} if media is None else media
-        return make_input(parts.localizer, X, clips, grid, y, notes=(*notes, *told), **options)
+        return make_input(parts.localizer, X, clips, grid, y, notes=told, **options)
     localizer, X = unwrap(parts.estimator, X, "predict_events")
     X = _validated(localizer, X)
     names = None if clips is None else read_clips(clips, len(X), X.n_segments, grid)
@@ -119,7 +100,7 @@ def read_report(
         raise ValueError("videos and clips are given, both of which name the videos; leave out videos.")
     with gathering() as told:
         y = _read_truth(y_true, localizer, names, X.n_segments, grid, min_overlap)
-    return make_input(localizer, X, names, grid, y, notes=(*notes, *told), **options)
+    return make_input(localizer, X, names, grid, y, notes=told, **options)
 
 
 def make_input(
@@ -282,7 +263,7 @@ def is_paths(X: Any) -> bool:
 
 
 def _extract(
-    parts: Model, X: Any, y_true: Any, grid: Grid, min_overlap: float, extraction: Mapping[str, Any]
+    parts: Model, X: Any, y_true: Any, grid: Grid, min_overlap: float
 ) -> tuple[Any, pd.DataFrame, NDArray[Any] | None]:
     """Return the features of video files, of which clips they are, and their labels."""
     extractor, _, localizer = parts
@@ -292,19 +273,16 @@ def _extract(
             f"{type(parts.estimator).__name__}; wanted a pipeline or pair of an extractor and a localizer, or features."
         )
     paths = read_names(list(X), len(X), "X")
-    own = own_extractor(extractor, extraction)
+    own = own_extractor(extractor, {})
     cut, events, y = None, None, None
     if y_true is not None and is_event_list(y_true):
         events = read_event_truth(y_true, paths, localizer)
     elif y_true is not None:
         cut = cut_for(own, paths)
         y = read_label_truth(y_true, localizer, len(cut), own.n_segments)
-    features = own.transform(cut_for(own, paths) if cut is None else cut)
-    report = own.report_
-    is_used = (report["error"] == "").to_numpy()
-    clips = report.loc[is_used, report.columns.intersection(CLIP_COLUMNS)].reset_index(drop=True)
+    features, clips, is_used = extract_clips(own, cut_for(own, paths) if cut is None else cut)
     if events is not None:
-        skipped = set(report["filename"][~is_used])
+        skipped = set(own.report_["filename"][~is_used])
         y = label_events(events, clips, own.n_segments, skipped, localizer, grid, min_overlap)
     elif y is not None:
         y = y[is_used]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ave_sklearn._typing import Features, PathLike
     from ave_sklearn.inspection.report._arguments import ReportInput
+    from ave_sklearn.inspection.report._media import Media
 
 SUFFIXES = (".html", ".htm")
 
@@ -175,39 +176,37 @@ def write_page(page: str, file: Path) -> None:
 def draw_report(report_input: ReportInput, file: PathLike, verbose: int = 0) -> str:
     """Return the page of a report, whose links lead from `file`; 1 shows of how many videos pictures are drawn."""
     from ave_sklearn.inspection.report._content import make_content
+    from ave_sklearn.inspection.report._extra import import_pillow
+    from ave_sklearn.inspection.report._media import link_media
     from ave_sklearn.inspection.report._page import render_page
 
-    check_no_media(report_input, file)
-    if report_input.media is not None and report_input.pictures:
-        from ave_sklearn.inspection.report._extra import import_pillow
-
+    links = link_media(report_input.clips["filename"], file, report_input.media)
+    check_no_media(links, file)
+    if links and report_input.pictures:
         import_pillow()  # before the work
     content = make_content(report_input)
-    if report_input.media is not None:
-        add_media(content, file, report_input, verbose)
+    if links:
+        add_media(content, links, report_input, verbose)
     return render_page(content)
 
 
-def check_no_media(report_input: ReportInput, file: PathLike) -> None:
+def check_no_media(links: dict[str, Media], file: PathLike) -> None:
     """Refuse a page that would take the place of a media file."""
-    from ave_sklearn.inspection.report._media import link_media
-
-    if report_input.media is None or not os.path.isfile(file):
+    if not os.path.isfile(file):
         return
-    for name, link in link_media(report_input.clips["filename"], file, report_input.media).items():
+    for name, link in links.items():
         if link.path is not None and os.path.samefile(link.path, file):
             raise ValueError(f"{os.fspath(file)} is the media file of {name!r}; name another file for the page.")
 
 
-def add_media(content: dict[str, Any], file: PathLike, report_input: ReportInput, verbose: int = 0) -> None:
-    """Put links to media files into a content, and small pictures of some of its videos."""
+def add_media(content: dict[str, Any], links: dict[str, Media], report_input: ReportInput, verbose: int = 0) -> None:
+    """Put links to media files, of `link_media`, into a content, and small pictures of some of its videos."""
     from ave_sklearn._progress import progress
     from ave_sklearn.extraction import ExtractionError
     from ave_sklearn.inspection.report._content import middles, ranked
-    from ave_sklearn.inspection.report._media import draw_thumbnails, link_media
+    from ave_sklearn.inspection.report._media import draw_thumbnails
 
     videos = content["videos"]
-    links = link_media([video["name"] for video in videos], file, report_input.media)
     for video in videos:
         video["media"] = {"url": links[video["name"]].url, "note": links[video["name"]].note}
     paths = {number: links[videos[number]["name"]].path for number in ranked(content)}
