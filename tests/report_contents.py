@@ -1,9 +1,12 @@
-"""Contents of reports that no model made: what `render_page` takes, for tests of the page and for looking at it."""
+"""Contents of reports: those that no model made, for tests of the page and for looking at it, and those of a page."""
 
 from __future__ import annotations
 
 import base64
 import io
+import json
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -220,6 +223,12 @@ def _make_clip(first, n, rng, maps, attention, shape=(7, 7)):
         clip["attention"] = encode(shares / shares.sum(axis=(1, 2), keepdims=True), 65535)
         clip["map"] = list(shape)
     return clip
+
+
+def content_of(page):
+    """Return the content that a page, the path of a file, was made of."""
+    text = Path(page).read_text(encoding="utf-8")
+    return json.loads(re.search(r'<script type="application/json" id="content">(.*?)</script>', text, re.DOTALL)[1])
 
 
 def _make_summary(videos, pairs, n_labels):

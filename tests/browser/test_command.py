@@ -1,7 +1,6 @@
 """The way of a newcomer: from videos and a list of events by the command line to a report that plays in a browser."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -9,10 +8,9 @@ import sys
 from functools import partial
 
 import pytest
-from media_files import write_clock
+from clock_models import make_model
 from playwright.sync_api import expect
 
-from ave_sklearn.cli.commands import main
 from browser.driving import choose, read_rows
 
 NAMES = [f"v{number}.mp4" for number in range(4)]
@@ -21,26 +19,9 @@ SECONDS = 4
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Videos, their events, features and a model; it is the current folder meanwhile."""
+    """Videos, their events, features and a model."""
     folder = tmp_path_factory.mktemp("newcomer")
-    (folder / "videos").mkdir()
-    lines = ["filename,onset,offset,event_label"]
-    for number, name in enumerate(NAMES):
-        write_clock(folder / "videos" / name, SECONDS, video="libx264", rate=48000, begin=100.0 * number)
-        lines.append(f"{name},{number % 3},{number % 3 + 1},{'dog' if number % 2 else 'cat'}")
-    (folder / "events.csv").write_text("\n".join(lines) + "\n")
-    before = os.getcwd()
-    os.chdir(folder)
-    try:
-        networks = ["--visual", "efficientnet-lite0", "--audio", "log-mel", "--image-size", "64"]
-        cut = ["--n-segments", "2", "--frames-per-segment", "1"]
-        videos = [f"videos/{name}" for name in NAMES]
-        assert main(["extract", *videos, "-o", "features", *networks, *cut, "--quiet"]) == 0
-        options = ["--set", "max_epochs=2", "--set", "hidden_size=8", "--random-state", "0", "--quiet"]
-        given = ["--features", "features", "--annotations", "events.csv"]
-        assert main(["fit", *given, "-o", "model.joblib", *options]) == 0
-    finally:
-        os.chdir(before)
+    make_model(folder, NAMES, SECONDS, n_segments=2, video="libx264", rate=48000)
     return folder
 
 

@@ -16,7 +16,8 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from media_files import write_clock
+from clock_models import make_model
+from report_contents import content_of
 from sklearn.base import BaseEstimator
 
 from ave_sklearn.cli.commands import main
@@ -25,7 +26,6 @@ from ave_sklearn.extraction import read_features
 from ave_sklearn.inspection import write_report
 from ave_sklearn.inspection.report._serve import open_port
 
-NETWORKS = ["--visual", "efficientnet-lite0", "--audio", "log-mel", "--pool", "mean", "--image-size", "64"]
 N_SEGMENTS, SECONDS, NAMES = 2, 4, [f"v{number}.mp4" for number in range(6)]  # two clips a video
 
 
@@ -33,23 +33,7 @@ N_SEGMENTS, SECONDS, NAMES = 2, 4, [f"v{number}.mp4" for number in range(6)]  # 
 def made(tmp_path_factory):
     """Six videos, their events, features and a model of which two were held out, in the folder of the session."""
     folder = tmp_path_factory.mktemp("report")
-    (folder / "videos").mkdir()
-    lines = ["filename,onset,offset,event_label"]
-    for number, name in enumerate(NAMES):
-        write_clock(folder / "videos" / name, SECONDS, begin=100.0 * number)
-        lines.append(f"{name},{number % 3},{number % 3 + 1},{'dog' if number % 2 else 'cat'}")
-    (folder / "events.csv").write_text("\n".join(lines) + "\n")
-    before = os.getcwd()
-    os.chdir(folder)
-    try:
-        videos = [f"videos/{name}" for name in NAMES]
-        extracted = ["extract", *videos, "-o", "features", "--n-segments", str(N_SEGMENTS), *NETWORKS]
-        assert main([*extracted, "--frames-per-segment", "1", "--quiet"]) == 0
-        options = ["--set", "max_epochs=2", "--set", "hidden_size=8", "--random-state", "0", "--holdout", "0.3"]
-        paths = ["--features", "features", "--annotations", "events.csv"]
-        assert main(["fit", *paths, "-o", "model.joblib", *options, "--quiet"]) == 0
-    finally:
-        os.chdir(before)
+    make_model(folder, NAMES, SECONDS, n_segments=N_SEGMENTS, extracted=["--pool", "mean"], fitted=["--holdout", "0.3"])
     return folder
 
 
@@ -63,12 +47,6 @@ def here(made, monkeypatch):
 
 
 WITH_TRUTH = ["report", "model.joblib", "--features", "features", "--annotations", "events.csv"]
-
-
-def content_of(page):
-    """What a page holds, as data."""
-    text = Path(page).read_text(encoding="utf-8")
-    return json.loads(re.search(r'<script type="application/json" id="content">(.*?)</script>', text, re.DOTALL)[1])
 
 
 def array_of(text, kind="<u2"):

@@ -1,7 +1,5 @@
 """A report written: every form of model, features and truth, and what is refused before anything is written."""
 
-import json
-import re
 import sys
 import warnings
 from pathlib import Path
@@ -10,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import grey, write_video
+from report_contents import content_of
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -24,12 +23,6 @@ from ave_sklearn.model_selection import VideoStratifiedKFold
 
 SMALL = {"max_epochs": 1, "hidden_size": 8, "random_state": 0}
 COLUMNS = ["filename", "onset", "offset", "event_label"]
-
-
-def content_of(page):
-    """The content that a page was made of."""
-    text = Path(page).read_text(encoding="utf-8")
-    return json.loads(re.search('<script type="application/json" id="content">(.*?)</script>', text, re.S).group(1))
 
 
 def events(*rows):
