@@ -44,7 +44,7 @@ def make_case(name, n_videos):
     draw = [rng.standard_normal((n_videos, N_SEGMENTS, *shape), np.float32) for shape in ((d_a,), visual)]
     y = np.array([f"event {row % (N_CLASSES - 1)}" for row in range(n_videos)], object)[:, None].repeat(N_SEGMENTS, 1)
     y[:, N_SEGMENTS // 2 :] = "background"
-    return AVFeatures(*(np.maximum(features, 0) for features in draw)), y
+    return AVFeatures(*(np.maximum(features, 0, out=features) for features in draw)), y
 
 
 # ------------------------------------------------------------------- a plain loop

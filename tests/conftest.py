@@ -39,6 +39,12 @@ def with_bfloat16(monkeypatch):
     monkeypatch.setattr(_device, "multiplies_bfloat16", lambda device: True)
 
 
+def pytest_runtest_setup(item):
+    """Skip what is marked ``cuda`` where there is no such device."""
+    if item.get_closest_marker("cuda") and not torch.cuda.is_available():
+        pytest.skip("torch finds no CUDA device")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport():
     """Escape names that are not UTF-8 in what a test said, so that it can be sent to the process that shows it."""

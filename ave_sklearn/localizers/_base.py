@@ -256,6 +256,7 @@ class BaseLocalizer(FitHTMLMixin, DocLinkMixin, ClassifierMixin, BaseEstimator, 
     def _make_spec(self, layout, targets, supervision, seed):
         """Return what the network is built from."""
         network, params = self._choose_network()
+        device = resolve_device(self.device, fallback=True)
         return NetworkSpec(
             network=network,
             params=check_network(network, params, supervision),
@@ -266,7 +267,7 @@ class BaseLocalizer(FitHTMLMixin, DocLinkMixin, ClassifierMixin, BaseEstimator, 
             background=targets.background,
             standardize=bool(self.standardize),
             feature_dropout=float(self.feature_dropout),
-            precision=resolve_precision(self.precision, resolve_device(self.device, fallback=True)),
+            precision=resolve_precision(self.precision, device, has_maps=layout["map_size"] is not None),
         )
 
     def _make_recipe(self, milestones):

@@ -104,8 +104,9 @@ class PSPLocalizer(BaseLocalizer):
     classes : array-like of shape (C,) or None, default=None
         All labels, background included, in the order of one-hot columns. None: those that occur in `y`.
     precision : {"float32", "bfloat16", "auto", "float64"}, default="float32"
-        Of features, weights and products. "bfloat16" has float32 weights and multiplies in bfloat16, which is faster
-        where the hardware does it; "auto" is "bfloat16" there and "float32" elsewhere.
+        Of features, weights and products. "bfloat16" has float32 weights and multiplies in bfloat16, which makes maps
+        faster where the hardware does it, and pooled features not; "auto" is "bfloat16" for maps there, and "float32"
+        otherwise. `fit` decides, and the model keeps it.
     device : str or torch.device, default="auto"
         "auto" is the GPU where there is one.
     random_state : int, RandomState instance or None, default=None
@@ -315,8 +316,9 @@ class WeakPSPLocalizer(WeakLocalizer):
         All labels, background included, in the order of proportion columns. None: 0 to C - 1 for proportions,
         those that occur in `y` for labels.
     precision : {"float32", "bfloat16", "auto", "float64"}, default="float32"
-        Of features, weights and products. "bfloat16" has float32 weights and multiplies in bfloat16, which is faster
-        where the hardware does it; "auto" is "bfloat16" there and "float32" elsewhere.
+        Of features, weights and products. "bfloat16" has float32 weights and multiplies in bfloat16, which makes maps
+        faster where the hardware does it, and pooled features not; "auto" is "bfloat16" for maps there, and "float32"
+        otherwise. `fit` decides, and the model keeps it.
     device : str or torch.device, default="auto"
         "auto" is the GPU where there is one.
     random_state : int, RandomState instance or None, default=None

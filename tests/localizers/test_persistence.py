@@ -132,13 +132,5 @@ def test_device_set_after_the_fit_is_that_of_the_next_fit(videos):
     np.testing.assert_array_equal(localizer.set_params(device="meta").predict_proba(videos[0]), expected)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_fit_on_a_gpu_and_predict_on_a_cpu(videos):
-    localizer = fit(PSPLocalizer, videos, device="cuda")
-    on_cpu = pickle.loads(pickle.dumps(localizer)).set_params(device="cpu")
-    on_cpu = pickle.loads(pickle.dumps(on_cpu))
-    np.testing.assert_allclose(on_cpu.predict_proba(videos[0]), localizer.predict_proba(videos[0]), atol=1e-4)
-
-
 def test_version():
     assert __version__.split(".")[0].isdigit()

@@ -30,14 +30,64 @@ def used(localizer):
     return {str(weight.dtype) for weight in localizer.net_.module_.parameters()}, localizer.net_.autocast_dtype
 
 
-def test_auto_is_bfloat16_where_the_hardware_multiplies_it(videos, with_bfloat16):
-    assert used(quick(precision="auto", max_epochs=1).fit(*videos)) == ({"torch.float32"}, torch.bfloat16)
+@pytest.mark.parametrize("estimator", [PSPLocalizer, WeakPSPLocalizer])
+def test_auto_is_bfloat16_for_maps_where_the_hardware_multiplies_it(videos, estimator, with_bfloat16):
+    localizer = quick(estimator, precision="auto", max_epochs=1).fit(*videos)
+    assert used(localizer) == ({"torch.float32"}, torch.bfloat16)
 
 
-def test_auto_is_float32_elsewhere(videos, without_bfloat16):
-    automatic, plain = (quick(precision=precision, max_epochs=1).fit(*videos) for precision in ("auto", "float32"))
+@pytest.mark.parametrize("layout, hardware", [("videos", False), ("pooled", False), ("pooled", True)])
+def test_auto_is_float32_without_maps_and_without_the_hardware(layout, hardware, request, monkeypatch):
+    X, y = request.getfixturevalue(layout)
+    monkeypatch.setattr(_device, "multiplies_bfloat16", lambda device: hardware)
+    automatic, plain = (quick(precision=precision, max_epochs=1).fit(X, y) for precision in ("auto", "float32"))
     assert used(automatic) == ({"torch.float32"}, None)
-    np.testing.assert_array_equal(automatic.predict_proba(videos[0]), plain.predict_proba(videos[0]))
+    np.testing.assert_array_equal(automatic.predict_proba(X), plain.predict_proba(X))
+
+
+def test_one_array_has_no_maps_for_auto(pooled, with_bfloat16):
+    rows = np.concatenate([pooled[0].audio, pooled[0].visual], -1)
+    localizer = quick(precision="auto", max_epochs=1, n_audio_features=pooled[0].audio.shape[-1])
+    assert used(localizer.fit(rows, pooled[1])) == ({"torch.float32"}, None)
+
+
+@pytest.mark.parametrize("has_maps", [False, True])
+@pytest.mark.parametrize("hardware", [False, True])
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_auto_goes_by_the_layout_and_the_hardware(kind, hardware, has_maps, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": hardware}, raising=False)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: hardware)
+    expected = "bfloat16" if hardware and has_maps else "float32"
+    assert _device.resolve_precision("auto", torch.device(kind), has_maps=has_maps) == expected
+    for asked in ("float32", "float64"):
+        assert _device.resolve_precision(asked, torch.device(kind), has_maps=has_maps) == asked
+
+
+def test_bfloat16_that_is_asked_for_is_taken_without_maps_too(pooled, with_bfloat16):
+    localizer = quick(precision="bfloat16", max_epochs=1).fit(*pooled)
+    assert used(localizer) == ({"torch.float32"}, torch.bfloat16)
+
+
+def test_a_fitted_model_keeps_what_auto_meant(videos, monkeypatch, with_bfloat16):
+    localizer = quick(precision="auto", max_epochs=1).fit(*videos)
+    data = pickle.dumps(localizer)
+    monkeypatch.setattr(_device, "multiplies_bfloat16", lambda device: False)
+    elsewhere = pickle.loads(data)
+    assert used(elsewhere) == ({"torch.float32"}, None)
+    monkeypatch.setattr(_device, "multiplies_bfloat16", lambda device: True)
+    back = pickle.loads(pickle.dumps(elsewhere))  # came from a machine that has no bfloat16
+    assert used(back) == ({"torch.float32"}, torch.bfloat16)
+    np.testing.assert_array_equal(back.predict_proba(videos[0]), localizer.predict_proba(videos[0]))
+
+
+def test_a_model_of_float32_stays_so_on_a_machine_with_bfloat16(videos, monkeypatch):
+    monkeypatch.setattr(_device, "multiplies_bfloat16", lambda device: False)
+    localizer = quick(precision="auto", max_epochs=1).fit(*videos)
+    data, expected = pickle.dumps(localizer), localizer.predict_proba(videos[0])
+    monkeypatch.setattr(_device, "multiplies_bfloat16", lambda device: True)
+    loaded = pickle.loads(data)
+    assert used(loaded) == ({"torch.float32"}, None)
+    np.testing.assert_array_equal(loaded.predict_proba(videos[0]), expected)
 
 
 def test_bfloat16_where_the_device_lacks_it(videos, without_bfloat16):
@@ -52,7 +102,7 @@ def test_bfloat16_where_the_device_lacks_it(videos, without_bfloat16):
 
 def test_float64_where_the_device_lacks_it():
     with pytest.raises(ValueError, match="precision is 'float64', which the mps device does not have"):
-        _device.resolve_precision("float64", torch.device("mps"))
+        _device.resolve_precision("float64", torch.device("mps"), has_maps=True)
 
 
 def test_capabilities_of_the_processor_decide(monkeypatch):
