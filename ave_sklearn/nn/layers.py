@@ -16,6 +16,7 @@ from ave_sklearn.nn.initialize import initialize_linear
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+SMALLEST_SUM = 1e-8  # that shares are taken of
 LEAST_CODE, N_CODES = -(2**15), 2**16  # of what a dropout mask is drawn from
 
 
@@ -200,6 +201,11 @@ class Positions(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return `x`, a Tensor of shape (..., n_positions, n_features), with the vectors added."""
         return x + self.weight
+
+
+def shares(x: Tensor, dim: int) -> Tensor:
+    """Return non-negative numbers `x`, divided by their sum along `dim`; zeros where that is 0."""
+    return x / x.sum(dim, keepdim=True).clamp_min(SMALLEST_SUM)
 
 
 def masked_mean(x: Tensor, mask: Tensor | None = None) -> Tensor:

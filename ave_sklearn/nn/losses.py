@@ -9,13 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ave_sklearn.nn.gated import gated_cross_entropy, without_background
-from ave_sklearn.nn.layers import masked_mean
+from ave_sklearn.nn.layers import masked_mean, shares
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
-
-EPS = 1e-8
 
 
 def segment_cross_entropy(
@@ -104,7 +102,7 @@ def pair_similarity_loss(similarity: Tensor, is_event: Tensor, *, mask: Tensor |
     if mask is not None:
         similarity, is_event = similarity * mask, is_event & mask
     g = is_event.to(similarity.dtype)
-    error = F.normalize(similarity, p=1, dim=1, eps=EPS) - F.normalize(g, p=1, dim=1, eps=EPS)
+    error = shares(similarity, dim=1) - shares(g, dim=1)
     return masked_mean(error.square(), mask) * is_event.any(1)
 
 
@@ -323,10 +321,10 @@ class WeakLoss(nn.Module):
         logits = outputs["video_logits"]
         if logits.shape[1] < target.shape[1]:
             events = without_background(target, self.background)
-            shares, counts = F.normalize(events, p=1, dim=1, eps=EPS), events.any(1)
+            wanted, counts = shares(events, dim=1), events.any(1)
         else:
-            shares, counts = target, torch.ones_like(weight)
-        loss = video_binary_cross_entropy(logits, shares, label_smoothing=self.label_smoothing) * counts
+            wanted, counts = target, torch.ones_like(weight)
+        loss = video_binary_cross_entropy(logits, wanted, label_smoothing=self.label_smoothing) * counts
         if self.extra is not None:
             loss = loss + checked_extra_loss(self.extra, outputs, target, self.background)
         return weighted_mean(loss, weight)

@@ -4,9 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ave_sklearn.nn.layers import Dropout, linear
+from ave_sklearn.nn.layers import SMALLEST_SUM, Dropout, linear, shares
 
-EPS = 1e-8
 PROPAGATED_GAIN = 0.1  # W_2's start over Xavier's, not in the paper: training starts from each segment's own features
 
 
@@ -83,10 +82,10 @@ def prune(
     if mask is not None:
         beta = beta * (mask[:, :, None] & mask[:, None, :])
     if tau == -torch.inf:
-        return F.normalize(beta, p=1, dim=-1, eps=EPS)
-    share = F.normalize(F.relu(beta), p=1, dim=-1, eps=EPS)
-    kept = share > tau if strict else share >= tau
-    return F.normalize(share * kept, p=1, dim=-1, eps=EPS) if renormalize else share * kept
+        return F.normalize(beta, p=1, dim=-1, eps=SMALLEST_SUM)
+    share = shares(F.relu(beta), dim=-1)
+    kept = share * (share > tau if strict else share >= tau)
+    return shares(kept, dim=-1) if renormalize else kept
 
 
 def propagate(gamma: Tensor, source: Tensor, target: Tensor) -> Tensor:
@@ -189,8 +188,9 @@ class PSP(nn.Module):
             visual segment s.
         """
         beta = all_pair_similarity(self.project(self.w1_v, v), self.project(self.w1_a, a))
-        rule = {"strict": self.released, "renormalize": self.renormalize, "mask": mask}
-        return prune(beta, self.tau, **rule), prune(beta.transpose(1, 2), self.tau, **rule)
+        both = torch.cat([beta, beta.transpose(1, 2)])  # beta_va and beta_av, pruned together
+        masks = None if mask is None else torch.cat([mask, mask])
+        return prune(both, self.tau, strict=self.released, renormalize=self.renormalize, mask=masks).chunk(2)
 
     def forward(self, v: Tensor, a: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Let each modality take from the segments of the other that it is connected to.
