@@ -13,7 +13,8 @@ SIZES = [(3, 10, 7, 4), (1, 1, 3, 2), (2, 1, 3, 2), (5, 2, 1, 1), (4, 30, 6, 5)]
 def made(n, n_steps, d, h, dtype=torch.float64, seed=0):
     torch.manual_seed(seed)
     lstm = nn.LSTM(d, h, batch_first=True, bidirectional=True).to(dtype)
-    return lstm, 2 * torch.randn(n, n_steps, d, dtype=dtype, requires_grad=True), torch.randn(n, n_steps, 2 * h)
+    x = 2 * torch.randn(n, n_steps, d, dtype=dtype)
+    return lstm, x.requires_grad_(), torch.randn(n, n_steps, 2 * h)
 
 
 def trained(encode, lstm, x, pull):
@@ -34,7 +35,6 @@ def test_codes_and_gradients_are_those_of_torch(sizes, dtype, rtol):
     results = [trained(encode, lstm, x, pull.to(dtype)) for encode in (bidirectional_lstm, of_torch)]
     for ours, theirs in zip(*results, strict=True):
         assert ours.shape == theirs.shape
-        assert ours.is_contiguous()
         torch.testing.assert_close(ours, theirs, rtol=rtol, atol=rtol)
 
 
@@ -81,10 +81,9 @@ def test_inputs_that_need_no_gradient_and_weights_that_are_held_get_none():
 def test_each_weight_has_a_gradient_of_its_own_memory():
     lstm, x, pull = made(3, 4, 5, 2)
     (bidirectional_lstm(x, lstm) * pull).sum().backward()
-    places = [weight.grad.untyped_storage().data_ptr() for weight in lstm.parameters()]
-    lstm.bias_ih_l0.grad.zero_()
+    assert all(weight.grad.is_contiguous() for weight in lstm.parameters())
+    lstm.bias_ih_l0.grad.zero_()  # as clipping scales them, in place
     assert lstm.bias_hh_l0.grad.any()
-    assert len(places) == 8
 
 
 def test_features_that_lie_apart_in_memory_are_read_as_they_are():
