@@ -534,6 +534,11 @@ class AVFeatures:
         return [f"{stored.name} {stored.storage}" for stored in (self._audio, self._visual) if stored.storage]
 
 
+def stored_streams(X):
+    """Return the audio and the visual features of `X` as a pair of `StoredRows`."""
+    return X._audio, X._visual
+
+
 def _rows_only(key):
     if len(key) != 2 or key[1] is not Ellipsis:
         raise IndexError(f"AVFeatures is indexed by rows (videos) only, X[rows] or X[rows, ...], got {key!r}.")

@@ -197,6 +197,27 @@ class StoredRows:
         return None if backing_map(self.base) is None else "memory-mapped"
 
     @property
+    def is_in_memory(self):
+        """Whether the rows lie in memory that no file of the user's is behind."""
+        if self.is_source:
+            return False
+        mapped = backing_map(self.base)
+        return mapped is None or is_joblib_temporary(mapped)
+
+    def lie_as(self, dtype):
+        """Whether each row lies in memory in one piece, in C order, as numbers of `dtype`."""
+        if not self.is_in_memory:
+            return False
+        base = np.asarray(self.base)
+        return base.dtype == dtype and base.flags.aligned and base[:1].flags.c_contiguous
+
+    @property
+    def first(self):
+        """The first row where it lies in the base, an ndarray (1, ...)."""
+        self.check_file()
+        return np.asarray(self.base)[self.index.rows[0]][np.newaxis]
+
+    @property
     def array(self):
         """The rows: the base itself if it is an array and they are all of it, a view if a slice, else a copy."""
         is_mapped = isinstance(self.base, MappedRows) and isinstance(self.index.rows, range)
@@ -246,11 +267,10 @@ class StoredRows:
         if self.is_source:
             return self.name, self.base, self.index
         self.check_file()
-        mapped = backing_map(self.base)
-        in_memory = mapped is None or is_joblib_temporary(mapped)
-        if in_memory and self.index.is_whole:
+        if self.is_in_memory and self.index.is_whole:
             return self.name, self.base, self.index
-        if not in_memory and mapped.filename is not None and self.base.size:
+        mapped = backing_map(self.base)
+        if not self.is_in_memory and mapped.filename is not None and self.base.size:
             _refuse_copy_on_write(self.name, mapped)
         return self.name, self.read(), whole_index(len(self.index))
 

@@ -4,6 +4,8 @@ What must hold here, however odd it makes the code:
 
 * One pass through memory. A block of videos is read, checked, scaled and cast while it lies in the cache. Whole
   batches, step after step, would go through memory four times: most of what a fit on maps does beside its products.
+* Large rows of arrays in memory are not copied first: they are checked and scaled from where they lie. Nothing is
+  ever written there. All other rows are read into one piece of memory, block after block.
 * The batch scales, not the network. It takes mean and factor of :meth:`StandardizedNetwork.scalings`, and the network
   is told so (``standardized=True``).
 * The factor holds the dropout of features too. Its mask is drawn once a batch, for audio before visual features:
@@ -22,12 +24,14 @@ import torch
 from torch.utils.data import Dataset
 
 from ave_sklearn._features.arrays import check_finite
+from ave_sklearn._features.container import stored_streams
 from ave_sklearn._user_warnings import warn_user
 from ave_sklearn.nn.blocking import row_slices, rows_in_block
 
 CPU = torch.device("cpu")
 PREDICTED_TOGETHER = 8  # batches of videos with few features
 SHOWN = 5  # rows in a warning
+LARGE_ROW = 2**15  # numbers: one operation on so many costs more than it takes to call it
 
 
 class VideoDataset(Dataset):
@@ -55,11 +59,16 @@ class VideoDataset(Dataset):
         What is done in float64 to the audio and to the visual features that are read.
     zeros : ZeroVideos or None
         Is told of the videos that are read.
+    in_place : list of bool
+        Whether audio and visual features are used from where they lie in memory.
+    buffers : list of Tensor or None
+        Memory that other features are read into, block after block.
     """
 
     def __init__(self, X, dtype, target=None, weight=None, device=CPU, rows=None, name="X"):
         self.X, self.dtype, self.device = X, np.dtype(dtype), device
         self.on_device, self.wide, self.zeros = None, (None, None), None
+        self.in_place, self.buffers = [lies_ready(stored, self.dtype) for stored in stored_streams(X)], [None, None]
         n = len(X)
         self.rows, self.name = np.arange(n) if rows is None else rows, name
         self.target = torch.zeros(n) if target is None else self._tensor(target)
@@ -76,7 +85,7 @@ class VideoDataset(Dataset):
         """Return the finite audio and visual features of `rows`, in `out` or in new Tensors, pinned for a GPU."""
         streams = self.fill(rows, out or self.empty(len(rows), pin_memory=self.device.type == "cuda"))
         for stream, x in enumerate(streams):
-            self.check(x.numpy(), stream, rows)
+            self.check(x, stream, rows)
         return streams
 
     def fill(self, rows, out=None):
@@ -86,16 +95,22 @@ class VideoDataset(Dataset):
         read = [x if wide is None else np.empty(x.shape) for x, wide in zip(arrays, self.wide, strict=True)]
         with np.errstate(over="ignore", invalid="ignore"):  # values that `dtype` cannot hold are errors of `check`
             self.X.take(rows, out=read)
-            if self.zeros is not None:
-                self.zeros.note(self, rows, read)
+            for stream, x in enumerate(read):
+                self.note_zeros(x, stream, rows)
             for wide, x, array in zip(self.wide, read, arrays, strict=True):
                 if wide is not None:
                     wide.write(x, array)
         return streams
 
-    def check(self, array, stream, rows):
-        """Raise ValueError when the features `array` of a modality (0 audio, 1 visual) of `rows` are not finite."""
-        check_finite(array, self.modality(stream), lambda row: self.video(rows[row]))
+    def check(self, x, stream, rows):
+        """Raise ValueError when `x`, a Tensor of features (`stream` 0 audio, 1 visual) of `rows`, is not finite."""
+        if not math.isfinite(x.sum().item()):  # a sum may overflow: that is looked at number by number
+            check_finite(x.numpy(), self.modality(stream), lambda row: self.video(rows[row]))
+
+    def note_zeros(self, array, stream, rows):
+        """Note which of `rows` are all zero in `array`, their features of a modality, where that is asked for."""
+        if self.zeros is not None:
+            self.zeros.note(self, stream, rows, array)
 
     def video(self, row):
         """Return what errors call a video: its row in what the user gave, and in the array that this is a view of."""
@@ -116,19 +131,55 @@ class VideoDataset(Dataset):
         """Return ``(Batch, (target, weight))`` of `rows`."""
         return Batch(self, rows, allocate), (self.target[rows], self.weight[rows])
 
-    def pieces(self, rows, places):
-        """Yield a slice of `rows` with its features on the device: by blocks in memory, all at once on a GPU.
+    def pieces(self, rows):
+        """Yield the finite features of `rows` on the device: by blocks in memory, all at once on a GPU.
 
-        In memory they are read into `places`, Tensors for all `rows`, if these have the dataset's dtype.
+        Yields
+        ------
+        stream : int
+            0 for audio, 1 for visual features.
+        piece : slice
+            Of `rows`.
+        x : Tensor
+            Features to look at before the next piece is asked for, not to be written to.
+        work : Tensor
+            Of x's shape and type, to be overwritten; it may be `x`.
         """
-        in_place = places[0].dtype == places[1].dtype
         if self.on_device is not None:
-            yield slice(None), [x[torch.from_numpy(rows).to(self.device)] for x in self.on_device]
-        elif self.device.type == "cpu":
-            for piece in row_slices(len(rows), self.X.shape[1]):
-                yield piece, self.read(rows[piece], [x[piece] for x in places] if in_place else None)
+            rows = torch.from_numpy(rows).to(self.device)
+            yield from ((stream, slice(None), *[kept[rows]] * 2) for stream, kept in enumerate(self.on_device))
+        elif self.device.type != "cpu":
+            streams = [x.to(self.device, non_blocking=True) for x in self.read(rows)]
+            yield from ((stream, slice(None), x, x) for stream, x in enumerate(streams))
+        elif any(self.in_place) and not any(self.wide):
+            for stream, stored in enumerate(stored_streams(self.X[rows])):
+                yield from ((stream, *piece) for piece in self.pieces_of(stream, stored, rows))
         else:
-            yield slice(None), [x.to(self.device, non_blocking=True) for x in self.read(rows)]
+            for piece in row_slices(len(rows), self.X.shape[1]):
+                streams = self.read(rows[piece], [self.buffer(stream, len(rows[piece])) for stream in (0, 1)])
+                yield from ((stream, piece, x, x) for stream, x in enumerate(streams))
+
+    def pieces_of(self, stream, stored, rows):
+        """Yield ``piece, x, work`` of one modality of `rows`, `stored`: a video where it lies, or a block of copies."""
+        in_place = self.in_place[stream]
+        step = 1 if in_place else rows_in_block(math.prod(stored.shape[1:]))
+        for start in range(0, len(rows), step):
+            piece = slice(start, min(start + step, len(rows)))
+            part, work = stored.select(range(piece.start, piece.stop)), self.buffer(stream, piece.stop - start)
+            if not in_place:
+                with np.errstate(over="ignore", invalid="ignore"):  # as in `fill`
+                    part.copy_to(work.numpy())
+            x = to_read(part.first) if in_place else work
+            self.note_zeros(x.numpy(), stream, rows[piece])
+            self.check(x, stream, rows[piece])
+            yield piece, x, work
+
+    def buffer(self, stream, n):
+        """Return a Tensor for features of a modality of `n` videos, on memory that is the same each time."""
+        kept = self.buffers[stream]
+        if kept is None or len(kept) < n:
+            kept = self.buffers[stream] = self.empty(n)[stream]
+        return kept[:n]
 
     def keep_on_device(self, max_bytes):
         """Read all features onto the device, once for all epochs, if they take at most `max_bytes`."""
@@ -165,13 +216,14 @@ class ZeroVideos:
         self.n_videos = n_videos
         self.found, self.is_over = {}, False
 
-    def note(self, dataset, rows, streams):
-        """Note which videos are zero in `streams`, the audio and visual features of `rows`, ndarrays (n, T, ..., d)."""
-        for stream, x in enumerate(() if self.is_over else streams):
-            zero = ~x[:, 0].reshape(len(x), -1).any(1)  # nearly always the first segment tells
-            if zero.any():
-                zero[zero] = ~x[zero].reshape(zero.sum(), -1).any(1)
-                self.add(dataset, stream, rows[zero], x.dtype)
+    def note(self, dataset, stream, rows, x):
+        """Note which videos are zero in `x`, an ndarray (n, T, ..., d) of a modality of `rows`."""
+        if self.is_over:
+            return
+        zero = ~x[:, 0].reshape(len(x), -1).any(1)  # nearly always the first segment tells
+        if zero.any():
+            zero[zero] = ~x[zero].reshape(zero.sum(), -1).any(1)
+            self.add(dataset, stream, rows[zero], x.dtype)
 
     def add(self, dataset, stream, rows, dtype):
         """Add `rows` whose features of a modality are zero in `dtype`; those that are not where they lie apart."""
@@ -236,13 +288,31 @@ class Batch:
             Type of the visual features when they are maps; None is that of the dataset.
         """
         loaded = self.dataset.empty(len(self), map_dtype, self.allocate, device=self.dataset.device)
-        for piece, streams in self.dataset.pieces(self.rows, loaded):
-            for x, scaling, out in zip(streams, scalings, loaded, strict=True):
-                if scaling is not None:
-                    scaling.write(x, piece, out[piece])
-                elif x.data_ptr() != out[piece].data_ptr():  # else they were read into their place
-                    out[piece] = x
+        for stream, piece, x, work in self.dataset.pieces(self.rows):
+            scaling, out = scalings[stream], loaded[stream][piece]
+            if scaling is None:
+                out.copy_(x)
+            else:
+                scaling.write(x, piece, out, work)
         return loaded
+
+
+def lies_ready(stored, dtype):
+    """Whether the rows of `stored`, one modality, are used from where they lie: they are large, and of `dtype`."""
+    return math.prod(stored.shape[1:]) >= LARGE_ROW and stored.lie_as(dtype)
+
+
+class Unlocked:
+    """The memory of a read-only array, as NumPy takes it: PyTorch warns of arrays that may not be written to."""
+
+    def __init__(self, array):
+        self.array = array  # lives as long as this
+        self.__array_interface__ = {**array.__array_interface__, "data": (array.ctypes.data, False)}
+
+
+def to_read(array):
+    """Return a Tensor on the memory of `array`, an ndarray of the user's: nothing may be written to it."""
+    return torch.from_numpy(array if array.flags.writeable else np.asarray(Unlocked(array)))
 
 
 class BatchMemory:

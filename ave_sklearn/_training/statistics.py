@@ -111,7 +111,7 @@ def wide_blocks(dataset, stream):
     """Yield rows and their finite features (n, T, ..., d) in float64, block by block."""
     for rows in dataset.row_groups():
         x = dataset.X.take(rows, dtype=np.float64)[stream]
-        dataset.check(x, stream, rows)
+        dataset.check(torch.from_numpy(x), stream, rows)
         yield rows, x
 
 

@@ -154,9 +154,26 @@ class Scaling(NamedTuple):
     mean: torch.Tensor
     factor: torch.Tensor
 
-    def write(self, x, rows, out):
-        """Scale `x`, the features of the videos `rows` of the batch, into `out`, of any type; overwrites `x`."""
-        torch.mul(x.sub_(self.mean), self.factor[rows] if self.factor.ndim else self.factor, out=out)
+    def write(self, x, rows, out, work):
+        """Scale the features of some videos of a batch; nothing is allocated on the way.
+
+        Not as ``x * factor + shift``, which is one step: product and sum are both rounded then, and with means of 1024
+        scales 1.4 times as much is lost, close to all that ``resolves`` allows.
+
+        Parameters
+        ----------
+        x : Tensor of shape (m, T, ..., d)
+        rows : slice
+            Which videos of the batch these are.
+        out : Tensor of x's shape
+            Of any type.
+        work : Tensor of x's shape and type
+            Overwritten where `out` is of another type; it may be `x`.
+        """
+        scaled = out if out.dtype == x.dtype else work
+        torch.sub(x, self.mean, out=scaled).mul_(self.factor[rows] if self.factor.ndim else self.factor)
+        if scaled is not out:
+            out.copy_(scaled)
 
 
 class StandardizedNetwork(nn.Module):
