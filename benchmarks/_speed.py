@@ -1,4 +1,4 @@
-"""Yardsticks of the speed benchmarks: a plain loop over the unfused network, and its matrix products alone."""
+"""What the speed benchmarks share: features, a network's matrix products alone, and how ways are measured in turn."""
 
 import argparse
 import json
@@ -13,16 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from _memory import PeakMemory
 from _tables import print_markdown
-from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ave_sklearn import AVFeatures
 from ave_sklearn._device import multiplies_bfloat16
 from ave_sklearn.datasets import load_av_digits
-from ave_sklearn.nn import AVGA, FullyLoss, PSPNet
 
 N_SEGMENTS, N_CLASSES = 10, 29
 SHAPES = {"maps": (128, (7, 7, 512)), "pooled": (128, (512,))}
@@ -30,7 +27,6 @@ N_VIDEOS = {"maps": 256, "pooled": 2048, "digits": 1080}
 PRECISIONS = {"float32": torch.float32}
 if multiplies_bfloat16(torch.device("cpu")):
     PRECISIONS["bfloat16"] = torch.bfloat16
-FEATURE_DROPOUT = 0.4
 PRODUCTS = {"mm", "addmm", "bmm", "baddbmm"}
 
 
@@ -45,95 +41,6 @@ def make_case(name, n_videos):
     y = np.array([f"event {row % (N_CLASSES - 1)}" for row in range(n_videos)], object)[:, None].repeat(N_SEGMENTS, 1)
     y[:, N_SEGMENTS // 2 :] = "background"
     return AVFeatures(*(np.maximum(features, 0, out=features) for features in draw)), y
-
-
-# ------------------------------------------------------------------- a plain loop
-class PlainAVGA(AVGA):
-    """AVGA layer by layer."""
-
-    def forward(self, audio, regions):
-        """Return pooled features and attention."""
-        key_v = self.visual_key(F.relu(self.visual(regions)))
-        key_a = self.audio_key(F.relu(self.audio(audio))).unsqueeze(2)
-        attention = F.softmax(self.score(torch.tanh(key_v + key_a)).squeeze(-1), dim=-1)
-        return torch.matmul(attention.unsqueeze(2), regions).squeeze(2), attention
-
-
-class PlainScaled(nn.Module):
-    """Standardised inputs and feature dropout in front of a network, operation by operation."""
-
-    def __init__(self, network, audio, visual):
-        super().__init__()
-        self.network = network
-        self.statistics = [(mean(x), (x - mean(x)).square().mean().sqrt()) for x in (audio, visual)]
-
-    def forward(self, audio, visual):
-        """Return the network's outputs."""
-        scaled = [(x - mean) / scale for x, (mean, scale) in zip((audio, visual), self.statistics, strict=True)]
-        if self.training:
-            keep = [F.dropout(x.new_ones(len(x), *[1] * (x.ndim - 2), x.shape[-1]), FEATURE_DROPOUT) for x in scaled]
-            scaled = [x * mask for x, mask in zip(scaled, keep, strict=True)]
-        return self.network(*scaled)
-
-
-def mean(x):
-    """Return the mean of each feature."""
-    return x.flatten(0, -2).mean(0)
-
-
-def plain_network(audio, visual, n_classes):
-    """Return the default network of PSPLocalizer out of plain layers."""
-    n_regions = None if visual.ndim == 3 else visual[0, 0, ..., 0].numel()
-    network = PSPNet(audio.shape[-1], visual.shape[-1], n_classes, n_regions)
-    if n_regions:
-        network.encoder.attention = PlainAVGA(audio.shape[-1], visual.shape[-1])
-    return PlainScaled(network, audio, visual)
-
-
-class PlainLoop:
-    """Training and prediction as public code does them: a batch is copied together video by video.
-
-    Parameters
-    ----------
-    X : AVFeatures
-    y : ndarray of shape (n, T)
-    batch_size : int
-    """
-
-    def __init__(self, X, y, batch_size):
-        self.features = torch.from_numpy(np.asarray(X.audio)), torch.from_numpy(np.asarray(X.visual))
-        classes, codes = np.unique(y.astype(str), return_inverse=True)
-        self.target = torch.from_numpy(codes.reshape(y.shape))
-        self.batch_size = batch_size
-        self.network = plain_network(*self.features, len(classes))
-        self.loss = FullyLoss(lam=10, background=int(np.flatnonzero(classes == "background")[0]), label_smoothing=0.05)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=0.002, weight_decay=0.01)
-
-    def copied(self, rows):
-        """Return the features of `rows`, copied one by one."""
-        batch = [torch.zeros(len(rows), *x.shape[1:]) for x in self.features]
-        for place, row in enumerate(rows):
-            for out, x in zip(batch, self.features, strict=True):
-                out[place] = x[row]
-        return batch
-
-    def epoch(self):
-        """Train once on all videos."""
-        self.network.train()
-        for rows in torch.randperm(len(self.target)).split(self.batch_size):
-            outputs = self.network(*self.copied(rows.tolist()))
-            loss = self.loss(outputs, self.target[rows], torch.ones(len(rows)))
-            self.optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-            self.optimizer.step()
-
-    @torch.no_grad()
-    def predict(self):
-        """Return the codes of all segments."""
-        self.network.eval()
-        batches = torch.arange(len(self.target)).split(self.batch_size)
-        return torch.cat([self.network(*self.copied(rows.tolist()))["logits"].argmax(-1) for rows in batches])
 
 
 # ------------------------------------------------------- the matrix products alone

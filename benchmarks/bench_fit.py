@@ -1,4 +1,4 @@
-"""Seconds of a training epoch: this package, a plain loop over the unfused network, and its matrix products alone.
+"""Seconds of a training epoch: this package, a plain loop in PyTorch, and the network's matrix products alone.
 
 ``OMP_NUM_THREADS=2 python benchmarks/bench_fit.py`` measures features of the AVE dataset's shapes, maps and pooled, and
 AV-Digits, each way in turn, several times, and prints medians. *Plain loop* trains the default network of PSPLocalizer,
@@ -10,7 +10,8 @@ imports and the features.
 
 import numpy as np
 import torch
-from _speed import PRECISIONS, PlainLoop, Products, make_case, products_of, run
+from _plain import PlainLoop
+from _speed import PRECISIONS, Products, make_case, products_of, run
 
 from ave_sklearn import PSPLocalizer
 from ave_sklearn._training.batches import BatchIterator, VideoDataset

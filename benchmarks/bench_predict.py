@@ -1,11 +1,12 @@
-"""Seconds of a prediction: this package, a plain loop over the unfused network, and its matrix products alone.
+"""Seconds of a prediction: this package, a plain loop in PyTorch, and the network's matrix products alone.
 
 ``OMP_NUM_THREADS=2 python benchmarks/bench_predict.py`` prints the table of ``bench_fit.py`` for `predict_proba` of a
 fitted PSPLocalizer.
 """
 
 import torch
-from _speed import PRECISIONS, PlainLoop, Products, make_case, products_of, run
+from _plain import PlainLoop
+from _speed import PRECISIONS, Products, make_case, products_of, run
 from bench_fit import fit, outputs_of
 
 from ave_sklearn._training.batches import BatchIterator, VideoDataset

@@ -10,6 +10,7 @@ import torch
 
 from ave_sklearn import PSPLocalizer
 from ave_sklearn._device import multiplies_bfloat16
+from ave_sklearn.nn import FullyLoss, PSPNet
 
 pytestmark = pytest.mark.slow  # each test trains or starts a script
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -21,11 +22,51 @@ def speed(monkeypatch):
     return pytest.importorskip("_speed")
 
 
+@pytest.fixture
+def plain(speed):
+    return pytest.importorskip("_plain")
+
+
+@pytest.mark.parametrize("visual_shape", [(3, 4, 5), (5,)], ids=["maps", "pooled"])
+def test_plain_network_and_loss_are_the_packages(plain, visual_shape):
+    torch.manual_seed(0)
+    networks = PSPNet(6, 5, 4, 12 if len(visual_shape) > 1 else None), plain.PlainPSPNet(6, 5, 4, len(visual_shape) > 1)
+    networks[1].load_state_dict(networks[0].state_dict())
+    audio = torch.randn(7, 10, 6, dtype=torch.float64)
+    visual = torch.randn(7, 10, *visual_shape, dtype=torch.float64)
+    target = torch.randint(4, (7, 10))
+    target[0] = 2  # a video without an event
+    outputs = [network.double()(audio, visual) for network in networks]
+    criterion = FullyLoss(lam=10, background=2, label_smoothing=0.05)
+    losses = criterion(outputs[0], target, torch.ones(7)), plain.plain_loss(outputs[1], target, background=2)
+    for name in ("logits", "similarity"):
+        assert_same(*(output[name] for output in outputs))
+    assert_same(*losses)
+    gradients = [gradients_of(loss, network) for loss, network in zip(losses, networks, strict=True)]
+    assert all(gradient.abs().max() > 1e-6 for gradient in gradients[0].values())
+    assert_same(*gradients)
+
+
+def gradients_of(loss, network):
+    loss.backward()
+    return {name: weight.grad for name, weight in network.named_parameters()}
+
+
+def assert_same(one, other):
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
+
+
+def test_plain_network_has_nothing_of_the_package():
+    code = "import sys, _plain; print([name for name in sys.modules if name.startswith('ave_sklearn')])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=BENCHMARKS, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 @pytest.mark.parametrize("case", ["maps", "pooled", "digits"])
-def test_plain_loop_has_the_estimators_network(speed, case):
+def test_plain_loop_has_the_estimators_network(speed, plain, case):
     X, y = speed.make_case(case, 6)
     localizer = PSPLocalizer(max_epochs=1, random_state=0).fit(X, y)
-    loop = speed.PlainLoop(X, y, batch_size=4)
+    loop = plain.PlainLoop(X, y, batch_size=4)
     loop.network.network.load_state_dict(localizer.net_.module_.network.state_dict())
     loop.network.eval()
     with torch.no_grad():
@@ -34,8 +75,8 @@ def test_plain_loop_has_the_estimators_network(speed, case):
     torch.testing.assert_close(outputs["logits"].softmax(-1), proba, rtol=1e-3, atol=1e-4)
 
 
-def test_products_are_those_of_the_loop(speed):
-    loop = speed.PlainLoop(*speed.make_case("maps", 3), batch_size=3)
+def test_products_are_those_of_the_loop(speed, plain):
+    loop = plain.PlainLoop(*speed.make_case("maps", 3), batch_size=3)
     shapes = multiplied(speed, loop.predict)
     assert ((3 * 10 * 49, 512), (512, 512)) in shapes  # U of AVGA
     assert ((3, 10, 128), (3, 128, 10)) in shapes  # all pairs of Eq. 1
