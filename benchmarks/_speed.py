@@ -197,12 +197,17 @@ def run(doc, ways_of, once):
         job()
         print(memory.anonymous - memory.before)
         return
-    print(machine())
     tables = []
     for case in args.cases:
         about = args.videos or N_VIDEOS[case], args.batch_size
         tables.append(table_of(case, ways_of(*make_case(case, about[0]), about[1]), about, args.repeats))
-    print_markdown(pd.concat(tables))
+    print_measured(pd.concat(tables))
+
+
+def print_measured(table, digits=2):
+    """Print a table as Markdown behind a line about the machine: a table that is quoted names its processor."""
+    print(machine())
+    print_markdown(table, digits)
 
 
 def machine():

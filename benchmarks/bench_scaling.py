@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from _memory import PeakMemory
-from _speed import machine
-from _tables import print_markdown
+from _speed import print_measured
 from tqdm import tqdm
 
 from ave_sklearn import AVFeatures, PSPLocalizer
@@ -87,13 +86,12 @@ def main():
     if args.apart:
         measure(args.folder, *json.loads(args.apart))
         return
-    print(machine())
     for series in args.series:
         name, values, others = SERIES[series]
         rows = [
             {name: v, **measure_apart({**SIZES, **others, name: v}, args.folder)} for v in tqdm(values, desc=series)
         ]
-        print_markdown(pd.DataFrame(rows))
+        print_measured(pd.DataFrame(rows))
         print()
 
 

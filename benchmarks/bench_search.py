@@ -23,8 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from _memory import TreePeak
-from _speed import N_VIDEOS, interleaved, machine, make_case, ratio
-from _tables import print_markdown
+from _speed import N_VIDEOS, interleaved, machine, make_case, print_measured, ratio
 from joblib.externals.loky import get_reusable_executor
 from sklearn.model_selection import GridSearchCV
 
@@ -68,7 +67,7 @@ def print_searches(files, y):
         start, before = time.perf_counter(), mb_from_disk()
         scores.append(search(X, y, TWELVE, 2).cv_results_["mean_test_score"])
         rows.append({"features in": where, "seconds": time.perf_counter() - start, "MB read": mb_from_disk() - before})
-    print_markdown(pd.DataFrame(rows))
+    print_measured(pd.DataFrame(rows))
     print(f"\nfeatures: {X.nbytes / 1e6:.0f} MB; greatest difference of scores: {np.ptp(scores, axis=0).max()}\n")
 
 
@@ -93,7 +92,7 @@ def print_bound_of_training_together():
         seconds = interleaved(ways, 5)
         row = {f"batches of {size}, s": f"{value:.3f}" for size, value in seconds.median().items()}
         rows.append({"features": case, **row, "at most times faster": ratio(seconds, *ways)})
-    print_markdown(pd.DataFrame(rows))
+    print_measured(pd.DataFrame(rows))
 
 
 def epoch(X, y, **params):

@@ -13,6 +13,7 @@ from ave_sklearn._device import multiplies_bfloat16
 from ave_sklearn.nn import FullyLoss, PSPNet
 
 pytestmark = pytest.mark.slow  # each test trains or starts a script
+PROCESSOR = r"\d+ x .*threads; torch .*"  # the line in front of a table
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
@@ -93,22 +94,66 @@ def test_scripts_print_a_table(script):
     command = [sys.executable, BENCHMARKS / script, "--cases", "pooled", "--videos", "8", "--repeats", "1"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert re.search(PROCESSOR + r"\n\n\| features \|", done.stdout)
     rows = [re.split(r" *\| *", line)[1:-1] for line in done.stdout.splitlines() if line.startswith("| pooled")]
     ways = ["plain loop", "ave_sklearn, float32", "ave_sklearn, bfloat16"]
     assert [row[1] for row in rows] == (ways if multiplies_bfloat16(torch.device("cpu")) else ways[:2])
     assert all(float(cell) > 0 for row in rows for cell in row[2:5])
 
 
-def test_profile_says_where_an_epoch_goes():
+def test_profile_says_where_an_epoch_goes(speed):
     options = ["--cases", "maps", "--videos", "6", "--batch-size", "3"]
     done = subprocess.run(
         [sys.executable, BENCHMARKS / "profile_epoch.py", *options], capture_output=True, text=True, check=True
     )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("|")]
-    shares = {row[1]: float(row[2]) for row in (re.split(r" *\| *", line) for line in lines[2:])}
+    assert len(re.findall(PROCESSOR + r"\n\n\| (?:part|features) \|", done.stdout)) == 2
+    rows = [re.split(r" *\| *", line)[1:-1] for line in done.stdout.splitlines() if line.startswith("|")]
+    second = rows.index(["features", "precision", "operator calls a step"])
+    shares = {row[0]: float(row[1]) for row in rows[2:second]}
     assert all(share > 0 for part, share in shares.items() if part != "clipping and AdamW"), shares
     assert 97 <= sum(shares.values()) <= 103  # rounded
     assert shares["attention over regions, backward"] > shares["LSTMs, forward"]
+    assert [row[:2] for row in rows[second + 2 :]] == [["maps", name] for name in speed.PRECISIONS]
+    assert all(int(row[2]) > 100 for row in rows[second + 2 :])
+
+
+class BidirectionalLSTM(torch.autograd.Function):
+    """Calls what PyTorch's own layer calls: its part has its time once."""
+
+    @staticmethod
+    def forward(ctx, x, lstm):
+        return lstm(x)[0]
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient.cumsum(1)[..., :5], None
+
+
+def test_profile_names_the_parts_of_a_function_with_its_own_backward_pass(speed):
+    import profile_epoch
+
+    x, lstm = torch.randn(2, 10, 5, requires_grad=True), torch.nn.LSTM(5, 3, bidirectional=True)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
+        BidirectionalLSTM.apply(x, lstm).sum().backward()
+    events = {event.name: event for event in profiler.events()}
+    microseconds = {part: events[part].cpu_time_total for part in ("BidirectionalLSTM", "BidirectionalLSTMBackward")}
+    shares = profile_epoch.shares(profiler.events(), seconds=1)
+    assert 0 < events["aten::lstm"].cpu_time_total < microseconds["BidirectionalLSTM"]
+    assert shares["LSTMs, forward"] == pytest.approx(microseconds["BidirectionalLSTM"] / 1e4)
+    assert shares["LSTMs, backward"] == pytest.approx(microseconds["BidirectionalLSTMBackward"] / 1e4)
+    assert shares["clipping and AdamW"] == shares["attention over regions, forward"] == 0
+    assert sum(shares.values()) == pytest.approx(100)
+
+
+@pytest.mark.parametrize("case", ["maps", "pooled"])
+def test_operator_calls_are_those_of_steps_alone(speed, case):
+    import profile_epoch
+
+    X, y = speed.make_case(case, 5)
+    counts = [profile_epoch.calls_of_epoch(X, y, "float32", 2, n_batches) for n_batches in (1, 2, 4)]
+    a_step = profile_epoch.calls_a_step(X, y, "float32", 2)
+    assert counts[1] - counts[0] == a_step and counts[2] - counts[1] == 2 * a_step
+    assert 0 < a_step < counts[0]  # an epoch has some of its own
 
 
 def test_searches_on_files_and_in_memory_agree(speed, tmp_path, monkeypatch, capsys):
@@ -120,7 +165,8 @@ def test_searches_on_files_and_in_memory_agree(speed, tmp_path, monkeypatch, cap
     bench_search.print_searches(files, y)
     printed = capsys.readouterr().out
     assert "greatest difference of scores: 0.0\n" in printed
-    rows = [re.split(r" *\| *", line)[1:-1] for line in printed.splitlines()[2:4]]
+    assert printed.startswith(speed.machine())
+    rows = [re.split(r" *\| *", line)[1:-1] for line in printed.splitlines()[4:6]]
     assert [row[0] for row in rows] == ["files", "memory"] and all(float(row[1]) > 0 for row in rows)
 
 
