@@ -1,10 +1,14 @@
 """Audio-guided attention over the channels, then over the regions, of a segment's picture."""
 
+import math
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ave_sklearn.nn.attention import ContextBlock, attend
+from ave_sklearn.nn.blocking import in_blocks
 from ave_sklearn.nn.layers import linear
 
 
@@ -87,13 +91,15 @@ class AGSCA(nn.Module):
         shared = F.relu(self.audio(audio)) * F.relu(self.visual(regions)).mean(2)  # (n, T, hidden_size)
         return torch.sigmoid(self.expand(F.relu(self.squeeze(shared))))
 
-    def forward(self, audio: Tensor, regions: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, audio: Tensor, regions: Tensor, adapter: nn.Module | None = None) -> tuple[Tensor, Tensor]:
         """Attend to the channels and regions of each segment.
 
         Parameters
         ----------
         audio : Tensor of shape (n, T, n_audio_features)
         regions : Tensor of shape (n, T, N, n_visual_features)
+        adapter : torch.nn.Module or None, default=None
+            What regions go through first, of some videos at a time.
 
         Returns
         -------
@@ -101,6 +107,14 @@ class AGSCA(nn.Module):
         attention : Tensor of shape (n, T, N)
             Rows sum to 1.
         """
+
+        def look(audio, regions):
+            return self.attend(audio, regions if adapter is None else adapter(regions))
+
+        return in_blocks(look, video_size(regions), audio, regions)
+
+    def attend(self, audio: Tensor, regions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what :meth:`forward` does of adapted regions, of some videos."""
         return self.look(audio, regions, regions)
 
     def look(self, audio: Tensor, regions: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
@@ -109,8 +123,8 @@ class AGSCA(nn.Module):
         See :meth:`forward` for the other shapes.
         """
         regions = regions * (1 + self.channels(audio, context).unsqueeze(2))
-        key = F.relu(self.visual_key(regions)) * F.relu(self.audio_key(audio)).unsqueeze(2)  # (n, T, N, k)
-        return bounded_attention(regions, self.score(key))
+        key, guide = F.relu(self.visual_key(regions)), F.relu(self.audio_key(audio)).unsqueeze(2)  # (n, T, N or 1, k)
+        return bounded_attention(regions, guided_score(self.score, key, guide))
 
 
 class ContextAGSCA(AGSCA):
@@ -181,7 +195,7 @@ class ContextAGSCA(AGSCA):
         self.context_score = linear(attention_size, 1, **biased)
         self.beta = beta
 
-    def forward(self, audio: Tensor, regions: Tensor) -> tuple[Tensor, Tensor]:
+    def attend(self, audio: Tensor, regions: Tensor) -> tuple[Tensor, Tensor]:
         """Attend to the channels and regions of each segment; see :meth:`AGSCA.forward` for the shapes.
 
         The attention is that of :class:`AGSCA`, guided by the sound.
@@ -201,8 +215,21 @@ class ContextAGSCA(AGSCA):
         -------
         salient : Tensor of shape (n, T, n_visual_features)
         """
-        key = F.relu(self.picture_key(regions.mean(2, keepdim=True))) * F.relu(self.context_key(regions))
-        return bounded_attention(regions, self.context_score(key))[0]
+        key, guide = F.relu(self.context_key(regions)), F.relu(self.picture_key(regions.mean(2, keepdim=True)))
+        return bounded_attention(regions, guided_score(self.context_score, key, guide))[0]
+
+
+def video_size(regions):
+    """Return how many numbers the regions (n, T, N, d) of a video are."""
+    return math.prod(regions.shape[1:])
+
+
+def guided_score(score, key, guide):
+    """Return the linear layer `score` of the product of keys (n, T, N, k) and their guide (n, T, 1, k): (n, T, N, 1).
+
+    The guide multiplies the layer's weights, which are fewer than the keys.
+    """
+    return key @ (guide * score.weight).transpose(2, 3) + score.bias
 
 
 def bounded_attention(regions, score):
@@ -219,11 +246,14 @@ def region_context(n_features, dropout, *, scaled, norm=None):
     return ContextBlock(n_features, max(1, n_features // 4), dropout, scaled=scaled, norm=norm)
 
 
-def attend_adapted(attention: nn.Module, audio: Tensor, adapted: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """Reduce visual maps to one vector a segment, as :func:`attend`; pooled features are a map of one region.
+def attend_adapted(
+    attention: nn.Module, audio: Tensor, visual: Tensor, adapter: nn.Module | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Adapt and reduce visual maps to one vector a segment, as :func:`attend`; pooled features are a map of one region.
 
-    Their ``attention`` would be 1 throughout, and is left out.
+    Their ``attention`` would be 1 throughout, and is left out. An `adapter` of None stands for maps that are adapted.
     """
-    if adapted.ndim == 3:
+    if visual.ndim == 3:
+        adapted = visual if adapter is None else adapter(visual)
         return attention(audio, adapted.unsqueeze(2))[0], {}
-    return attend(attention, audio, adapted)
+    return attend(partial(attention, adapter=adapter), audio, visual)

@@ -14,6 +14,7 @@ from ave_sklearn.nn.region_attention import region_attention
 if TYPE_CHECKING:
     from ave_sklearn._typing import Init
 
+FEW_QUERIES = 8  # so many times the numbers of a query, all heads together, are fewer than the features of an entry
 ONE_OF_THREE = 0.5**0.5  # Xavier's bound of a third of a matrix (3 d, d), over that of a matrix (d, d)
 
 
@@ -189,7 +190,7 @@ class MultiHeadAttention(nn.Module):
         self.query, self.key, self.value = (linear(n_features, n_features, **layer) for _ in range(3))
         output = {"bias": True, "init": init, "zero_bias": as_torch}
         self.output = linear(n_features, n_features, **output) if project else nn.Identity()
-        self.n_heads = n_heads
+        self.n_heads, self.key_size = n_heads, n_features // n_heads
         self.dropout = Dropout(dropout)
 
     def forward(self, query: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -206,15 +207,61 @@ class MultiHeadAttention(nn.Module):
         -------
         attended : Tensor of shape (..., S, d)
         """
-        q, k, u = (
-            layer(x).unflatten(-1, (self.n_heads, -1)).transpose(-3, -2)  # (..., heads, S or M, d / heads)
-            for layer, x in ((self.query, query), (self.key, memory), (self.value, memory))
-        )
-        score = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
-        if mask is not None:
-            score = score.masked_fill(~mask[..., None, None, :], -torch.inf)
-        attended = self.dropout(score.softmax(-1)) @ u
-        return self.output(attended.transpose(-3, -2).flatten(-2))
+        few = FEW_QUERIES * query.shape[-2] * self.n_heads <= query.shape[-1]
+        attend_heads = attend_folded if few else attend_projected
+        return self.output(attend_heads(self, query, memory, mask))
+
+
+def attend_projected(heads, query, memory, mask=None):
+    """Return what the `heads` of :class:`MultiHeadAttention` see, side by side: (..., S, d) for a memory (..., M, d).
+
+    Head by head from views of what is projected, so that nothing is copied to bring the heads in front.
+    """
+    q, k, u = (
+        layer(x).split(heads.key_size, -1)  # of each head (..., S or M, d / heads)
+        for layer, x in ((heads.query, query), (heads.key, memory), (heads.value, memory))
+    )
+    score = torch.stack([q_h @ k_h.transpose(-2, -1) for q_h, k_h in zip(q, k, strict=True)], -3)
+    weights = attention_weights(heads, score, mask)
+    return torch.cat([weights_h @ u_h for weights_h, u_h in zip(weights.unbind(-3), u, strict=True)], -1)
+
+
+def attend_folded(heads, query, memory, mask=None):
+    r"""Return what :func:`attend_projected` does, without keys and values of the memory, for few queries.
+
+    The head's keys and values are linear in the memory :math:`x_l`, so that their weights can be applied to the query
+    and to what it sees:
+
+    .. math::
+
+        q \cdot (K x_l + b_k) &= K^\top q \cdot x_l + q \cdot b_k, \\
+        \sum_l w_l (U x_l + b_u) &= U \sum_l w_l x_l + b_u \sum_l w_l ,
+
+    where dropout lets the weights have another sum than 1.
+    """
+    n_heads = heads.n_heads
+    key, value = (layer.weight.unflatten(0, (n_heads, -1)) for layer in (heads.key, heads.value))  # (heads, k, d)
+    q = heads.query(query).unflatten(-1, (n_heads, -1)).transpose(-3, -2)  # (..., heads, S, k)
+    asked = torch.einsum("...hsk,hkd->...hsd", q, key)
+    constant = torch.einsum("...hsk,hk->...hs", q, heads.key.bias.unflatten(0, (n_heads, -1)))
+    score = products(asked, memory.transpose(-2, -1)) + constant.unsqueeze(-1)
+    weights = attention_weights(heads, score, mask)  # (..., heads, S, M)
+    seen = torch.einsum("...hsd,hkd->...hsk", products(weights, memory), value)
+    seen = seen + weights.sum(-1, keepdim=True) * heads.value.bias.unflatten(0, (n_heads, 1, -1))
+    return seen.transpose(-3, -2).flatten(-2)
+
+
+def attention_weights(heads, score, mask=None):
+    """Return the weights, dropout included, for products of queries and keys (..., heads, S, M)."""
+    score = score / heads.key_size**0.5
+    if mask is not None:
+        score = score.masked_fill(~mask[..., None, None, :], -torch.inf)
+    return heads.dropout(score.softmax(-1))
+
+
+def products(x, matrix):
+    """Return (..., heads, S, n) for `x` (..., heads, S, m): products with one `matrix` (..., m, n) for all heads."""
+    return (x.flatten(-3, -2) @ matrix).unflatten(-2, x.shape[-3:-1])
 
 
 def dot_product_attention(query, key, value, mask=None, scale=None):

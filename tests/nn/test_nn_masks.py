@@ -144,7 +144,12 @@ CASES = {
     "Encoder with self-attention": module(
         Encoder(D, 3, 6, attention=AVGA(D, 3), self_attention=True), features(D), features(2, 2, 3, seed=1)
     ),
-    "MultiHeadAttention": module(MultiHeadAttention(D, 2), queries(), features(D)),
+    "MultiHeadAttention": module(
+        MultiHeadAttention(D, 2), queries(), features(D), covers=["attend_projected", "attention_weights"]
+    ),
+    "MultiHeadAttention of few queries": module(
+        MultiHeadAttention(8 * D), normal(N, 1, 8 * D, seed=5), features(8 * D), covers=["attend_folded"]
+    ),
     "dot_product_attention": Case(dot_product_attention, queries(), features(D), features(3, seed=1)),
     "SingleHeadAttention": module(SingleHeadAttention(D, D, 3, 5), queries(), features(D)),
     "ContextBlock": module(ContextBlock(D, 3, 0.0), features(D)),
@@ -227,7 +232,7 @@ CASES = {
     "DAMNet": of_network("dam"),
     "AVRBNet": of_network("avrb", supervision="weak"),
     "AVINNet": of_network("avin", supervision="weak"),
-    "AVTNet": of_network("avt", supervision="weak", covers=["AVTNet.encode"]),
+    "AVTNet": of_network("avt", supervision="weak", covers=["AVTNet.encode", "AVTNet.look"]),
     "AVTNet, pooled": of_network("avt", maps=False),
     "CMRANNet": of_network("cmran"),
     "CMRANNet, weak": of_network("cmran", supervision="weak", maps=False),

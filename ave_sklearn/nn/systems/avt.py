@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -9,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_share, check_size
+from ave_sklearn.nn.blocking import in_blocks
 from ave_sklearn.nn.encoders import BiLSTM
 from ave_sklearn.nn.heads import flat_head
 from ave_sklearn.nn.layers import Positions, linear
@@ -57,7 +59,9 @@ class InstanceAttention(nn.Module):
 
     def forward(self, query, regions):
         """Return the attended regions (n, T, d) and their weights (n, T, N), whose rows sum to 1."""
-        score = torch.einsum("btd,btld->btl", self.query(query), self.key(regions))
+        q = self.query(query)
+        asked, constant = q @ self.key.weight, q @ self.key.bias  # W_k' q and q . b_k: no keys for all regions
+        score = torch.einsum("btd,btld->btl", asked, regions) + constant.unsqueeze(-1)
         attention = (score / regions.shape[-1] ** 0.5).softmax(-1)
         return torch.einsum("btl,btld->btd", attention, regions), attention
 
@@ -143,6 +147,7 @@ class AVTNet(nn.Module):
         check_size("feedforward_size", feedforward_size)
         check_share("dropout", dropout)
         self.pooled = n_regions is None
+        self.widest = max(hidden_size, feedforward_size)
         layer = hidden_size, n_heads, feedforward_size, dropout
         self.audio = linear(n_audio_features, hidden_size, bias=True)
         self.visual = linear(3 * n_visual_features, hidden_size, bias=True)
@@ -171,9 +176,8 @@ class AVTNet(nn.Module):
             ``video_logits`` (n, C); with maps ``attention`` (n, T, H, W).
         """
         maps = visual.unsqueeze(2) if self.pooled else visual
-        x = self.encode(maps.flatten(2, -2), mask)  # (n, T, N, d)
         a = self.audio(audio)  # (n, T, d), as all below
-        q = self.decoder(a.unsqueeze(2), x).squeeze(2)
+        x, q = in_blocks(self.look, self.video_size(maps), a, maps.flatten(2, -2), mask)  # x is (n, T, N, d)
         o, weights = self.attention(q, x)
         h_a, h_v = self.audio_lstm(a + q, mask), self.visual_lstm(o, mask)
         fused = torch.cat([h_a, h_v], -1)
@@ -181,6 +185,15 @@ class AVTNet(nn.Module):
         if not self.pooled:
             outputs["attention"] = weights.unflatten(-1, visual.shape[2:-1])
         return {**self.head(fused, mask), **outputs}
+
+    def video_size(self, maps):
+        """Return how many numbers of a video of `maps` lie between two layers."""
+        return math.prod(maps.shape[1:-1]) * self.widest
+
+    def look(self, audio, regions, mask=None):
+        """Return the encoded regions (n, T, N, d), and what the audio (n, T, d) finds among them (n, T, d)."""
+        x = self.encode(regions, mask)
+        return x, self.decoder(audio.unsqueeze(2), x).squeeze(2)
 
     def encode(self, regions: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the regions (n, T, N, d) in the light of their segment's others and of its neighbours."""

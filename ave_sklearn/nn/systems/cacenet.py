@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_count, check_full_only, check_weight
-from ave_sklearn.nn.agsca import attend_adapted, region_context
+from ave_sklearn.nn.agsca import attend_adapted, region_context, video_size
 from ave_sklearn.nn.attention import ContextBlock, SingleHeadAttention
+from ave_sklearn.nn.blocking import in_blocks
 from ave_sklearn.nn.contrastive import view_contrastive_loss
 from ave_sklearn.nn.layers import Noise, linear
 from ave_sklearn.nn.systems.cmbs import CMBSNet, SuppressionLoss
@@ -55,7 +56,7 @@ class AudioGuidance(nn.Module):
     def forward(self, audio, visual, mask=None):
         """Return the guided audio features (n, T, d_a); visual ones are (n, T, ..., d_v), with or without a map."""
         regions = visual.reshape(*visual.shape[:2], -1, visual.shape[-1])  # (n, T, N, d_v)
-        seen = self.regions(regions).mean(2)
+        seen = in_blocks(lambda block: self.regions(block).mean(2), video_size(regions), regions)
         context = self.segments(audio, mask)
         return audio * (1 + self.psi * torch.sigmoid(self.attention(seen, context, mask)))
 
@@ -292,7 +293,7 @@ class CACENet(CMBSNet):
         ``key``, the view with noise, is there in training alone, and when the contrast has joined. See
         :meth:`CMBSNet.forward` for the arguments.
         """
-        adapted = self.adapter(visual)
+        adapted = in_blocks(self.adapter, video_size(visual), visual) if visual.ndim > 3 else self.adapter(visual)
         v, attention = attend_adapted(self.attention, audio, adapted)  # (n, T, d_v)
         related = self.relations(self.guidance(audio, adapted, mask), v, mask)
         fused, is_on = related.fused, self.switch()

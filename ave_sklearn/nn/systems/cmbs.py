@@ -430,7 +430,7 @@ class CMBSNet(nn.Module):
             ``gate_logits`` (n, T), and ``evidence`` (n, C - 1); ``fused`` (n, T, hidden_size), ``similarity`` (n, T);
             with maps ``attention`` (n, T, H, W).
         """
-        v, attention = attend_adapted(self.attention, audio, self.adapter(visual))  # (n, T, d_v)
+        v, attention = attend_adapted(self.attention, audio, visual, self.adapter)  # (n, T, d_v)
         related = self.relations(audio, v, mask)
         extras = {"fused": related.fused, "similarity": related.similarity}
         return {**self.head(related, mask), **attention, **extras}

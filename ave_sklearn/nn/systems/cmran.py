@@ -140,7 +140,7 @@ class CMRANNet(nn.Module):
             ``video_logits`` of that shape too; ``fused`` (n, T, hidden_size), ``similarity`` (n, T); with maps
             ``attention`` (n, T, H, W).
         """
-        v, attention = attend_adapted(self.attention, audio, self.adapter(visual))  # (n, T, d_v)
+        v, attention = attend_adapted(self.attention, audio, visual, self.adapter)  # (n, T, d_v)
         q_a = self.audio_cross(audio, self.visual_intra(v, mask), mask)  # (n, T, d), as all below
         q_v = self.visual_cross(v, self.audio_intra(audio, mask), mask)
         fused = self.interaction(q_a, q_v, mask)
