@@ -555,9 +555,9 @@ def claims_about_the_accuracy(kept, rows):
     )
     now = test["PSPLocalizer", "paper"][0]
     yield (
-        f"printed 0.804 where the table has {c(f'{now:.3f}')}: a change of the last digits moves a mean of three "
-        f"seeds by "
-        f"{c(f'{100 * abs(now - 0.804):.1f}')} points"
+        f"printed 0.804 and 0.820 where the table has {c(f'{now:.3f}')}. Those two differ in the last digits of sums "
+        f"only, the table in its dropout masks too: what changes numbers and nothing else moves a mean of three seeds "
+        f"by {c(f'{100 * abs(now - 0.820):.1f}')} points"
     )
 
 
