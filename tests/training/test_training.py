@@ -110,11 +110,11 @@ def test_validation_videos_without_early_stopping_are_scored_and_change_nothing(
 def test_best_trains_all_epochs_and_keeps_the_best(pooled):
     X, y = pooled
     val = {"X_val": X[40:], "y_val": y[40:]}
-    params = {"lr": 0.05, "lr_schedule": "constant", "max_epochs": 8}
+    params = {"lr": 0.05, "lr_schedule": "constant", "max_epochs": 9}
     best = quick(early_stopping="best", **params).fit(X[:40], y[:40], **val)
-    patient = quick(early_stopping=8, **params).fit(X[:40], y[:40], **val)
+    patient = quick(early_stopping=9, **params).fit(X[:40], y[:40], **val)
     scores = [entry["valid_score"] for entry in best.history_]
-    assert best.n_iter_ == 8 and best.best_epoch_ < 8  # the last epoch is not the best one here
+    assert best.n_iter_ == 9 and best.best_epoch_ < 9  # the last epoch is not the best one here
     assert best.validation_score_ == scores[best.best_epoch_ - 1] == max(scores) == best.score(X[40:], y[40:])
     assert_array_equal(best.predict_proba(X), patient.predict_proba(X))
 

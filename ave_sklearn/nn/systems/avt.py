@@ -186,11 +186,11 @@ class AVTNet(nn.Module):
             outputs["attention"] = weights.unflatten(-1, visual.shape[2:-1])
         return {**self.head(fused, mask), **outputs}
 
-    def video_size(self, maps):
+    def video_size(self, maps: Tensor) -> int:
         """Return how many numbers of a video of `maps` lie between two layers."""
         return math.prod(maps.shape[1:-1]) * self.widest
 
-    def look(self, audio, regions, mask=None):
+    def look(self, audio: Tensor, regions: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the encoded regions (n, T, N, d), and what the audio (n, T, d) finds among them (n, T, d)."""
         x = self.encode(regions, mask)
         return x, self.decoder(audio.unsqueeze(2), x).squeeze(2)
