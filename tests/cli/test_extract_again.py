@@ -253,7 +253,7 @@ def test_a_kill_while_the_files_get_their_names_loses_nothing(folder, networks, 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGTERM")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_answered_by_how_to_go_on(folder, networks, number):
-    Path("stopping.py").write_text(CODE.replace("seconds = 0, None, 0", "seconds = 0, None, 0.5"))
+    Path("stopping.py").write_text(CODE.replace("seconds = 0, None, 0", "seconds = 0, None, 3"))
     command = [sys.executable, "-m", "ave_sklearn", "extract", *sorted(map(str, Path().glob("v*.mp4")))]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path, str(folder)])}
     listens = partial(signal.signal, number, signal.SIG_DFL)  # what runs in the background of a shell may ignore it
