@@ -16,6 +16,8 @@ hold here, however odd it makes the code:
 import torch
 from torch.autograd.function import once_differentiable
 
+from ave_sklearn.nn.region_attention import add_product
+
 
 def bidirectional_lstm(x, lstm):
     r"""Encode sequences from a state of zeros.
@@ -60,7 +62,7 @@ class BidirectionalLSTM(torch.autograd.Function):
     def backward(ctx, d_codes):
         """Return the gradients."""
         forwards, backwards, steps, recurrent, gates, *kept = ctx.saved_tensors
-        d_gates = run_steps_back(by_direction(d_codes.unflatten(-1, (2, -1))), gates, recurrent, *kept)
+        d_gates = run_steps_back(by_direction(*d_codes.chunk(2, -1)), gates, recurrent, *kept)
         d_recurrent = torch.bmm(d_gates[:, 1:].flatten(1, 2).transpose(1, 2), kept[0][:, :-1].flatten(1, 2))
         d_bias = d_gates.sum((1, 2))
         d_product = d_gates.flatten(1, 2).to(steps.dtype)  # (2, T n, 4 h)
@@ -79,26 +81,18 @@ def prepare(dtype, x, *weights):
     Gates (2, T, n, 4 h) are what inputs and biases give to them. Of each direction `weights` has those of the inputs
     and of the recurrence, and two biases.
     """
-    steps = by_direction(x.to(dtype).unsqueeze(2))
+    x = x.to(dtype)
+    steps = by_direction(x, x)
     recurrent = torch.stack([direction[1] for direction in weights]).transpose(1, 2)
     gates = recurrent.new_empty(*steps.shape[:3], recurrent.shape[2])
     for out, inputs, (w, _, b, c) in zip(gates, steps, weights, strict=True):
-        multiply_into(out.flatten(0, 1), inputs.flatten(0, 1), w.t(), b + c)
+        add_product(out.copy_(b + c).flatten(0, 1), inputs.flatten(0, 1), w.to(dtype).t())
     return steps, recurrent, gates
 
 
-def multiply_into(out, a, b, bias):
-    """Put ``a @ b + bias`` into `out`; the product of lower-precision matrices has their type."""
-    if a.dtype == out.dtype:
-        torch.addmm(bias, a, b, out=out)
-    else:
-        torch.add(a @ b.to(a.dtype), bias, out=out)
-
-
-def by_direction(x):
-    """Return `x` of shape (n, T, 2 or 1, d) as both directions step through it, (2, T, n, d): one has it in reverse."""
-    x = x.transpose(0, 1)
-    return torch.stack([x[:, :, 0], x[:, :, -1].flip(0)])
+def by_direction(forwards, backwards):
+    """Return what each direction steps through, (2, T, n, d), of Tensors (n, T, d): one has its own in reverse."""
+    return torch.stack([forwards.transpose(0, 1), backwards.transpose(0, 1).flip(0)])
 
 
 def join_directions(codes):
