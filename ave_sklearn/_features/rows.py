@@ -267,10 +267,10 @@ class StoredRows:
         if self.is_source:
             return self.name, self.base, self.index
         self.check_file()
-        if self.is_in_memory and self.index.is_whole:
+        in_memory, mapped = self.is_in_memory, backing_map(self.base)
+        if in_memory and self.index.is_whole:
             return self.name, self.base, self.index
-        mapped = backing_map(self.base)
-        if not self.is_in_memory and mapped.filename is not None and self.base.size:
+        if not in_memory and mapped.filename is not None and self.base.size:
             _refuse_copy_on_write(self.name, mapped)
         return self.name, self.read(), whole_index(len(self.index))
 
