@@ -23,8 +23,8 @@ PARTS = {
     "reading, checking, scaling": ["Batch.load"],
     "attention over regions, forward": ["RegionAttention"],
     "attention over regions, backward": ["RegionAttentionBackward"],
-    "LSTMs, forward": ["aten::lstm", "BidirectionalLSTM"],
-    "LSTMs, backward": ["MkldnnRnnLayerBackward0", "BidirectionalLSTMBackward"],
+    "LSTMs, forward": ["aten::lstm", "BidirectionalLSTMs"],
+    "LSTMs, backward": ["MkldnnRnnLayerBackward0", "BidirectionalLSTMsBackward"],
     "clipping and AdamW": ["aten::linalg_vector_norm", "aten::_foreach_norm", "aten::_fused_adamw_"],
 }
 REST = "small layers, loss, and Python"

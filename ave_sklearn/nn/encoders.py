@@ -6,7 +6,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ave_sklearn.nn.attention import AVGA, SelfAttention, attend
 from ave_sklearn.nn.layers import Dropout
-from ave_sklearn.nn.recurrence import bidirectional_lstm
+from ave_sklearn.nn.recurrence import bidirectional_lstms
 from ave_sklearn.nn.taps import encoder_taps
 
 ENCODER_TAPS = encoder_taps("encoder.audio_lstm", "encoder.visual_lstm")  # of a network with an `encoder`
@@ -49,8 +49,8 @@ class BiLSTM(nn.Module):
         With `mask` (n, T), true on the first segments of each video and false on its padding, a video's codes
         are those that it would have alone; padding gets zeros.
         """
-        if mask is None and torch.is_grad_enabled() and x.device.type == "cpu":
-            return bidirectional_lstm(x, self.lstm)
+        if steps_are_ours(x, mask) and not is_hooked(self.lstm):
+            return bidirectional_lstms([x], [self.lstm])[0]
         return self.run(x, mask)[0]
 
     def run(
@@ -66,6 +66,29 @@ class BiLSTM(nn.Module):
         packed = pack_padded_sequence(x, mask.sum(1).cpu(), batch_first=True, enforce_sorted=False)
         codes, state = self.lstm(packed, state)
         return pad_packed_sequence(codes, batch_first=True, total_length=x.shape[1])[0], state
+
+
+def encode_both(audio_lstm, visual_lstm, audio, visual, mask=None):
+    """Return the codes (n, T, d_l) of two modalities (n, T, d), each by its :class:`BiLSTM`; for `mask` see there.
+
+    In a training step on a CPU both LSTMs take their steps together, where that is as good as calling the modules.
+    """
+    both = audio_lstm, visual_lstm
+    alike = all(type(layer) is BiLSTM for layer in both) and audio_lstm.lstm.hidden_size == visual_lstm.lstm.hidden_size
+    if alike and steps_are_ours(audio, mask) and not any(map(is_hooked, both)):
+        return bidirectional_lstms([audio, visual], [layer.lstm for layer in both])
+    return audio_lstm(audio, mask), visual_lstm(visual, mask)
+
+
+def steps_are_ours(x, mask):
+    """Tell whether :func:`bidirectional_lstms` is what encodes `x`: in training on a CPU, without padding."""
+    return mask is None and torch.is_grad_enabled() and x.device.type == "cpu"
+
+
+def is_hooked(module):
+    """Tell whether hooks wait for a call of `module` or of one within it."""
+    kinds = "_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks"
+    return any(getattr(part, kind) for part in module.modules() for kind in kinds)
 
 
 class Encoder(nn.Module):
@@ -128,7 +151,8 @@ class Encoder(nn.Module):
         v = self.visual_input(v)
         if self.audio_context is not None:
             a, v = self.audio_context(a, mask), self.visual_context(v, mask)
-        return self.dropout(self.audio_lstm(a, mask)), self.dropout(self.visual_lstm(v, mask)), extras
+        a, v = encode_both(self.audio_lstm, self.visual_lstm, a, v, mask)
+        return self.dropout(a), self.dropout(v), extras
 
 
 def attended_encoder(d_a, d_v, n_regions, hidden_size, *, transposed=False, init="xavier", **options):

@@ -1,11 +1,12 @@
-"""Bidirectional LSTM with a backward pass of its own, for training on the short sequences of many videos on a CPU.
+"""Bidirectional LSTMs with a backward pass of their own, for training on the short sequences of many videos on a CPU.
 
-It gives what :class:`torch.nn.LSTM` does, of the same weights. A training step of that on videos of ten segments takes
+They give what :class:`torch.nn.LSTM` does, of the same weights. A training step of that on videos of ten segments takes
 1.5 to 1.8 times as long, three times as long as its matrix products; without gradients it is the faster one. What must
 hold here, however odd it makes the code:
 
-* Both directions take a step together: the first axis is the direction, and the backward one has the segments in
-  reverse. A step is as few operations as can be, in place, for each takes longer to call than to compute.
+* All directions of all LSTMs take a step together: the first axis is the direction, two of each LSTM, and a backward
+  one has the segments in reverse. A step is as few operations as can be, in place, for each takes longer to call than
+  to compute.
 * What needs no earlier step is computed for all steps at once: the products with the inputs, the slopes of the gates,
   and the gradients of weights and inputs.
 * Gates are kept behind their activation, for the backward pass, with the cells, their tanh and the codes.
@@ -18,9 +19,11 @@ from torch.autograd.function import once_differentiable
 
 from ave_sklearn.nn.region_attention import add_product
 
+WEIGHTS = 4  # of a direction: of the inputs, of the recurrence, and two biases
 
-def bidirectional_lstm(x, lstm):
-    r"""Encode sequences from a state of zeros.
+
+def bidirectional_lstms(inputs, lstms):
+    r"""Encode sequences from a state of zeros, each by an LSTM of its own.
 
     With :math:`i, f, o` behind a sigmoid and :math:`g` behind a tanh, all four linear in :math:`(x_t, h_{t-1})`
 
@@ -30,63 +33,71 @@ def bidirectional_lstm(x, lstm):
 
     Parameters
     ----------
-    x : Tensor of shape (n, T, d)
-    lstm : torch.nn.LSTM
-        Of one layer and two directions, with biases.
+    inputs : sequence of k Tensors of shape (n, T, d)
+        Each d may be another.
+    lstms : sequence of k torch.nn.LSTM
+        Of one layer and two directions, with biases, and of one hidden size h and type.
 
     Returns
     -------
-    codes : Tensor of shape (n, T, 2 h)
+    codes : tuple of k Tensors of shape (n, T, 2 h)
         Forwards, then backwards.
     """
-    kind, (forwards, backwards) = x.device.type, lstm.all_weights
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else forwards[0].dtype
+    weights = [weight for lstm in lstms for direction in lstm.all_weights for weight in direction]
+    kind = inputs[0].device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weights[0].dtype
     with torch.autocast(kind, enabled=False):
-        return BidirectionalLSTM.apply(dtype, x, *forwards, *backwards)
+        return BidirectionalLSTMs.apply(dtype, *inputs, *weights)
 
 
-class BidirectionalLSTM(torch.autograd.Function):
-    """:func:`bidirectional_lstm` with gradients with respect to inputs and weights."""
+class BidirectionalLSTMs(torch.autograd.Function):
+    """:func:`bidirectional_lstms` with gradients with respect to inputs and weights."""
 
     @staticmethod
-    def forward(ctx, dtype, x, *weights):
+    def forward(ctx, dtype, *arguments):
         """Return the codes; keep what the steps gave."""
-        steps, recurrent, gates = prepare(dtype, x, weights[:4], weights[4:])
+        k = len(arguments) // (1 + 2 * WEIGHTS)
+        inputs, weights = arguments[:k], arguments[k:]
+        directions = list(zip(*[iter(weights)] * WEIGHTS, strict=True))
+        steps, recurrent, gates = prepare(dtype, inputs, directions)
         kept = run_steps(gates, recurrent)
-        ctx.x_dtype = x.dtype
-        ctx.save_for_backward(weights[0], weights[4], steps, recurrent, gates, *kept)
-        return join_directions(kept[0])
+        ctx.input_dtypes = [x.dtype for x in inputs]
+        ctx.save_for_backward(recurrent, gates, *kept, *steps, *(of_inputs for of_inputs, *_ in directions))
+        return tuple(join_directions(codes) for codes in kept[0].split(2))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, d_codes):
+    def backward(ctx, *d_codes):
         """Return the gradients."""
-        forwards, backwards, steps, recurrent, gates, *kept = ctx.saved_tensors
-        d_gates = run_steps_back(by_direction(*d_codes.chunk(2, -1)), gates, recurrent, *kept)
-        d_recurrent = torch.bmm(d_gates[:, 1:].flatten(1, 2).transpose(1, 2), kept[0][:, :-1].flatten(1, 2))
+        recurrent, gates, codes, cells, squashed, *rest = ctx.saved_tensors
+        steps, of_inputs = rest[: len(d_codes)], rest[len(d_codes) :]
+        d_steps = torch.cat([by_direction(*d.chunk(2, -1)) for d in d_codes])
+        d_gates = run_steps_back(d_steps, gates, recurrent, codes, cells, squashed)
+        d_recurrent = torch.bmm(d_gates[:, 1:].flatten(1, 2).transpose(1, 2), codes[:, :-1].flatten(1, 2))
         d_bias = d_gates.sum((1, 2))
-        d_product = d_gates.flatten(1, 2).to(steps.dtype)  # (2, T n, 4 h)
-        d_input = torch.bmm(d_product.transpose(1, 2), steps.flatten(1, 2)).to(gates.dtype)
-        d_x = None
-        if ctx.needs_input_grad[1]:
-            parts = (d @ w.to(d.dtype) for d, w in zip(d_product, (forwards, backwards), strict=True))
-            d_x = sum_directions(part.view(steps.shape[1:]) for part in parts).to(ctx.x_dtype)
-        of_weights = (d_input, d_recurrent, d_bias, d_bias.clone())  # as `weights` are, of both directions
-        return None, d_x, *(d[0] for d in of_weights), *(d[1] for d in of_weights)
+        d_inputs, d_of_inputs = [], []
+        for k, (x, d) in enumerate(zip(steps, d_gates.split(2), strict=True)):
+            d = d.flatten(1, 2).to(x.dtype)  # (2, T n, 4 h)
+            d_of_inputs += torch.bmm(d.transpose(1, 2), x.flatten(1, 2)).to(gates.dtype)
+            d_inputs.append(None)
+            if ctx.needs_input_grad[1 + k]:
+                parts = (of_x @ w.to(d.dtype) for of_x, w in zip(d, of_inputs[2 * k : 2 * k + 2], strict=True))
+                d_inputs[k] = sum_directions(part.view(x.shape[1:]) for part in parts).to(ctx.input_dtypes[k])
+        of_weights = zip(d_of_inputs, d_recurrent, d_bias, d_bias.clone(), strict=True)  # of a direction as `WEIGHTS`
+        return None, *d_inputs, *(d for direction in of_weights for d in direction)
 
 
-def prepare(dtype, x, *weights):
-    """Return what the steps take: inputs (2, T, n, d) in `dtype`, recurrent weights (2, h, 4 h), and gates.
+def prepare(dtype, inputs, directions):
+    """Return what the steps take: each LSTM's inputs (2, T, n, d) in `dtype`, recurrent weights (2 k, h, 4 h), gates.
 
-    Gates (2, T, n, 4 h) are what inputs and biases give to them. Of each direction `weights` has those of the inputs
-    and of the recurrence, and two biases.
+    Gates (2 k, T, n, 4 h) are what inputs and biases give to them. Of `directions` each has its four weights.
     """
-    x = x.to(dtype)
-    steps = by_direction(x, x)
-    recurrent = torch.stack([direction[1] for direction in weights]).transpose(1, 2)
-    gates = recurrent.new_empty(*steps.shape[:3], recurrent.shape[2])
-    for out, inputs, (w, _, b, c) in zip(gates, steps, weights, strict=True):
-        add_product(out.copy_(b + c).flatten(0, 1), inputs.flatten(0, 1), w.to(dtype).t())
+    steps = [by_direction(x, x) for x in (x.to(dtype) for x in inputs)]
+    recurrent = torch.stack([of_codes for _, of_codes, *_ in directions]).transpose(1, 2)
+    gates = recurrent.new_empty(len(directions), *steps[0].shape[1:3], recurrent.shape[2])
+    by_steps = (x for both in steps for x in both)
+    for out, x, (of_inputs, _, b, c) in zip(gates, by_steps, directions, strict=True):
+        add_product(out.copy_(b + c).flatten(0, 1), x.flatten(0, 1), of_inputs.to(dtype).t())
     return steps, recurrent, gates
 
 
@@ -105,17 +116,17 @@ def join_directions(codes):
 
 
 def run_steps(gates, recurrent):
-    """Take all steps of both directions.
+    """Take all steps of all directions.
 
     Parameters
     ----------
-    gates : Tensor of shape (2, T, n, 4 h)
+    gates : Tensor of shape (2 k, T, n, 4 h)
         What inputs and biases give to i, f, g and o; overwritten with these.
-    recurrent : Tensor of shape (2, h, 4 h)
+    recurrent : Tensor of shape (2 k, h, 4 h)
 
     Returns
     -------
-    codes, cells, squashed : Tensors of shape (2, T, n, h)
+    codes, cells, squashed : Tensors of shape (2 k, T, n, h)
         h, c and tanh(c).
     """
     size = recurrent.shape[1]
@@ -139,7 +150,7 @@ def run_steps(gates, recurrent):
 
 
 def run_steps_back(d_codes, gates, recurrent, codes, cells, squashed):
-    """Return the gradient of the gates in front of their activation, (2, T, n, 4 h), by that of the codes.
+    """Return the gradient of the gates in front of their activation, (2 k, T, n, 4 h), by that of the codes.
 
     The other arguments are those of :func:`run_steps`, and what it gave.
     """

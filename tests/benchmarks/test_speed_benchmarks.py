@@ -117,7 +117,7 @@ def test_profile_says_where_an_epoch_goes(speed):
     assert all(int(row[2]) > 100 for row in rows[second + 2 :])
 
 
-class BidirectionalLSTM(torch.autograd.Function):
+class BidirectionalLSTMs(torch.autograd.Function):
     """Calls what PyTorch's own layer calls: its part has its time once."""
 
     @staticmethod
@@ -134,13 +134,13 @@ def test_profile_names_the_parts_of_a_function_with_its_own_backward_pass(speed)
 
     x, lstm = torch.randn(2, 10, 5, requires_grad=True), torch.nn.LSTM(5, 3, bidirectional=True)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
-        BidirectionalLSTM.apply(x, lstm).sum().backward()
+        BidirectionalLSTMs.apply(x, lstm).sum().backward()
     events = {event.name: event for event in profiler.events()}
-    microseconds = {part: events[part].cpu_time_total for part in ("BidirectionalLSTM", "BidirectionalLSTMBackward")}
+    microseconds = {part: events[part].cpu_time_total for part in ("BidirectionalLSTMs", "BidirectionalLSTMsBackward")}
     shares = profile_epoch.shares(profiler.events(), seconds=1)
-    assert 0 < events["aten::lstm"].cpu_time_total < microseconds["BidirectionalLSTM"]
-    assert shares["LSTMs, forward"] == pytest.approx(microseconds["BidirectionalLSTM"] / 1e4)
-    assert shares["LSTMs, backward"] == pytest.approx(microseconds["BidirectionalLSTMBackward"] / 1e4)
+    assert 0 < events["aten::lstm"].cpu_time_total < microseconds["BidirectionalLSTMs"]
+    assert shares["LSTMs, forward"] == pytest.approx(microseconds["BidirectionalLSTMs"] / 1e4)
+    assert shares["LSTMs, backward"] == pytest.approx(microseconds["BidirectionalLSTMsBackward"] / 1e4)
     assert shares["clipping and AdamW"] == shares["attention over regions, forward"] == 0
     assert sum(shares.values()) == pytest.approx(100)
 

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from ave_sklearn.nn import BiLSTM
-from ave_sklearn.nn.recurrence import bidirectional_lstm
+from ave_sklearn.nn import BiLSTM, Encoder
+from ave_sklearn.nn.encoders import encode_both
+from ave_sklearn.nn.recurrence import bidirectional_lstms
 
 SIZES = [(3, 10, 7, 4), (1, 1, 3, 2), (2, 1, 3, 2), (5, 2, 1, 1), (4, 30, 6, 5)]  # n, T, d, h
 
@@ -22,6 +23,10 @@ def trained(encode, lstm, x, pull):
     codes = encode(x, lstm)
     gradients = torch.autograd.grad((codes * pull).sum(), [x, *lstm.parameters()])
     return [codes.detach(), *gradients]
+
+
+def bidirectional_lstm(x, lstm):
+    return bidirectional_lstms([x], [lstm])[0]
 
 
 def of_torch(x, lstm):
@@ -110,7 +115,90 @@ def test_the_encoder_gives_the_same_with_and_without_gradients():
     torch.manual_seed(0)
     encoder, x = BiLSTM(6, 8).double(), torch.randn(3, 10, 6, dtype=torch.float64)
     codes = encoder(x)
-    assert "BidirectionalLSTM" in type(codes.grad_fn).__name__
+    assert "BidirectionalLSTMs" in type(codes.grad_fn).__name__
     with torch.no_grad():
         torch.testing.assert_close(encoder(x), codes, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(encoder(x, torch.ones(3, 10, dtype=torch.bool)), codes, rtol=1e-12, atol=1e-12)
+
+
+def two_modalities(sizes=(6, 5), n=3, n_steps=7, h=4):
+    torch.manual_seed(0)
+    lstms = [nn.LSTM(d, h, batch_first=True, bidirectional=True).double() for d in sizes]
+    inputs = [torch.randn(n, n_steps, d, dtype=torch.float64, requires_grad=True) for d in sizes]
+    pulls = [torch.randn(n, n_steps, 2 * h, dtype=torch.float64) for _ in sizes]
+    return lstms, inputs, pulls
+
+
+@pytest.mark.parametrize("sizes", [(6, 5), (3, 3), (1, 9, 4)])
+def test_several_take_their_steps_together_as_each_does_alone(sizes):
+    lstms, inputs, pulls = two_modalities(sizes)
+    tensors = [*inputs, *(weight for lstm in lstms for weight in lstm.parameters())]
+    together = bidirectional_lstms(inputs, lstms)
+    alone = [of_torch(x, lstm) for x, lstm in zip(inputs, lstms, strict=True)]
+    for ours, theirs in zip(together, alone, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+    gradients = [torch.autograd.grad(codes, tensors, pulls) for codes in (together, alone)]
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+def test_one_of_two_that_needs_no_gradient_gets_none():
+    lstms, (x, y), _ = two_modalities()
+    codes, _ = bidirectional_lstms([x.detach(), y], lstms)  # nothing goes back from the other's codes
+    codes.sum().backward()
+    assert y.grad is None or not y.grad.any()
+    assert all(weight.grad.any() for weight in lstms[0].parameters())
+    assert not any(weight.grad.any() for weight in lstms[1].parameters())
+
+
+def encoder_of():
+    torch.manual_seed(0)
+    return Encoder(6, 5, hidden_size=8, attention=None).double()
+
+
+def test_both_modalities_of_an_encoder_share_their_steps_and_are_as_they_would_be_alone():
+    encoder = encoder_of()
+    audio, visual = (torch.randn(3, 10, d, dtype=torch.float64) for d in (6, 5))
+    a, v, _ = encoder(audio, visual)
+    assert a.grad_fn is v.grad_fn  # one function gave both
+    torch.testing.assert_close(a, encoder.audio_lstm(audio), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(v, encoder.visual_lstm(visual), rtol=1e-12, atol=1e-12)
+
+
+HOOKS = ["register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook"]
+
+
+@pytest.mark.parametrize("register", [*HOOKS, "register_full_backward_pre_hook"])
+@pytest.mark.parametrize("name", ["audio_lstm", "visual_lstm", "visual_lstm.lstm"])
+def test_a_module_that_a_hook_waits_for_is_called(register, name):
+    encoder, seen = encoder_of(), []
+    inputs = [torch.randn(3, 10, d, dtype=torch.float64, requires_grad=True) for d in (6, 5)]
+    wanted = encoder(*inputs)[:2]
+    handle = getattr(encoder.get_submodule(name), register)(lambda *args: seen.append(name))
+    for calls in (1, 1):
+        outputs = encoder(*inputs)[:2]
+        torch.autograd.backward(outputs, [torch.ones_like(x) for x in outputs])
+        assert seen == [name] * calls
+        torch.testing.assert_close(outputs, wanted, rtol=1e-12, atol=1e-12)
+        handle.remove()  # and then no more
+
+
+def test_an_encoder_of_the_users_is_called():
+    class Doubled(BiLSTM):
+        def forward(self, x, mask=None):
+            return 2 * super().forward(x, mask)
+
+    encoder = encoder_of()
+    inputs = [torch.randn(3, 10, d, dtype=torch.float64) for d in (6, 5)]
+    a, v, _ = encoder(*inputs)
+    doubled = Doubled(6, 8).double()
+    doubled.load_state_dict(encoder.audio_lstm.state_dict())
+    encoder.audio_lstm = doubled
+    torch.testing.assert_close(encoder(*inputs)[:2], (2 * a, v), rtol=1e-12, atol=1e-12)
+
+
+def test_encoders_of_two_sizes_take_their_steps_apart():
+    a_lstm, v_lstm = BiLSTM(6, 8), BiLSTM(5, 12)
+    a, v = encode_both(a_lstm, v_lstm, torch.randn(3, 10, 6), torch.randn(3, 10, 5))
+    assert a.shape == (3, 10, 8) and v.shape == (3, 10, 12)
+    assert a.grad_fn is not v.grad_fn

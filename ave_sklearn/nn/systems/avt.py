@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ave_sklearn.nn._checks import check_share, check_size
 from ave_sklearn.nn.blocking import in_blocks
-from ave_sklearn.nn.encoders import BiLSTM
+from ave_sklearn.nn.encoders import BiLSTM, encode_both
 from ave_sklearn.nn.heads import flat_head
 from ave_sklearn.nn.layers import Positions, linear
 from ave_sklearn.nn.transformer import TransformerDecoderLayer, TransformerEncoderLayer
@@ -179,7 +179,7 @@ class AVTNet(nn.Module):
         a = self.audio(audio)  # (n, T, d), as all below
         x, q = in_blocks(self.look, self.video_size(maps), a, maps.flatten(2, -2), mask)  # x is (n, T, N, d)
         o, weights = self.attention(q, x)
-        h_a, h_v = self.audio_lstm(a + q, mask), self.visual_lstm(o, mask)
+        h_a, h_v = encode_both(self.audio_lstm, self.visual_lstm, a + q, o, mask)
         fused = torch.cat([h_a, h_v], -1)
         outputs = {"fused": fused, "similarity": F.cosine_similarity(h_v, h_a, dim=-1)}
         if not self.pooled:
