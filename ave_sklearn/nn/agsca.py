@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ave_sklearn.nn.attention import ContextBlock, attend
 from ave_sklearn.nn.blocking import in_blocks
-from ave_sklearn.nn.layers import linear
+from ave_sklearn.nn.layers import linear, mean_over
 
 
 class AGSCA(nn.Module):
@@ -88,7 +88,7 @@ class AGSCA(nn.Module):
         -------
         channels : Tensor of shape (n, T, n_visual_features)
         """
-        shared = F.relu(self.audio(audio)) * F.relu(self.visual(regions)).mean(2)  # (n, T, hidden_size)
+        shared = F.relu(self.audio(audio)) * mean_over(F.relu(self.visual(regions)), 2)  # (n, T, hidden_size)
         return torch.sigmoid(self.expand(F.relu(self.squeeze(shared))))
 
     def forward(self, audio: Tensor, regions: Tensor, adapter: nn.Module | None = None) -> tuple[Tensor, Tensor]:
@@ -215,7 +215,7 @@ class ContextAGSCA(AGSCA):
         -------
         salient : Tensor of shape (n, T, n_visual_features)
         """
-        key, guide = F.relu(self.context_key(regions)), F.relu(self.picture_key(regions.mean(2, keepdim=True)))
+        key, guide = F.relu(self.context_key(regions)), F.relu(self.picture_key(mean_over(regions, 2, keepdim=True)))
         return bounded_attention(regions, guided_score(self.context_score, key, guide))[0]
 
 

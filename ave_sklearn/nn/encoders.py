@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ave_sklearn.nn.attention import AVGA, SelfAttention, attend
-from ave_sklearn.nn.layers import Dropout
+from ave_sklearn.nn.layers import Dropout, is_hooked
 from ave_sklearn.nn.recurrence import bidirectional_lstms
 from ave_sklearn.nn.taps import encoder_taps
 
@@ -49,7 +49,7 @@ class BiLSTM(nn.Module):
         With `mask` (n, T), true on the first segments of each video and false on its padding, a video's codes
         are those that it would have alone; padding gets zeros.
         """
-        if steps_are_ours(x, mask) and not is_hooked(self.lstm):
+        if mask is None and steps_are_ours(x) and not is_hooked(self.lstm):
             return bidirectional_lstms([x], [self.lstm])[0]
         return self.run(x, mask)[0]
 
@@ -75,20 +75,14 @@ def encode_both(audio_lstm, visual_lstm, audio, visual, mask=None):
     """
     both = audio_lstm, visual_lstm
     alike = all(type(layer) is BiLSTM for layer in both) and audio_lstm.lstm.hidden_size == visual_lstm.lstm.hidden_size
-    if alike and steps_are_ours(audio, mask) and not any(map(is_hooked, both)):
+    if alike and mask is None and steps_are_ours(audio) and not any(map(is_hooked, both)):
         return bidirectional_lstms([audio, visual], [layer.lstm for layer in both])
     return audio_lstm(audio, mask), visual_lstm(visual, mask)
 
 
-def steps_are_ours(x, mask):
-    """Tell whether :func:`bidirectional_lstms` is what encodes `x`: in training on a CPU, without padding."""
-    return mask is None and torch.is_grad_enabled() and x.device.type == "cpu"
-
-
-def is_hooked(module):
-    """Tell whether hooks wait for a call of `module` or of one within it."""
-    kinds = "_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks"
-    return any(getattr(part, kind) for part in module.modules() for kind in kinds)
+def steps_are_ours(x):
+    """Tell whether :func:`bidirectional_lstms` encodes `x`, if nothing of it is padding: in training on a CPU."""
+    return torch.is_grad_enabled() and x.device.type == "cpu"
 
 
 class Encoder(nn.Module):

@@ -9,7 +9,9 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from ave_sklearn.nn.initialize import initialize_linear
 
@@ -76,10 +78,14 @@ class Dropout(RandomLayer):
 
     def mask(self, x: Tensor) -> Tensor:
         """Return what `x` is multiplied by in training: 0, or 1 / (1 - p)."""
-        n_dropped = dropped_codes(self.p)
         codes = draw_codes(self.mask_shape(x), self.generator, x.device)
-        keep = torch.ge(codes, codes.new_tensor(n_dropped + LEAST_CODE), out=x.new_empty(codes.shape))
-        return keep.mul_(N_CODES / (N_CODES - n_dropped))
+        keep = torch.ge(codes, codes.new_tensor(dropped_codes(self.p) + LEAST_CODE), out=x.new_empty(codes.shape))
+        return keep.mul_(self.factor)
+
+    @property
+    def factor(self) -> float:
+        """What elements that are not zeroed are multiplied by in training."""
+        return N_CODES / (N_CODES - dropped_codes(self.p))
 
     def mask_shape(self, x: Tensor) -> tuple[int, ...]:
         """Return the shape of the mask for `x`."""
@@ -88,6 +94,41 @@ class Dropout(RandomLayer):
     def extra_repr(self) -> str:
         """Show the probability, as :class:`torch.nn.Dropout` does."""
         return f"p={self.p}"
+
+
+def relu_dropout(x: Tensor, dropout: Dropout) -> Tensor:
+    """Return ``dropout(F.relu(x))``; in training, that is all that is kept of both for the backward pass.
+
+    Layer by layer three Tensors of this size would be: what the ReLU gives, the mask, and what the next layer takes.
+    A layer that hooks wait for is called.
+    """
+    if not dropout.training or dropout.p == 0 or is_hooked(dropout):
+        return dropout(F.relu(x))
+    return DroppedReLU.apply(x, dropout.mask(x), dropout.factor)
+
+
+class DroppedReLU(torch.autograd.Function):
+    """:func:`relu_dropout`, with what :meth:`Dropout.mask` gives: numbers that are 0 or `factor`."""
+
+    @staticmethod
+    def forward(ctx, x, keep, factor):
+        """Return what is left of `x`; keep it."""
+        ctx.factor, y = factor, F.relu(x).mul_(keep)
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, d_y):
+        """Return the gradient of `x`: that of what is left, times the factor."""
+        (y,) = ctx.saved_tensors
+        return torch.ops.aten.threshold_backward(d_y, y, 0).mul_(y.new_tensor(ctx.factor)), None, None
+
+
+def is_hooked(module: nn.Module) -> bool:
+    """Tell whether hooks wait for a call of `module`, or of one within it."""
+    kinds = "_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks"
+    return any(getattr(part, kind) for part in module.modules() for kind in kinds)
 
 
 def dropped_codes(p: float) -> int:
@@ -201,6 +242,11 @@ class Positions(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return `x`, a Tensor of shape (..., n_positions, n_features), with the vectors added."""
         return x + self.weight
+
+
+def mean_over(x: Tensor, dim: int, *, keepdim: bool = False) -> Tensor:
+    """Return the mean along `dim`; the backward pass divides its gradient, not one copy of that for each element."""
+    return x.sum(dim, keepdim=keepdim) / x.shape[dim]
 
 
 def shares(x: Tensor, dim: int) -> Tensor:

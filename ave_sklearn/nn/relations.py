@@ -3,14 +3,22 @@
 import torch
 from torch import Tensor, nn
 
-from ave_sklearn.nn.layers import Dropout, linear
+from ave_sklearn.nn.layers import Dropout, is_hooked, linear, relu_dropout
 from ave_sklearn.nn.transformer import AttentionBlock, TransformerEncoderLayer
 
 
 def adapter(n_features, dropout):
     """Return the layers in front of the attention over regions: linear, ReLU, dropout."""
-    layer = linear(n_features, n_features, bias=True, init="torch")
-    return nn.Sequential(layer, nn.ReLU(), Dropout(dropout))
+    return Adapter(linear(n_features, n_features, bias=True, init="torch"), nn.ReLU(), Dropout(dropout))
+
+
+class Adapter(nn.Sequential):
+    """Linear layer, ReLU and dropout, of which the last two are one function; where a hook waits for any, as listed."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the adapted `x`, of the same shape (..., d)."""
+        layer, _, dropout = self
+        return super().forward(x) if is_hooked(self) else relu_dropout(layer(x), dropout)
 
 
 def join(first, second, mask=None):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ave_sklearn.nn.attention import MultiHeadAttention
-from ave_sklearn.nn.layers import Dropout, linear
+from ave_sklearn.nn.layers import Dropout, linear, relu_dropout
 
 if TYPE_CHECKING:
     from ave_sklearn._typing import Init
@@ -120,7 +119,7 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the updated `x`, of the same shape (..., d)."""
-        hidden = self.dropout(F.relu(self.hidden(x)))
+        hidden = relu_dropout(self.hidden(x), self.dropout)
         return self.norm(x + self.dropout(self.output(hidden)))
 
 

@@ -140,7 +140,7 @@ CASES = {
     "PSP": module(package.PSP(D, 0.1), features(D), features(D, seed=1), covers=["PSP.connections"]),
     "PSP, released": module(package.PSP(D, 0.1, released=True), features(D), features(D, seed=1)),
     "BiLSTM": module(BiLSTM(D, 6), features(D), covers=["BiLSTM.run"]),
-    "Encoder": module(Encoder(D, D, 6, attention=None), features(D), features(D, seed=1)),
+    "Encoder": module(Encoder(D, D, 6, attention=None), features(D), features(D, seed=1), covers=["encode_both"]),
     "Encoder with self-attention": module(
         Encoder(D, 3, 6, attention=AVGA(D, 3), self_attention=True), features(D), features(2, 2, 3, seed=1)
     ),

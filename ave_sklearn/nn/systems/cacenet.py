@@ -13,7 +13,7 @@ from ave_sklearn.nn.agsca import attend_adapted, region_context, video_size
 from ave_sklearn.nn.attention import ContextBlock, SingleHeadAttention
 from ave_sklearn.nn.blocking import in_blocks
 from ave_sklearn.nn.contrastive import view_contrastive_loss
-from ave_sklearn.nn.layers import Noise, linear
+from ave_sklearn.nn.layers import Noise, linear, mean_over
 from ave_sklearn.nn.systems.cmbs import CMBSNet, SuppressionLoss
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class AudioGuidance(nn.Module):
     def forward(self, audio, visual, mask=None):
         """Return the guided audio features (n, T, d_a); visual ones are (n, T, ..., d_v), with or without a map."""
         regions = visual.reshape(*visual.shape[:2], -1, visual.shape[-1])  # (n, T, N, d_v)
-        seen = in_blocks(lambda block: self.regions(block).mean(2), video_size(regions), regions)
+        seen = in_blocks(lambda block: mean_over(self.regions(block), 2), video_size(regions), regions)
         context = self.segments(audio, mask)
         return audio * (1 + self.psi * torch.sigmoid(self.attention(seen, context, mask)))
 
