@@ -13,13 +13,15 @@ import torch
 from _plain import PlainLoop
 from _speed import PRECISIONS, Products, make_case, products_of, run
 
-from ave_sklearn import PSPLocalizer
+from ave_sklearn import EventLocalizer, PSPLocalizer
 from ave_sklearn._training.batches import BatchIterator, VideoDataset
 
 
-def fit(X, y, precision, batch_size, max_epochs=2):
-    """Return a fitted estimator."""
-    return PSPLocalizer(precision=precision, batch_size=batch_size, max_epochs=max_epochs, random_state=0).fit(X, y)
+def fit(X, y, precision, batch_size, max_epochs=2, network=None):
+    """Return a fitted estimator: of the network of that name, or PSPLocalizer."""
+    estimator = PSPLocalizer() if network is None else EventLocalizer(network=network)
+    params = {"precision": precision, "batch_size": batch_size, "max_epochs": max_epochs, "random_state": 0}
+    return estimator.set_params(**params).fit(X, y)
 
 
 def outputs_of(net, features):

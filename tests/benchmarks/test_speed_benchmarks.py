@@ -101,20 +101,36 @@ def test_scripts_print_a_table(script):
     assert all(float(cell) > 0 for row in rows for cell in row[2:5])
 
 
-def test_profile_says_where_an_epoch_goes(speed):
-    options = ["--cases", "maps", "--videos", "6", "--batch-size", "3"]
+def profile_rows(*options):
+    """Return the cells of the two tables that profile_epoch.py prints, without their headings."""
+    options = ["--cases", "maps", "--videos", "6", "--batch-size", "3", *options]
     done = subprocess.run(
         [sys.executable, BENCHMARKS / "profile_epoch.py", *options], capture_output=True, text=True, check=True
     )
-    assert len(re.findall(PROCESSOR + r"\n\n\| (?:part|features) \|", done.stdout)) == 2
+    assert len(re.findall(PROCESSOR + r"\n\n\| (?:part|network) \|", done.stdout)) == 2
     rows = [re.split(r" *\| *", line)[1:-1] for line in done.stdout.splitlines() if line.startswith("|")]
-    second = rows.index(["features", "precision", "operator calls a step"])
-    shares = {row[0]: float(row[1]) for row in rows[2:second]}
-    assert all(share > 0 for part, share in shares.items() if part != "clipping and AdamW"), shares
+    second = rows.index(["network", "features", "precision", "matrix products, %", "operator calls a step"])
+    return rows[2:second], rows[second + 2 :]
+
+
+def test_profile_says_where_an_epoch_goes(speed):
+    parts, calls = profile_rows()
+    shares = {row[0]: float(row[1]) for row in parts}
+    small = "clipping and AdamW", "dropout masks"  # less than half a per cent may be 0
+    assert all(share > 0 for part, share in shares.items() if part not in small), shares
     assert 97 <= sum(shares.values()) <= 103  # rounded
     assert shares["attention over regions, backward"] > shares["LSTMs, forward"]
-    assert [row[:2] for row in rows[second + 2 :]] == [["maps", name] for name in speed.PRECISIONS]
-    assert all(int(row[2]) > 100 for row in rows[second + 2 :])
+    assert [row[:3] for row in calls] == [["psp", "maps", name] for name in speed.PRECISIONS]
+    assert all(10 < int(row[3]) < 100 and int(row[4]) > 100 for row in calls)
+
+
+def test_profile_of_another_system(speed):
+    parts, calls = profile_rows("--networks", "cmran", "avel")
+    n = len(speed.PRECISIONS)
+    assert [row[0] for row in calls] == ["cmran"] * n + ["avel"] * n
+    shares = {row[0]: [float(cell) for cell in row[1:]] for row in parts}
+    assert not any(shares["attention over regions, forward"][:n])  # CMRAN has another attention than AVGA
+    assert all(shares["attention over regions, forward"][n:])
 
 
 class BidirectionalLSTMs(torch.autograd.Function):
