@@ -71,7 +71,8 @@ class BiLSTM(nn.Module):
 def encode_both(audio_lstm, visual_lstm, audio, visual, mask=None):
     """Return the codes (n, T, d_l) of two modalities (n, T, d), each by its :class:`BiLSTM`; for `mask` see there.
 
-    In a training step on a CPU both LSTMs take their steps together, where that is as good as calling the modules.
+    In a training step on a CPU both LSTMs take their steps together. They take them one after the other where a hook
+    waits for one of them, where they are of two sizes, and where one is of another class.
     """
     both = audio_lstm, visual_lstm
     alike = all(type(layer) is BiLSTM for layer in both) and audio_lstm.lstm.hidden_size == visual_lstm.lstm.hidden_size

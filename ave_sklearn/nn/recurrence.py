@@ -58,7 +58,7 @@ class BidirectionalLSTMs(torch.autograd.Function):
         """Return the codes; keep what the steps gave."""
         k = len(arguments) // (1 + 2 * WEIGHTS)
         inputs, weights = arguments[:k], arguments[k:]
-        directions = list(zip(*[iter(weights)] * WEIGHTS, strict=True))
+        directions = [weights[first : first + WEIGHTS] for first in range(0, len(weights), WEIGHTS)]
         steps, recurrent, gates = prepare(dtype, inputs, directions)
         kept = run_steps(gates, recurrent)
         ctx.input_dtypes = [x.dtype for x in inputs]
@@ -78,7 +78,7 @@ class BidirectionalLSTMs(torch.autograd.Function):
         d_inputs, d_of_inputs = [], []
         for k, (x, d) in enumerate(zip(steps, d_gates.split(2), strict=True)):
             d = d.flatten(1, 2).to(x.dtype)  # (2, T n, 4 h)
-            d_of_inputs += torch.bmm(d.transpose(1, 2), x.flatten(1, 2)).to(gates.dtype)
+            d_of_inputs.extend(torch.bmm(d.transpose(1, 2), x.flatten(1, 2)).to(gates.dtype))
             d_inputs.append(None)
             if ctx.needs_input_grad[1 + k]:
                 parts = (of_x @ w.to(d.dtype) for of_x, w in zip(d, of_inputs[2 * k : 2 * k + 2], strict=True))

@@ -13,7 +13,7 @@ def adapter(n_features, dropout):
 
 
 class Adapter(nn.Sequential):
-    """Linear layer, ReLU and dropout, of which the last two are one function; where a hook waits for any, as listed."""
+    """Linear layer, ReLU and dropout. The last two are one function, unless a hook waits for any of the three."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the adapted `x`, of the same shape (..., d)."""
