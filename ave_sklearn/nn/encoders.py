@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ave_sklearn.nn.attention import AVGA, SelfAttention, attend
-from ave_sklearn.nn.layers import Dropout, is_hooked
+from ave_sklearn.nn.layers import Dropout, is_plain
 from ave_sklearn.nn.recurrence import bidirectional_lstms
 from ave_sklearn.nn.taps import encoder_taps
 
@@ -49,7 +49,7 @@ class BiLSTM(nn.Module):
         With `mask` (n, T), true on the first segments of each video and false on its padding, a video's codes
         are those that it would have alone; padding gets zeros.
         """
-        if mask is None and steps_are_ours(x) and not is_hooked(self.lstm):
+        if mask is None and steps_are_ours(x) and is_plain(self.lstm, nn.LSTM):
             return bidirectional_lstms([x], [self.lstm])[0]
         return self.run(x, mask)[0]
 
@@ -74,10 +74,10 @@ def encode_both(audio_lstm, visual_lstm, audio, visual, mask=None):
     In a training step on a CPU both LSTMs take their steps together. They take them one after the other where a hook
     waits for one of them, where they are of two sizes, and where one is of another class.
     """
-    both = audio_lstm, visual_lstm
-    alike = all(type(layer) is BiLSTM for layer in both) and audio_lstm.lstm.hidden_size == visual_lstm.lstm.hidden_size
-    if alike and mask is None and steps_are_ours(audio) and not any(map(is_hooked, both)):
-        return bidirectional_lstms([audio, visual], [layer.lstm for layer in both])
+    layers = audio_lstm, visual_lstm
+    plain = all(is_plain(layer, BiLSTM) and is_plain(layer.lstm, nn.LSTM) for layer in layers)
+    if mask is None and steps_are_ours(audio) and plain and audio_lstm.lstm.hidden_size == visual_lstm.lstm.hidden_size:
+        return bidirectional_lstms([audio, visual], [layer.lstm for layer in layers])
     return audio_lstm(audio, mask), visual_lstm(visual, mask)
 
 

@@ -100,9 +100,9 @@ def relu_dropout(x: Tensor, dropout: Dropout) -> Tensor:
     """Return ``dropout(F.relu(x))``; in training, that is all that is kept of both for the backward pass.
 
     Layer by layer three Tensors of this size would be: what the ReLU gives, the mask, and what the next layer takes.
-    A layer that hooks wait for is called.
+    Another layer in the place of a :class:`Dropout` is called, as one that hooks wait for is.
     """
-    if not dropout.training or dropout.p == 0 or is_hooked(dropout):
+    if not is_plain(dropout, Dropout) or not dropout.training or dropout.p == 0:
         return dropout(F.relu(x))
     return DroppedReLU.apply(x, dropout.mask(x), dropout.factor)
 
@@ -125,10 +125,10 @@ class DroppedReLU(torch.autograd.Function):
         return torch.ops.aten.threshold_backward(d_y, y, 0).mul_(y.new_tensor(ctx.factor)), None, None
 
 
-def is_hooked(module: nn.Module) -> bool:
-    """Tell whether hooks wait for a call of `module`, or of one within it."""
-    kinds = "_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks"
-    return any(getattr(part, kind) for part in module.modules() for kind in kinds)
+def is_plain(module: nn.Module, kind: type[nn.Module]) -> bool:
+    """Tell whether a call of `module` does what its class `kind` says and nothing more: no hook, no other forward."""
+    hooks = "_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks"
+    return type(module) is kind and "forward" not in vars(module) and not any(getattr(module, name) for name in hooks)
 
 
 def dropped_codes(p: float) -> int:

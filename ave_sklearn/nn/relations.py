@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ave_sklearn.nn.layers import Dropout, is_hooked, linear, relu_dropout
+from ave_sklearn.nn.layers import Dropout, is_plain, linear, relu_dropout
 from ave_sklearn.nn.transformer import AttentionBlock, TransformerEncoderLayer
 
 
@@ -13,12 +13,12 @@ def adapter(n_features, dropout):
 
 
 class Adapter(nn.Sequential):
-    """Linear layer, ReLU and dropout. The last two are one function, unless a hook waits for any of the three."""
+    """Linear layer, ReLU and dropout. The last two are one function, unless a hook waits for one of them."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the adapted `x`, of the same shape (..., d)."""
-        layer, _, dropout = self
-        return super().forward(x) if is_hooked(self) else relu_dropout(layer(x), dropout)
+        layer, relu, dropout = self
+        return relu_dropout(layer(x), dropout) if is_plain(relu, nn.ReLU) else super().forward(x)
 
 
 def join(first, second, mask=None):

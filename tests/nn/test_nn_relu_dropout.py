@@ -3,10 +3,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from ave_sklearn.nn import Dropout, FeedForward
-from ave_sklearn.nn.layers import is_hooked, mean_over, relu_dropout
+from ave_sklearn.nn import Dropout, FeatureDropout, FeedForward
+from ave_sklearn.nn.layers import is_plain, mean_over, relu_dropout
 from ave_sklearn.nn.relations import adapter
 
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
@@ -94,13 +95,57 @@ def test_each_layer_of_an_adapter_can_be_hooked(place):
     assert torch.equal(layers(x), wanted) and len(seen) == 1
 
 
-def test_hooks_are_found_wherever_they_are():
+@pytest.mark.parametrize("place", ["0", "1", "2"])
+def test_each_layer_of_an_adapter_can_be_replaced(place):
+    layers, x = adapter(6, 0.0), features(4, 6)
+    linear, relu, dropout = layers
+    wanted = {"0": lambda: F.relu(-x), "1": lambda: -linear(x), "2": lambda: -F.relu(linear(x))}[place]()
+    layers[int(place)] = Negative()
+    assert torch.equal(layers(x), wanted)
+
+
+class Negative(nn.Module):
+    """A layer that is no dropout."""
+
+    def forward(self, x):
+        return -x
+
+
+class Halved(Dropout):
+    """Dropout of another kind."""
+
+    def forward(self, x):
+        return x / 2
+
+
+@pytest.mark.parametrize("layer", [Negative(), Halved(0.5), nn.Identity()])
+def test_another_layer_in_the_place_of_dropout_is_called(layer):
+    x = features(4, 6)
+    assert torch.equal(relu_dropout(x, layer), layer(F.relu(x)))
+
+
+def test_features_of_whole_videos_are_dropped_where_that_is_the_layer():
+    layer, x = FeatureDropout(0.5), torch.ones(2, 10, 99)
+    layer.generator = torch.Generator().manual_seed(0)
+    dropped = relu_dropout(x, layer)
+    assert torch.equal(dropped, dropped[:, :1].expand_as(dropped)) and 0 < (dropped == 0).double().mean() < 1
+
+
+def test_a_feed_forward_layer_takes_another_forward_of_its_dropout():
+    layer, x = FeedForward(6, 8, dropout=0.5), features(4, 6)
+    layer.dropout.forward = lambda x: x
+    assert torch.equal(layer(x), layer.eval()(x))
+
+
+def test_a_module_with_hooks_or_another_class_or_forward_is_not_plain():
     layer = FeedForward(6, 8)
-    assert not is_hooked(layer)
-    handle = layer.norm.register_full_backward_hook(lambda *args: None)
-    assert is_hooked(layer) and not is_hooked(layer.hidden)
+    assert is_plain(layer, FeedForward) and not is_plain(layer, nn.Module)
+    handle = layer.register_full_backward_hook(lambda *args: None)
+    assert not is_plain(layer, FeedForward)
     handle.remove()
-    assert not is_hooked(layer)
+    assert is_plain(layer, FeedForward)
+    layer.forward = lambda x: x
+    assert not is_plain(layer, FeedForward)
 
 
 @pytest.mark.parametrize("keepdim", [True, False])
